@@ -1,0 +1,56 @@
+# Every target does its own set-up: a fresh machine needs Python 3.11 or later and make, nothing else.
+# Versions and hashes are locked in requirements.txt; `make lock` renews them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: install dev demo up test check format bench lock clean
+.DEFAULT_GOAL := help
+
+help: ## what can be made
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+.venv/run.done: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "motcua needs Python 3.11 or later; this is " + sys.version.split()[0])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing locked packages into .venv ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/dev.done: requirements-dev.txt .venv/run.done
+	@echo "installing locked development packages into .venv ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+install: .venv/run.done ## the virtual environment with locked packages
+
+dev: .venv/dev.done ## the same with what development needs
+
+demo: install ## an office on embedded servers, a town's caseload through it, the report (DEMO="--dossiers 22547 --exit")
+	@$(BIN)/python starter.py demo $(DEMO)
+
+up: install ## embedded servers and a worker, until Ctrl-C
+	@$(BIN)/python starter.py up
+
+test: dev ## all tests that can run on a plain machine (TESTS=tests/unit for some)
+	@$(BIN)/python -m pytest $(TESTS)
+
+check: dev ## formatter, linter, strict types, import rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/unit/test_imports.py
+
+format: dev ## format and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: dev ## the bare lifecycle and the full product side by side
+	@$(BIN)/python -m benchmarks $(BENCH)
+
+lock: ## renew requirements*.txt from pyproject.toml (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.txt pyproject.toml --group dev -o requirements-dev.txt
+
+clean: ## remove the virtual environment and the embedded office's data
+	rm -rf .venv .motcua
