@@ -1,0 +1,1 @@
+"""The office in plain Python: no I/O, no clock, no Temporal."""

@@ -1,0 +1,105 @@
+"""The hash chain of a dossier's facts, written so that a stranger can check it.
+
+`hash` is SHA-256 over the canonical JSON of a fact: an object with exactly the keys `code seq kind at
+actor unit command data prev_hash`, keys sorted at every level, no blanks, UTF-8 unescaped, numbers only
+as integers. `at` is RFC 3339 in UTC as in `2026-01-31T10:00:00.123456Z`, without a fraction when it is
+whole. The first fact's `prev_hash` is 64 zeros. Hashes are lower-case hex.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from models.base import Value
+from models.commands import Asked
+from models.facts import Event, Fact
+
+GENESIS = "0" * 64
+
+
+def encode(
+    *, code: str, seq: int, at: str, actor: str, unit: str, command: str, kind: str, data: Any, prev_hash: str
+) -> bytes:
+    """The canonical bytes of a fact; `data` is the event's JSON without its kind."""
+    parts = {
+        "code": code,
+        "seq": seq,
+        "kind": kind,
+        "at": at,
+        "actor": actor,
+        "unit": unit,
+        "command": command,
+        "data": data,
+        "prev_hash": prev_hash,
+    }
+    return json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def digest(**parts: Any) -> str:
+    """The hash of a fact given by its parts (see `encode`)."""
+    return hashlib.sha256(encode(**parts)).hexdigest()
+
+
+def fingerprint(value: Value) -> str:
+    """SHA-256 (hex) over the canonical JSON of a procedure or calendar: names the exact rules used."""
+    plain = value.model_dump(mode="json")
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def fact_hash(code: str, fact: Fact) -> str:
+    """The hash that a fact should carry."""
+    plain = fact.model_dump(mode="json")
+    data = plain["event"]
+    return digest(
+        code=code,
+        seq=fact.seq,
+        kind=data.pop("kind"),
+        at=plain["at"],
+        actor=fact.actor,
+        unit=fact.unit,
+        command=fact.command,
+        data=data,
+        prev_hash=fact.prev_hash,
+    )
+
+
+def seal(
+    code: str, events: Sequence[Event], *, after: int, head: str, at: datetime, command: Asked
+) -> list[Fact]:
+    """Events turned into facts that follow fact number `after`, whose hash is `head`."""
+    facts = []
+    for event in events:
+        after += 1
+        unsealed = Fact(
+            seq=after,
+            at=at,
+            actor=command.actor.id,
+            unit=command.actor.unit,
+            command=command.id,
+            event=event,
+            prev_hash=head,
+            hash="",
+        )
+        head = fact_hash(code, unsealed)
+        facts.append(unsealed.model_copy(update={"hash": head}))
+    return facts
+
+
+def broken_links(code: str, facts: Iterable[Fact]) -> list[tuple[int, str]]:
+    """Where a dossier's chain does not hold: (sequence number, what is wrong)."""
+    found = []
+    expected_seq, head = 1, GENESIS
+    for fact in facts:
+        if fact.seq != expected_seq:
+            found.append((expected_seq, f"fact {expected_seq} is missing"))
+        elif fact.prev_hash != head:
+            found.append((fact.seq, "does not follow the fact before it"))
+        if fact_hash(code, fact) != fact.hash:
+            found.append((fact.seq, "content does not match its hash"))
+        expected_seq, head = fact.seq + 1, fact.hash
+    return found

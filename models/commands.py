@@ -1,0 +1,287 @@
+"""What a person or the clock may ask of a dossier. Free text and names travel as references only."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from models.base import Instant, Reference, Value
+from models.calendar import Calendar
+from models.limits import Limit
+from models.procedure import Role, Stage
+
+Channel = Literal["counter", "online", "post"]
+Identifier = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Actor(Value):
+    """Who asks, in which roles, for which unit."""
+
+    id: Identifier
+    roles: tuple[Role, ...]
+    unit: str
+
+    def has(self, *roles: Role) -> bool:
+        """Whether the actor holds one of these roles."""
+        return any(role in self.roles for role in roles)
+
+
+CLOCK = Actor(id="clock", roles=(Role.CLOCK,), unit="")
+
+
+class Asked(Value):
+    """The part that all commands share."""
+
+    id: Identifier
+    """Made when the form is rendered; the same id again gets the first answer."""
+    actor: Actor
+
+
+class File(Asked):
+    """Hand a dossier in; at the counter the receiving officer may accept it in the same breath."""
+
+    kind: Literal["file"] = "file"
+    channel: Channel
+    unit: str
+    applicant: Reference
+    papers: Reference | None = None
+    submitted_at: Instant | None = None
+    accept: bool = False
+    due: Limit | None = None
+    """With `accept`, where the procedure leaves the due instant to each dossier."""
+
+
+class Accept(Asked):
+    """Find the dossier complete and correct: the clock starts."""
+
+    kind: Literal["accept"] = "accept"
+    due: Limit | None = None
+
+
+class Refuse(Asked):
+    """Turn the dossier away at intake, with the reason."""
+
+    kind: Literal["refuse"] = "refuse"
+    reason: Reference
+
+
+class Claim(Asked):
+    """Take an open task."""
+
+    kind: Literal["claim"] = "claim"
+    task: int | None = None
+
+
+class Release(Asked):
+    """Give a claimed task back to the pool."""
+
+    kind: Literal["release"] = "release"
+    task: int | None = None
+
+
+class Assign(Asked):
+    """Give a task to somebody."""
+
+    kind: Literal["assign"] = "assign"
+    to: Identifier
+    task: int | None = None
+
+
+class Complete(Asked):
+    """Finish the open step; the issuing step names the result's number, date and file."""
+
+    kind: Literal["complete"] = "complete"
+    step: str | None = None
+    number: str | None = Field(default=None, max_length=100)
+    date: Instant | None = None
+    file: Reference | None = None
+    note: Reference | None = None
+
+
+class SendBack(Asked):
+    """Return the work to an earlier step, to the officer who did it."""
+
+    kind: Literal["send-back"] = "send-back"
+    step: str
+    reason: Reference
+
+
+class RequestSupplement(Asked):
+    """Ask the applicant for what is missing."""
+
+    kind: Literal["request-supplement"] = "request-supplement"
+    reason: Reference
+    limit: Limit | None = None
+
+
+class Supply(Asked):
+    """Hand in what was asked for."""
+
+    kind: Literal["supply"] = "supply"
+    papers: Reference | None = None
+
+
+class RequestPayment(Asked):
+    """Ask the applicant to pay."""
+
+    kind: Literal["request-payment"] = "request-payment"
+    fee: Literal["phí", "lệ phí"] = "phí"
+    amount: int = Field(gt=0)
+
+
+class Pay(Asked):
+    """Record a payment with its receipt number."""
+
+    kind: Literal["pay"] = "pay"
+    amount: int = Field(gt=0)
+    receipt: str = Field(min_length=1, max_length=100)
+
+
+class Consult(Asked):
+    """Ask another agency, with a term of its own."""
+
+    kind: Literal["consult"] = "consult"
+    agency: Identifier
+    limit: Limit | None = None
+    question: Reference | None = None
+
+
+class Answer(Asked):
+    """Record a consulted agency's answer."""
+
+    kind: Literal["answer"] = "answer"
+    agency: Identifier
+    reply: Reference | None = None
+
+
+class Decide(Asked):
+    """Approve or reject, by somebody who never handled the dossier."""
+
+    kind: Literal["approve", "reject"]
+    reason: Reference | None = None
+    number: str | None = Field(default=None, max_length=100)
+    date: Instant | None = None
+    file: Reference | None = None
+
+
+class Extend(Asked):
+    """Promise a new date; it moves the due instant only where a legal basis is given."""
+
+    kind: Literal["extend"] = "extend"
+    until: Instant
+    reason: Reference
+    legal_basis: str | None = Field(default=None, max_length=200)
+
+
+class Return(Asked):
+    """Hand the result over."""
+
+    kind: Literal["return"] = "return"
+    channel: Channel = "counter"
+
+
+class Withdraw(Asked):
+    """The applicant takes the dossier back, before it is decided."""
+
+    kind: Literal["withdraw"] = "withdraw"
+    reason: Reference | None = None
+
+
+class Stop(Asked):
+    """Pause the dossier until it is resumed (an announced system outage, a legal obstacle)."""
+
+    kind: Literal["stop"] = "stop"
+    reason: Reference
+
+
+class Resume(Asked):
+    """End a stop."""
+
+    kind: Literal["resume"] = "resume"
+
+
+class AmendCalendar(Asked):
+    """Compute the open terms anew with another version of the calendar."""
+
+    kind: Literal["amend-calendar"] = "amend-calendar"
+    calendar: Calendar
+    decree: str = Field(min_length=1, max_length=200)
+
+
+class Transfer(Asked):
+    """Pass the dossier to the competent unit."""
+
+    kind: Literal["transfer"] = "transfer"
+    unit: Identifier
+    reason: Reference | None = None
+
+
+class Correct(Asked):
+    """Undo the last completion, which was keyed by mistake."""
+
+    kind: Literal["correct"] = "correct"
+    reason: Reference
+
+
+class Note(Asked):
+    """Leave a note for colleagues."""
+
+    kind: Literal["note"] = "note"
+    text: Reference
+
+
+class Rate(Asked):
+    """The citizen's opinion of the service, once the result is returned."""
+
+    kind: Literal["rate"] = "rate"
+    score: int = Field(ge=1, le=5)
+    text: Reference | None = None
+
+
+class Observe(Asked):
+    """Take down something that another system says has happened, and what our rules say of it."""
+
+    kind: Literal["observe"] = "observe"
+    label: str = Field(max_length=200)
+    said_at: Instant
+    stage: Stage | None = None
+    deviation: str | None = Field(default=None, max_length=100)
+
+
+class Tick(Asked):
+    """The clock: record every rung that has been reached and every limit that has lapsed."""
+
+    kind: Literal["tick"] = "tick"
+
+
+Command = Annotated[
+    File
+    | Accept
+    | Refuse
+    | Claim
+    | Release
+    | Assign
+    | Complete
+    | SendBack
+    | RequestSupplement
+    | Supply
+    | RequestPayment
+    | Pay
+    | Consult
+    | Answer
+    | Decide
+    | Extend
+    | Return
+    | Withdraw
+    | Stop
+    | Resume
+    | AmendCalendar
+    | Transfer
+    | Correct
+    | Note
+    | Rate
+    | Observe
+    | Tick,
+    Field(discriminator="kind"),
+]

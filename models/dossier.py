@@ -1,0 +1,206 @@
+"""A dossier as it stands: the fold of its facts, and what can be read off it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from models.base import Instant, Reference, Value
+from models.calendar import Calendar
+from models.chain import GENESIS
+from models.commands import Channel
+from models.facts import Outcome, Timeliness, WaitReason
+from models.procedure import Procedure, Role, Stage
+from models.terms import Alarm, Mode, Pause, Rung, Term, next_alarm
+
+Status = Literal[
+    "submitted",
+    "received",
+    "processing",
+    "awaiting-supplement",
+    "awaiting-payment",
+    "awaiting-answer",
+    "stopped",
+    "ready",
+    "returned",
+    "refused",
+    "withdrawn",
+]
+
+NATIONAL_STATUS: dict[Status, int] = {
+    "submitted": 1,
+    "received": 2,
+    "refused": 3,
+    "processing": 4,
+    "awaiting-answer": 4,
+    "awaiting-supplement": 5,
+    "awaiting-payment": 6,
+    "withdrawn": 7,
+    "stopped": 8,
+    "ready": 9,
+    "returned": 10,
+}
+"""The national portal's codes 1-10 (domain.md section 2); 5, 6 and 8 stay what they are, never 9."""
+
+_WAITING: dict[WaitReason, Status] = {
+    "stop": "stopped",
+    "supplement": "awaiting-supplement",
+    "payment": "awaiting-payment",
+    "consultation": "awaiting-answer",
+}
+
+INTAKE = "intake"
+"""The name of the task that a newly filed dossier opens: check, then accept or refuse."""
+
+
+class Task(Value):
+    """An open step waiting for a person."""
+
+    id: int
+    """The sequence number of the fact that opened it; its term, where it has one, has the same id."""
+    step: str
+    stage: Stage
+    role: Role
+    assignee: str | None
+    opened_at: Instant
+
+
+class Wait(Value):
+    """Something that must happen before the work can go on."""
+
+    reason: WaitReason
+    name: str
+    mode: Mode
+    since: Instant
+
+
+class Result(Value):
+    """The decision: approved or not, then its number, date and file."""
+
+    approved: bool
+    number: str | None = None
+    date: Instant | None = None
+    file: Reference | None = None
+
+
+class Completion(Value):
+    """The step that was finished last, so that a mis-keyed completion can be corrected."""
+
+    seq: int
+    task: Task
+    result: Result | None
+    """The result as it was before the step."""
+
+
+class Dossier(Value):
+    """One application with everything that the rules need to know about it."""
+
+    code: str
+    office: str
+    procedure: Procedure
+    calendar: Calendar
+    simulated: bool = False
+    seq: int = 0
+    head: str = GENESIS
+    unit: str = ""
+    channel: Channel | None = None
+    stage: Stage = Stage.RECEIVE
+    submitted_at: Instant | None = None
+    received_at: Instant | None = None
+    ready_at: Instant | None = None
+    finished_at: Instant | None = None
+    promised_at: Instant | None = None
+    rate_by: Instant | None = None
+    outcome: Outcome | None = None
+    timeliness: Timeliness | None = None
+    result: Result | None = None
+    task: Task | None = None
+    terms: tuple[Term, ...] = ()
+    waits: tuple[Wait, ...] = ()
+    restarts: bool = False
+    """Whether one of the waits since the clock was paused starts the terms afresh."""
+    handled_by: frozenset[str] = frozenset()
+    officers: dict[str, str] = {}
+    """Who did each step last: work that is sent back returns to the same officer."""
+    supplements: int = 0
+    extensions: int = 0
+    last_completion: Completion | None = None
+    answered: dict[str, int] = {}
+    """Command id to the number of its last fact: the same id again gets the first answer."""
+
+    @property
+    def closed(self) -> bool:
+        """Nothing more can happen."""
+        return self.stage is Stage.CLOSED
+
+    @property
+    def status(self) -> Status:
+        """One word for people."""
+        if self.outcome is not None:
+            return self.outcome
+        if self.ready_at is not None:
+            return "ready"
+        for reason, status in _WAITING.items():
+            if any(wait.reason == reason for wait in self.waits):
+                return status
+        if self.received_at is None:
+            return "submitted"
+        return "received" if self.stage is Stage.RECEIVE else "processing"
+
+    @property
+    def national_status(self) -> int:
+        """The national portal's code."""
+        return NATIONAL_STATUS[self.status]
+
+    @property
+    def paused(self) -> bool:
+        """Whether the dossier's clock stands still."""
+        return any(wait.mode != "none" for wait in self.waits)
+
+    @property
+    def term(self) -> Term | None:
+        """The deadline of the whole dossier, once it has been accepted."""
+        return next((term for term in self.terms if term.of == "dossier"), None)
+
+    def pause(self, term: Term, until: datetime, reason: WaitReason) -> Pause:
+        """The pause of a paused term that ends now. Only a stop pauses a term that waits for others."""
+        waiting = term.of in ("supplement", "consultation")
+        mode = self.procedure.pausing.stop if waiting else "restart" if self.restarts else "resume"
+        return Pause(since=term.paused_at or until, until=until, reason=reason, mode=mode)
+
+    def term_of(self, number: int) -> Term | None:
+        """The term that the fact of this number opened."""
+        return next((term for term in self.terms if term.id == number), None)
+
+    def ladder(self, term: Term) -> tuple[Rung, ...]:
+        """The alarms of a term."""
+        return self.procedure.ladder if term.of == "dossier" else self.procedure.step_ladder
+
+    def alarms(self) -> list[Alarm]:
+        """The next alarm of each running term."""
+        found = (next_alarm(self.calendar, term, self.ladder(term)) for term in self.terms)
+        return [alarm for alarm in found if alarm is not None]
+
+    def lapses(self) -> list[tuple[datetime, Term]]:
+        """The running terms whose end itself has an effect, and when that comes."""
+        return [
+            (term.due_at, term)
+            for term in self.terms
+            if term.running
+            and (
+                (term.of == "supplement" and self.procedure.supplement_lapse == "stop")
+                or (term.of == "consultation" and self.procedure.consultation_silence == "consent")
+            )
+        ]
+
+    def next_call(self) -> tuple[datetime, str] | None:
+        """When the clock must look at this dossier next, and what for (a few words, no names)."""
+        calls = [
+            (alarm.at, f"{term.of} {term.name}: {self.ladder(term)[alarm.rung].name}")
+            for alarm in self.alarms()
+            if (term := self.term_of(alarm.term)) is not None
+        ]
+        calls += [(at, f"{term.of} lapses") for at, term in self.lapses()]
+        if self.rate_by is not None and not self.closed:
+            calls.append((self.rate_by, "rating closes"))
+        return min(calls, default=None)

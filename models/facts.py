@@ -1,0 +1,382 @@
+"""What has happened to a dossier. Facts are numbered from 1, chained by hash, and never changed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from models.base import Instant, Reference, Value
+from models.calendar import Calendar
+from models.commands import Channel
+from models.limits import Limit
+from models.procedure import Stage
+from models.terms import Mode
+
+Timeliness = Literal["early", "on_time", "overdue"]
+Outcome = Literal["returned", "refused", "withdrawn", "stopped"]
+WaitReason = Literal["supplement", "payment", "consultation", "stop"]
+
+
+class Filed(Value):
+    """Handed in; no clock of the dossier runs yet, only the officer's answer is awaited."""
+
+    kind: Literal["filed"] = "filed"
+    procedure: str
+    version: str
+    rules: str
+    """Fingerprint of the procedure's version: a changed catalogue cannot change what was promised."""
+    calendar: str
+    """Fingerprint of the calendar that travels with the dossier."""
+    channel: Channel
+    unit: str
+    applicant: Reference
+    papers: Reference | None = None
+    submitted_at: Instant
+    answer_due_at: Instant
+    simulated: bool = False
+
+
+class Accepted(Value):
+    """Complete and correct: the clock of the whole dossier starts."""
+
+    kind: Literal["accepted"] = "accepted"
+    limit: Limit
+    started_at: Instant
+    due_at: Instant
+    calendar: str
+
+
+class Refused(Value):
+    """Turned away at intake; such a dossier was not received."""
+
+    kind: Literal["refused"] = "refused"
+    reason: Reference
+
+
+class StepOpened(Value):
+    """A step waits for somebody of its role."""
+
+    kind: Literal["step-opened"] = "step-opened"
+    step: str
+    stage: Stage
+    assignee: str | None = None
+    limit: Limit | None = None
+    started_at: Instant
+    due_at: Instant | None = None
+
+
+class Claimed(Value):
+    """Somebody took a task."""
+
+    kind: Literal["claimed"] = "claimed"
+    task: int
+
+
+class Released(Value):
+    """A task went back to the pool."""
+
+    kind: Literal["released"] = "released"
+    task: int
+
+
+class Assigned(Value):
+    """A task was given to somebody."""
+
+    kind: Literal["assigned"] = "assigned"
+    task: int
+    to: str
+
+
+class StepCompleted(Value):
+    """A step's work was done."""
+
+    kind: Literal["step-completed"] = "step-completed"
+    task: int
+    step: str
+    note: Reference | None = None
+
+
+class Decided(Value):
+    """Approved or rejected."""
+
+    kind: Literal["decided"] = "decided"
+    task: int
+    step: str
+    approved: bool
+    reason: Reference | None = None
+
+
+class Issued(Value):
+    """The result has its number, date and file."""
+
+    kind: Literal["issued"] = "issued"
+    number: str
+    date: Instant
+    file: Reference | None = None
+
+
+class Ready(Value):
+    """The result is ready; whether it was in time is settled here, not at the pick-up."""
+
+    kind: Literal["ready"] = "ready"
+    timeliness: Timeliness
+
+
+class SentBack(Value):
+    """The work went back to an earlier step."""
+
+    kind: Literal["sent-back"] = "sent-back"
+    task: int
+    step: str
+    reason: Reference
+
+
+class SupplementRequested(Value):
+    """The applicant has been asked for what is missing."""
+
+    kind: Literal["supplement-requested"] = "supplement-requested"
+    reason: Reference
+    limit: Limit
+    started_at: Instant
+    due_at: Instant
+    mode: Mode
+
+
+class Supplied(Value):
+    """The applicant has handed in what was missing."""
+
+    kind: Literal["supplied"] = "supplied"
+    papers: Reference | None = None
+
+
+class PaymentRequested(Value):
+    """The applicant has been asked to pay."""
+
+    kind: Literal["payment-requested"] = "payment-requested"
+    fee: Literal["phí", "lệ phí"]
+    amount: int
+    mode: Mode
+
+
+class Paid(Value):
+    """A payment came in."""
+
+    kind: Literal["paid"] = "paid"
+    amount: int
+    receipt: str
+
+
+class Consulted(Value):
+    """Another agency has been asked."""
+
+    kind: Literal["consulted"] = "consulted"
+    agency: str
+    question: Reference | None = None
+    limit: Limit
+    started_at: Instant
+    due_at: Instant
+    mode: Mode
+
+
+class Answered(Value):
+    """The consulted agency answered, or its silence counts as consent."""
+
+    kind: Literal["answered"] = "answered"
+    agency: str
+    reply: Reference | None = None
+    silent: bool = False
+
+
+class Move(Value):
+    """A term's due instant after it moved."""
+
+    term: int
+    due_at: Instant
+    generation: int
+    reached: tuple[int, ...]
+
+
+class ClockPaused(Value):
+    """The running terms stand still."""
+
+    kind: Literal["clock-paused"] = "clock-paused"
+    reason: WaitReason
+    name: str = ""
+    """Which of several waits for the same reason: the agency of a consultation."""
+    mode: Mode
+    terms: tuple[int, ...]
+
+
+class ClockResumed(Value):
+    """A wait is over; the terms that no other wait pauses run again, each to its new instant."""
+
+    kind: Literal["clock-resumed"] = "clock-resumed"
+    reason: WaitReason
+    name: str = ""
+    moves: tuple[Move, ...]
+
+
+class Extended(Value):
+    """A new date was promised; with a legal basis the due instant moved too."""
+
+    kind: Literal["extended"] = "extended"
+    promised_at: Instant
+    reason: Reference
+    legal_basis: str | None = None
+    moves: tuple[Move, ...] = ()
+
+
+class Returned(Value):
+    """The result was handed over."""
+
+    kind: Literal["returned"] = "returned"
+    channel: Channel
+    step: str
+    task: int
+    rate_by: Instant | None = None
+
+
+class Withdrawn(Value):
+    """The applicant took the dossier back."""
+
+    kind: Literal["withdrawn"] = "withdrawn"
+    reason: Reference | None = None
+    timeliness: Timeliness | None = None
+
+
+class Stopped(Value):
+    """Processing stopped: until it is resumed, or for good when a supplement was never answered."""
+
+    kind: Literal["stopped"] = "stopped"
+    reason: Reference | None = None
+    final: bool = False
+    timeliness: Timeliness | None = None
+
+
+class CalendarAmended(Value):
+    """The open terms were computed anew with another calendar."""
+
+    kind: Literal["calendar-amended"] = "calendar-amended"
+    calendar: Calendar
+    decree: str
+    moves: tuple[Move, ...]
+
+
+class Transferred(Value):
+    """The dossier went to the competent unit."""
+
+    kind: Literal["transferred"] = "transferred"
+    unit: str
+    reason: Reference | None = None
+
+
+class Corrected(Value):
+    """The last completion was a mistake; the step is open again and its clock never stopped."""
+
+    kind: Literal["corrected"] = "corrected"
+    completion: int
+    step: str
+    reason: Reference
+
+
+class Noted(Value):
+    """A note for colleagues."""
+
+    kind: Literal["noted"] = "noted"
+    text: Reference
+
+
+class Rated(Value):
+    """The citizen's opinion."""
+
+    kind: Literal["rated"] = "rated"
+    score: int
+    text: Reference | None = None
+
+
+class RungReached(Value):
+    """A rung of a term's ladder was reached; of several passed at once only the highest notifies."""
+
+    kind: Literal["rung-reached"] = "rung-reached"
+    term: int
+    generation: int
+    rung: int
+    occurrence: int
+    name: str
+    alarm: Literal["reminder", "due", "escalation"]
+    due_at: Instant
+    """The rung's own instant, not the term's."""
+    to: tuple[str, ...]
+    notify: bool
+
+
+class RatingLapsed(Value):
+    """Nobody rated in time; the dossier is closed."""
+
+    kind: Literal["rating-lapsed"] = "rating-lapsed"
+
+
+class Observed(Value):
+    """Another system says that this happened; `deviation` names the rule it would have broken."""
+
+    kind: Literal["observed"] = "observed"
+    label: str
+    said_at: Instant
+    deviation: str | None = None
+
+
+Event = Annotated[
+    Filed
+    | Accepted
+    | Refused
+    | StepOpened
+    | Claimed
+    | Released
+    | Assigned
+    | StepCompleted
+    | Decided
+    | Issued
+    | Ready
+    | SentBack
+    | SupplementRequested
+    | Supplied
+    | PaymentRequested
+    | Paid
+    | Consulted
+    | Answered
+    | ClockPaused
+    | ClockResumed
+    | Extended
+    | Returned
+    | Withdrawn
+    | Stopped
+    | CalendarAmended
+    | Transferred
+    | Corrected
+    | Noted
+    | Rated
+    | RungReached
+    | RatingLapsed
+    | Observed,
+    Field(discriminator="kind"),
+]
+
+
+class Fact(Value):
+    """An event with its number, moment, actor, the command that caused it, and its link in the chain."""
+
+    seq: int
+    at: Instant
+    actor: str
+    unit: str
+    command: str
+    event: Event
+    prev_hash: str
+    """Hex SHA-256 of the fact before; the genesis value for the first (see chain.py)."""
+    hash: str
+
+    @property
+    def kind(self) -> str:
+        """The event's kind."""
+        return self.event.kind

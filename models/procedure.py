@@ -1,0 +1,146 @@
+"""A dated version of a catalogue entry: what the office does with one kind of dossier."""
+
+from __future__ import annotations
+
+from datetime import date, time
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from models.base import Value
+from models.limits import Limit
+from models.terms import Mode, Rung
+
+
+class Stage(StrEnum):
+    """Where a dossier stands; each stage but the last holds one or more steps."""
+
+    RECEIVE = "receive"
+    PROCESS = "process"
+    APPROVE = "approve"
+    RETURN = "return"
+    CLOSED = "closed"
+
+
+class Role(StrEnum):
+    """What a person may be at an office."""
+
+    RECEIVER = "receiver"
+    HANDLER = "handler"
+    UNIT_LEADER = "unit-leader"
+    APPROVER = "approver"
+    CLERK = "clerk"
+    RETURNER = "returner"
+    OFFICE_LEADER = "office-leader"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+    CITIZEN = "citizen"
+    CLOCK = "clock"
+
+
+class Step(Value):
+    """One piece of work by one role; an open step is somebody's task."""
+
+    id: str
+    name: str
+    name_en: str
+    stage: Stage
+    role: Role
+    limit: Limit | None = None
+    decides: bool = False
+    """Approve or reject happens here, by somebody who never handled the dossier."""
+    issues: bool = False
+    """The result gets its number, date and file here."""
+
+
+class Fee(Value):
+    """What the applicant pays; phí and lệ phí are kept apart."""
+
+    kind: Literal["phí", "lệ phí"]
+    name: str
+    amount: int = Field(ge=0)
+    """Vietnamese đồng; what a province sets otherwise overrides it."""
+    unit: str = "hồ sơ"
+    when: Literal["before", "after"] = "before"
+
+
+class Pausing(Value):
+    """What each reason to wait does to the running terms."""
+
+    supplement: Mode = "resume"
+    payment: Mode = "resume"
+    consultation: Mode = "none"
+    stop: Mode = "resume"
+
+
+class Procedure(Value):
+    """Limit, steps, fees, pause rule and ladder under which a dossier is received and finished."""
+
+    code: str
+    version: date
+    """The day from which this version holds; a dossier keeps the version it was received under."""
+    until: date | None = None
+    name: str
+    name_en: str
+    field: str
+    limit: Limit | None
+    """None where each dossier brings its own fixed due instant (`accept` then must give it)."""
+    cut_off: time | None = None
+    intake_limit: Limit = Limit.parse("8 hours")
+    steps: tuple[Step, ...]
+    fees: tuple[Fee, ...] = ()
+    pausing: Pausing = Pausing()
+    supplement_limit: Limit = Limit.parse("7 days")
+    supplement_lapse: Literal["stop", "nothing"] = "stop"
+    """What an unanswered supplement leads to when its limit ends."""
+    supplements: int | None = None
+    """How many supplements may be asked for; None where the law sets no number."""
+    extensions: int = 1
+    consultation_limit: Limit = Limit.parse("2 days")
+    consultation_silence: Literal["consent", "nothing"] = "nothing"
+    timeliness: Literal["date", "instant"] = "date"
+    rating_window: Limit | None = None
+    """How long after the return the citizen may rate; the dossier closes at once where there is none."""
+    ladder: tuple[Rung, ...] = ()
+    """Alarms of the whole dossier's term."""
+    step_ladder: tuple[Rung, ...] = ()
+    """Alarms of each other term: intake, step, supplement, consultation."""
+    rule_set: str
+    sources: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _well_formed(self) -> Procedure:
+        ids = [step.id for step in self.steps]
+        if len(set(ids)) != len(ids):
+            raise ValueError("each step needs an id of its own")
+        order = list(Stage)
+        places = [order.index(step.stage) for step in self.steps]
+        if places != sorted(places):
+            raise ValueError("steps must stand in the order receive, process, approve, return")
+        stages = {step.stage for step in self.steps}
+        for stage in (Stage.PROCESS, Stage.APPROVE, Stage.RETURN):
+            if stage not in stages:
+                raise ValueError(f"no step in the stage {stage.value}")
+        if Stage.CLOSED in stages:
+            raise ValueError("a step cannot stand in the stage closed")
+        if sum(step.decides for step in self.steps) != 1:
+            raise ValueError("exactly one step decides")
+        if sum(step.issues for step in self.steps) != 1:
+            raise ValueError("exactly one step issues the result")
+        for step in self.steps:
+            if (step.decides or step.issues) and step.stage is not Stage.APPROVE:
+                raise ValueError(f"step {step.id}: deciding and issuing belong to the stage approve")
+        decides = next(i for i, step in enumerate(self.steps) if step.decides)
+        issues = next(i for i, step in enumerate(self.steps) if step.issues)
+        if issues < decides:
+            raise ValueError("the result is issued after the decision, not before it")
+        if sum(step.stage is Stage.RETURN for step in self.steps) != 1:
+            raise ValueError("exactly one step in the stage return")
+        if self.until is not None and self.until < self.version:
+            raise ValueError("a version must not end before it begins")
+        return self
+
+    def position(self, step_id: str) -> int:
+        """Where a step stands among the steps, from 0."""
+        return next(i for i, step in enumerate(self.steps) if step.id == step_id)

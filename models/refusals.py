@@ -1,0 +1,215 @@
+"""Every way in which motcua says no, as one family of exceptions.
+
+Each class has a stable name (scripts and the Temporal failure type rely on it) and a sentence for
+people. `EXIT_CODES` below is the one table that maps a family to a process exit code and an HTTP
+status; nothing else decides them. Anything that is not a `Problem` is a bug and is never caught.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class Problem(Exception):
+    """Something a person can understand and mend; the base of every error that motcua raises."""
+
+    sentence: ClassVar[str] = "{detail}"
+
+    def __init__(self, **facts: object) -> None:
+        self.facts = facts
+        super().__init__(self.sentence.format_map(facts))
+
+    @property
+    def type(self) -> str:
+        """The stable name of this problem, for scripts and for Temporal's failure type."""
+        return type(self).__name__
+
+    @property
+    def message(self) -> str:
+        """One sentence for people."""
+        return str(self)
+
+
+def revive(type_name: str, message: str) -> Problem | None:
+    """The problem that another process raised, from its stable name and its sentence."""
+    todo = [Problem]
+    while todo:
+        family = todo.pop()
+        if family.__name__ == type_name:
+            problem = family.__new__(family)
+            Exception.__init__(problem, message)
+            problem.facts = {}
+            return problem
+        todo += family.__subclasses__()
+    return None
+
+
+class BadInput(Problem):
+    """What was handed in cannot be read or is not well formed; nothing was done."""
+
+
+class Refusal(Problem):
+    """A rule of the office does not allow this command now; nothing was done."""
+
+
+class UnknownDossier(Problem):
+    """No dossier has this code."""
+
+    sentence = "There is no dossier with the code {code}."
+
+
+class Unreachable(Problem):
+    """A service that is needed does not answer."""
+
+    sentence = "{service} cannot be reached: {reason}"
+
+
+class CheckFailed(Problem):
+    """A check ran to its end and found something wrong."""
+
+
+# family -> (exit code of the command line, HTTP status)
+EXIT_CODES: dict[type[Problem], tuple[int, int]] = {
+    CheckFailed: (1, 409),
+    BadInput: (2, 422),
+    Refusal: (3, 409),
+    UnknownDossier: (4, 404),
+    Unreachable: (5, 503),
+}
+
+
+def exit_code(problem: Problem) -> int:
+    """The process exit code for a problem: that of its family."""
+    return next(code for family, (code, _) in EXIT_CODES.items() if isinstance(problem, family))
+
+
+class WrongStage(Refusal):
+    """The command does not fit where the dossier stands."""
+
+    sentence = "{command} is not possible: dossier {code} is {status}."
+
+
+class DossierClosed(Refusal):
+    """Nothing more can be done with a closed dossier."""
+
+    sentence = "Dossier {code} is closed ({status}); {command} is not possible any more."
+
+
+class WrongRole(Refusal):
+    """The actor's roles do not allow this command."""
+
+    sentence = "{command} needs the role {needed}; {actor} has {roles}."
+
+
+class WrongUnit(Refusal):
+    """The dossier belongs to another unit."""
+
+    sentence = "Dossier {code} belongs to the unit {unit}; {actor} works for {actor_unit}."
+
+
+class StaleTask(Refusal):
+    """The task the command was meant for is not the open one."""
+
+    sentence = "Task {task} of dossier {code} is not open any more; reload to see what changed."
+
+
+class TaskTaken(Refusal):
+    """Somebody else has the task."""
+
+    sentence = "This task of dossier {code} is with {assignee}."
+
+
+class TaskNotClaimed(Refusal):
+    """Nobody has the task, so it cannot be given back."""
+
+    sentence = "Nobody has claimed this task of dossier {code}."
+
+
+class FourEyes(Refusal):
+    """An approver must never have handled the same dossier."""
+
+    sentence = "{actor} handled dossier {code} and so must not decide on it; another approver must."
+
+
+class DossierWaits(Refusal):
+    """The work cannot go on before something that was asked for has come."""
+
+    sentence = "Dossier {code} is {status}; {command} has to wait."
+
+
+class NothingAsked(Refusal):
+    """Nothing of this kind has been asked for."""
+
+    sentence = "Nothing was asked for that {command} could answer (dossier {code})."
+
+
+class AlreadyAsked(Refusal):
+    """The same thing has been asked for and has not come yet."""
+
+    sentence = "Dossier {code} already waits for this: {what}."
+
+
+class SupplementsUsed(Refusal):
+    """The procedure allows no further supplement."""
+
+    sentence = "Dossier {code} has had the {allowed} supplement request(s) that its procedure allows."
+
+
+class ExtensionUsed(Refusal):
+    """The procedure allows no further extension."""
+
+    sentence = "Dossier {code} has had the {allowed} extension(s) that its procedure allows."
+
+
+class BadDate(Refusal):
+    """A date that the rules do not allow here."""
+
+    sentence = "{what} cannot be {value}: {reason}"
+
+
+class ConsultationOpen(Refusal):
+    """A consulted agency has not answered yet."""
+
+    sentence = "Dossier {code} still waits for the answer of {agency}."
+
+
+class NoSuchStep(Refusal):
+    """The procedure has no such step behind the dossier."""
+
+    sentence = "Dossier {code} cannot be sent back to {step}: {reason}"
+
+
+class ResultIncomplete(Refusal):
+    """The step that issues the result must name its number and date."""
+
+    sentence = "The result of dossier {code} needs its number and its date."
+
+
+class ResultNotExpected(Refusal):
+    """A number or file was given where no result is issued."""
+
+    sentence = "This step of dossier {code} issues no result; leave out number, date and file."
+
+
+class DueMissing(Refusal):
+    """The procedure leaves the due instant to each dossier, and none was given."""
+
+    sentence = "The procedure of dossier {code} sets no limit: say when it is due."
+
+
+class DueNotExpected(Refusal):
+    """A due instant was given although the procedure sets the limit."""
+
+    sentence = "The procedure of dossier {code} sets the limit; no other can be given."
+
+
+class NotCorrectable(Refusal):
+    """There is no completion that could be corrected, or not by this person."""
+
+    sentence = "Nothing to correct in dossier {code}: {reason}"
+
+
+class SameUnit(Refusal):
+    """The dossier is already with that unit."""
+
+    sentence = "Dossier {code} is already with the unit {unit}."

@@ -1,0 +1,129 @@
+"""The read model: the rows that screens and reports use, derived from a dossier and nothing else."""
+
+from __future__ import annotations
+
+from models.base import Instant, Value
+from models.commands import Channel
+from models.dossier import Dossier, Status
+from models.facts import Outcome, Timeliness
+from models.procedure import Role, Stage
+
+
+class TaskRow(Value):
+    """An open task."""
+
+    id: int
+    step: str
+    stage: Stage
+    role: Role
+    unit: str
+    assignee: str | None
+    opened_at: Instant
+    due_at: Instant | None
+    paused: bool
+
+
+class TermRow(Value):
+    """A term that is not closed."""
+
+    id: int
+    of: str
+    name: str
+    limit: str
+    started_at: Instant
+    due_at: Instant
+    original_due_at: Instant
+    generation: int
+    paused: bool
+
+
+class DossierRow(Value):
+    """A dossier in one row, with its open task and open terms."""
+
+    code: str
+    office: str
+    unit: str
+    procedure: str
+    version: str
+    field: str
+    channel: Channel | None
+    stage: Stage
+    status: Status
+    national_status: int
+    submitted_at: Instant | None
+    received_at: Instant | None
+    due_at: Instant | None
+    original_due_at: Instant | None
+    promised_at: Instant | None
+    ready_at: Instant | None
+    finished_at: Instant | None
+    timeliness: Timeliness | None
+    outcome: Outcome | None
+    paused: bool
+    simulated: bool
+    seq: int
+    head: str
+    tasks: tuple[TaskRow, ...]
+    terms: tuple[TermRow, ...]
+
+
+def row(d: Dossier) -> DossierRow:
+    """The read model of a dossier."""
+    whole = d.term
+    tasks: tuple[TaskRow, ...] = ()
+    if d.task is not None:
+        term = d.term_of(d.task.id)
+        tasks = (
+            TaskRow(
+                id=d.task.id,
+                step=d.task.step,
+                stage=d.task.stage,
+                role=d.task.role,
+                unit=d.unit,
+                assignee=d.task.assignee,
+                opened_at=d.task.opened_at,
+                due_at=term.due_at if term else None,
+                paused=d.paused,
+            ),
+        )
+    return DossierRow(
+        code=d.code,
+        office=d.office,
+        unit=d.unit,
+        procedure=d.procedure.code,
+        version=d.procedure.version.isoformat(),
+        field=d.procedure.field,
+        channel=d.channel,
+        stage=d.stage,
+        status=d.status,
+        national_status=d.national_status,
+        submitted_at=d.submitted_at,
+        received_at=d.received_at,
+        due_at=whole.due_at if whole else None,
+        original_due_at=whole.original_due_at if whole else None,
+        promised_at=d.promised_at,
+        ready_at=d.ready_at,
+        finished_at=d.finished_at,
+        timeliness=d.timeliness,
+        outcome=d.outcome,
+        paused=d.paused,
+        simulated=d.simulated,
+        seq=d.seq,
+        head=d.head,
+        tasks=tasks,
+        terms=tuple(
+            TermRow(
+                id=t.id,
+                of=t.of,
+                name=t.name,
+                limit=str(t.limit),
+                started_at=t.started_at,
+                due_at=t.due_at,
+                original_due_at=t.original_due_at,
+                generation=t.generation,
+                paused=t.paused_at is not None,
+            )
+            for t in d.terms
+            if t.closed_at is None
+        ),
+    )

@@ -1,0 +1,331 @@
+"""Every command: one case in which it is allowed, and one for each way in which its rule says no."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import typing
+
+import pytest
+
+from models import commands as c
+from models import refusals as r
+from models import rules
+from models.procedure import Procedure
+from models.refusals import Problem, Refusal, exit_code, revive
+from tests.unit.office import STAFF, TEXT, Case, procedure, stage, step
+
+KINDS = {
+    kind
+    for command in typing.get_args(typing.get_args(c.Command)[0])
+    for kind in typing.get_args(command.model_fields["kind"].annotation)
+}
+
+OPEN_ENDED = procedure(limit=None)
+ONE_SIGNATURE = procedure(
+    steps=[
+        step("handle", "process", "handler", "1 day"),
+        step("sign", "approve", "approver", "1 day", decides=True, issues=True),
+        step("hand-over", "return", "returner", None),
+    ]
+)
+SIGNING = ("receiver1 file", "receiver1 accept", "handler1 complete")
+BOTH_HANDLED = ("both1 complete", "leader1 complete")
+UNTIL = "until=2026-03-20T02:00:00Z"
+
+# command -> stage, lines before it, the line, what happens
+ALLOWED: dict[str, tuple[str, tuple[str, ...], str, list[str]]] = {
+    "file": ("nothing", (), "citizen1 file channel=online", ["filed"]),
+    "accept": ("filed", (), "receiver2 accept", ["accepted", "step-opened"]),
+    "refuse": ("filed", (), "receiver1 refuse", ["refused"]),
+    "claim": ("handling", (), "handler1 claim", ["claimed"]),
+    "release": ("handling", ("handler1 claim",), "handler1 release", ["released"]),
+    "assign": ("handling", ("handler1 claim",), "head1 assign to=handler2", ["assigned"]),
+    "complete": ("handling", (), "handler1 complete step=handle", ["step-completed", "step-opened"]),
+    "send-back": ("deciding", (), "approver1 send-back step=review", ["sent-back", "step-opened"]),
+    "request-supplement": (
+        "handling",
+        (),
+        "handler1 request-supplement",
+        ["supplement-requested", "clock-paused"],
+    ),
+    "supply": (
+        "handling",
+        ("handler1 request-supplement",),
+        "citizen1 supply",
+        ["supplied", "clock-resumed"],
+    ),
+    "request-payment": (
+        "handling",
+        (),
+        "receiver1 request-payment",
+        ["payment-requested", "clock-paused"],
+    ),
+    "pay": ("handling", ("receiver1 request-payment",), "citizen1 pay", ["paid", "clock-resumed"]),
+    "consult": ("handling", (), "handler1 consult", ["consulted"]),
+    "answer": ("handling", ("handler1 consult",), "clerk1 answer", ["answered"]),
+    "approve": ("deciding", (), "approver1 approve", ["decided", "step-opened"]),
+    "reject": ("deciding", (), "approver1 reject", ["decided", "step-opened"]),
+    "extend": ("handling", (), f"leader1 extend {UNTIL}", ["extended"]),
+    "return": ("ready", (), "returner1 return channel=post", ["returned"]),
+    "withdraw": ("deciding", (), "citizen1 withdraw", ["withdrawn"]),
+    "stop": ("handling", (), "head1 stop", ["stopped", "clock-paused"]),
+    "resume": ("handling", ("head1 stop",), "leader1 resume", ["clock-resumed"]),
+    "amend-calendar": ("handling", (), "admin1 amend-calendar", ["calendar-amended"]),
+    "transfer": ("filed", (), "receiver1 transfer", ["transferred"]),
+    "correct": ("reviewing", (), "handler1 correct", ["corrected"]),
+    "note": ("filed", (), "clerk1 note", ["noted"]),
+    "rate": ("returned", (), "citizen1 rate score=1", ["rated"]),
+    "observe": ("filed", (), "admin1 observe", ["observed"]),
+    "tick": ("filed", ("@ 2026-03-03 08:00",), "clock tick", ["rung-reached"]),
+}
+
+# line, refusal, stage, lines before it, rules
+REFUSED: list[tuple[str, type[Refusal], str, tuple[str, ...], Procedure | None]] = [
+    ("receiver1 file", r.WrongStage, "filed", (), None),
+    ("citizen1 file submitted_at=2026-03-02T01:00:01Z", r.BadDate, "nothing", (), None),
+    ("citizen1 file accept=true", r.WrongRole, "nothing", (), None),
+    ("receiver1 file accept=true", r.DueMissing, "nothing", (), OPEN_ENDED),
+    ("receiver1 file accept=true due='3 days'", r.DueNotExpected, "nothing", (), None),
+    ("receiver1 accept", r.WrongStage, "accepted", (), None),
+    ("receiver1 accept", r.TaskTaken, "filed", ("receiver2 claim",), None),
+    ("receiver1 accept", r.DossierWaits, "filed", ("receiver1 request-supplement",), None),
+    ("receiver1 accept", r.DueMissing, "filed", (), OPEN_ENDED),
+    ("receiver1 accept due='3 days'", r.DueNotExpected, "filed", (), None),
+    ("handler1 refuse", r.WrongStage, "handling", (), None),
+    ("receiver1 refuse", r.TaskTaken, "filed", ("receiver2 claim",), None),
+    ("handler1 claim task=1", r.StaleTask, "handling", (), None),
+    ("handler1 claim", r.TaskTaken, "handling", ("handler2 claim",), None),
+    ("both1 claim", r.FourEyes, "handling", BOTH_HANDLED, None),
+    ("returner1 claim", r.WrongStage, "returned", (), None),
+    ("handler1 release task=1", r.StaleTask, "handling", ("handler1 claim",), None),
+    ("handler1 release", r.TaskNotClaimed, "handling", (), None),
+    ("handler1 release", r.TaskTaken, "handling", ("handler2 claim",), None),
+    ("leader1 assign to=returner1", r.WrongStage, "returned", (), None),
+    ("leader1 assign to=handler1 task=1", r.StaleTask, "handling", (), None),
+    ("leader1 assign to=both1", r.FourEyes, "handling", BOTH_HANDLED, None),
+    ("receiver1 complete", r.WrongStage, "filed", (), None),
+    ("approver1 complete", r.WrongStage, "deciding", (), None),
+    ("returner1 complete", r.WrongStage, "ready", (), None),
+    ("handler1 complete", r.TaskTaken, "handling", ("handler2 claim",), None),
+    ("handler1 complete step=digitise", r.StaleTask, "handling", (), None),
+    ("handler1 complete", r.DossierWaits, "handling", ("handler1 request-supplement",), None),
+    ("handler1 complete", r.DossierWaits, "handling", ("head1 stop",), None),
+    ("handler1 complete", r.ConsultationOpen, "handling", ("handler1 consult",), None),
+    ("clerk1 complete number=7", r.ResultIncomplete, "issuing", (), None),
+    ("handler1 complete number=7", r.ResultNotExpected, "handling", (), None),
+    ("receiver1 send-back step=handle", r.WrongStage, "filed", (), None),
+    ("returner1 send-back step=handle", r.WrongStage, "ready", (), None),
+    ("leader1 send-back step=handle", r.TaskTaken, "reviewing", ("head1 assign to=leader2",), None),
+    ("leader1 send-back step=handle", r.DossierWaits, "reviewing", ("head1 stop",), None),
+    ("leader1 send-back step=nowhere", r.NoSuchStep, "reviewing", (), None),
+    ("leader1 send-back step=review", r.NoSuchStep, "reviewing", (), None),
+    ("leader1 send-back step=issue", r.NoSuchStep, "reviewing", (), None),
+    ("leader1 request-supplement", r.WrongStage, "deciding", (), None),
+    ("handler1 request-supplement", r.TaskTaken, "handling", ("handler2 claim",), None),
+    ("handler1 request-supplement", r.DossierWaits, "handling", ("head1 stop",), None),
+    (
+        "handler1 request-supplement",
+        r.AlreadyAsked,
+        "handling",
+        ("leader1 request-supplement",),
+        None,
+    ),
+    (
+        "handler1 request-supplement",
+        r.SupplementsUsed,
+        "handling",
+        ("handler1 request-supplement", "citizen1 supply") * 2,
+        None,
+    ),
+    ("citizen1 supply", r.NothingAsked, "handling", ("receiver1 request-payment",), None),
+    ("receiver1 request-payment", r.WrongStage, "ready", (), None),
+    ("receiver1 request-payment", r.AlreadyAsked, "handling", ("leader1 request-payment",), None),
+    ("citizen1 pay", r.NothingAsked, "handling", ("handler1 request-supplement",), None),
+    ("handler1 consult", r.WrongStage, "deciding", (), None),
+    ("leader1 consult", r.WrongStage, "filed", (), None),
+    ("handler1 consult", r.TaskTaken, "handling", ("handler2 claim",), None),
+    ("handler1 consult", r.DossierWaits, "handling", ("head1 stop",), None),
+    ("handler1 consult", r.AlreadyAsked, "handling", ("leader1 consult",), None),
+    ("handler1 answer agency=police", r.NothingAsked, "handling", ("handler1 consult",), None),
+    *(
+        entry
+        for verb in ("approve", "reject")
+        for entry in (
+            (f"handler1 {verb}", r.WrongStage, "handling", (), None),
+            (f"both1 {verb}", r.FourEyes, "handling", BOTH_HANDLED, None),
+            (f"approver1 {verb}", r.TaskTaken, "deciding", ("approver2 claim",), None),
+            (f"approver1 {verb}", r.DossierWaits, "deciding", ("receiver1 request-payment",), None),
+            (f"approver1 {verb}", r.ResultIncomplete, "nothing", SIGNING, ONE_SIGNATURE),
+            (f"approver1 {verb} number=7", r.ResultNotExpected, "deciding", (), None),
+        )
+    ),
+    (f"leader1 extend {UNTIL}", r.WrongStage, "filed", (), None),
+    (f"leader1 extend {UNTIL}", r.WrongStage, "ready", (), None),
+    (
+        "leader1 extend until=2026-03-27T02:00:00Z",
+        r.ExtensionUsed,
+        "handling",
+        (f"leader1 extend {UNTIL}",),
+        None,
+    ),
+    (f"leader1 extend {UNTIL}", r.DossierWaits, "handling", ("head1 stop",), None),
+    ("leader1 extend until=2026-03-09T01:00:00Z", r.BadDate, "handling", (), None),
+    (f"leader1 extend {UNTIL}", r.BadDate, "handling", ("@ 2026-03-20 09:00",), None),
+    ("clerk1 return", r.WrongStage, "issuing", (), None),
+    ("returner1 return", r.TaskTaken, "ready", ("leader1 assign to=returner2",), None),
+    ("citizen1 withdraw", r.WrongStage, "issuing", (), None),
+    ("head1 stop", r.WrongStage, "ready", (), None),
+    ("head1 stop", r.AlreadyAsked, "handling", ("leader1 stop",), None),
+    ("head1 resume", r.NothingAsked, "handling", ("handler1 request-supplement",), None),
+    ("leader1 transfer", r.WrongStage, "ready", (), None),
+    ("leader1 transfer unit=demo", r.SameUnit, "handling", (), None),
+    ("receiver1 correct", r.NotCorrectable, "accepted", (), None),
+    ("handler2 correct", r.NotCorrectable, "reviewing", (), None),
+    ("handler1 correct", r.NotCorrectable, "reviewing", ("leader1 claim",), None),
+    ("handler1 correct", r.NotCorrectable, "reviewing", ("head1 stop",), None),
+    ("handler1 correct", r.NotCorrectable, "reviewing", ("head1 stop", "head1 resume"), None),
+    ("clerk1 correct", r.NotCorrectable, "returned", (), None),
+    ("approver1 correct", r.NotCorrectable, "deciding", ("approver1 send-back step=handle",), None),
+    ("citizen1 rate", r.WrongStage, "ready", (), None),
+    ("citizen1 rate", r.WrongStage, "returned", ("@ 2026-03-16 08:00",), None),
+]
+
+UNREACHABLE = {("approve", "ConsultationOpen"), ("reject", "ConsultationOpen")}
+"""A second lock: no step before the decision can be completed while an agency has not answered."""
+
+
+@pytest.mark.parametrize("kind", sorted(ALLOWED))
+def test_allowed(kind: str) -> None:
+    """Each command does what it says where its rule allows it."""
+    where, before, line, expected = ALLOWED[kind]
+    case = stage(where, *before)
+    count = len(case.facts)
+    case.run(line)
+    assert case.kinds()[count:] == expected
+    assert {fact.command for fact in case.facts[count:]} == {f"c{case.asked}"}
+
+
+@pytest.mark.parametrize(
+    ("line", "refusal", "where", "before", "changed"),
+    REFUSED,
+    ids=[f"{line}-{refusal.__name__}-{where}" for line, refusal, where, *_ in REFUSED],
+)
+def test_refused(
+    line: str, refusal: type[Refusal], where: str, before: tuple[str, ...], changed: Procedure | None
+) -> None:
+    """Each rule says no in its own class and words, and nothing has happened."""
+    case = stage(where, *before, rules=changed or procedure())
+    was = case.dossier
+    with pytest.raises(Refusal) as caught:
+        case.run(line)
+    assert type(caught.value) is refusal, caught.value
+    assert case.dossier is was
+    assert exit_code(caught.value) == 3
+    assert "{" not in caught.value.message
+    assert str(revive(refusal.__name__, caught.value.message)) == caught.value.message
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_no_command_without_its_role(kind: str) -> None:
+    """Somebody without roles may ask nothing."""
+    where = {"file": "nothing", "accept": "filed", "refuse": "filed"}.get(kind, "handling")
+    with pytest.raises(r.WrongRole, match="nobody1 has none"):
+        ask(stage(where), "nobody1", kind)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS - {"file", "amend-calendar", "observe", "rate", "tick"}))
+def test_no_command_from_another_unit(kind: str) -> None:
+    """All roles at another unit allow nothing; the administrator, citizen and clock have no unit."""
+    where = {"accept": "filed", "refuse": "filed"}.get(kind, "handling")
+    with pytest.raises(r.WrongUnit, match="elsewhere"):
+        ask(stage(where), "stranger1", kind)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS - {"file"}))
+def test_no_command_before_the_dossier_is_filed(kind: str) -> None:
+    """A dossier begins with its filing."""
+    with pytest.raises(r.WrongStage, match="not filed"):
+        ask(stage("nothing"), "head1", kind)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_no_command_after_the_end(kind: str) -> None:
+    """A closed dossier accepts nothing, not even from the clock."""
+    who = "clock" if kind == "tick" else "admin1"
+    for ended in (
+        stage("closed"),
+        stage("filed", "receiver1 refuse"),
+        stage("handling", "citizen1 withdraw"),
+    ):
+        with pytest.raises(r.DossierClosed):
+            ask(ended, who, kind)
+
+
+def ask(case: Case, who: str, kind: str) -> None:
+    """Any well-formed command of this kind."""
+    more = {
+        "send-back": {"step": "handle"},
+        "assign": {"to": "x"},
+        "extend": {"until": "2026-03-20T02:00:00Z"},
+    }
+    case.do(f"{who} {kind}", **more.get(kind, {}))
+
+
+def test_every_command_and_refusal_has_a_test() -> None:
+    """The commands, the rights, the rules and the tables here name the same commands and refusals."""
+    assert KINDS == set(rules.RIGHTS) == set(rules._RULES) == set(ALLOWED)
+    tested = {(line.split()[1], refusal.__name__) for line, refusal, *_ in REFUSED}
+    assert raised_by_rules() - tested == UNREACHABLE
+    of_the_gate = {"DossierClosed", "WrongRole", "WrongStage", "WrongUnit", "FourEyes"}
+    assert {refusal.__name__ for refusal in Refusal.__subclasses__()} == (
+        of_the_gate | {name for _, name in tested}
+    )
+
+
+def raised_by_rules() -> set[tuple[str, str]]:
+    """Which refusals each command's rule raises, itself or by what it calls, read from its source."""
+    bodies = {
+        node.name: node
+        for node in ast.parse(inspect.getsource(rules)).body
+        if isinstance(node, ast.FunctionDef)
+    }
+
+    def reach(name: str, seen: set[str]) -> set[str]:
+        if name in seen or name not in bodies:
+            return set()
+        seen.add(name)
+        found = set()
+        for node in ast.walk(bodies[name]):
+            if not isinstance(node, ast.Call):
+                continue
+            if isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") == "r":
+                found.add(node.func.attr)
+            elif isinstance(node.func, ast.Name):
+                found |= reach(node.func.id, seen)
+        return found
+
+    return {(kind, refusal) for kind, rule in rules._RULES.items() for refusal in reach(rule.__name__, set())}
+
+
+def test_a_revived_problem_is_of_its_class() -> None:
+    """What another process raised comes back by name; an unknown name does not."""
+    problem = revive("FourEyes", "said there")
+    assert isinstance(problem, r.FourEyes)
+    assert (problem.type, problem.message) == ("FourEyes", "said there")
+    assert revive("NoSuchThing", "x") is None
+    assert isinstance(revive("Problem", "x"), Problem)
+
+
+def test_a_repeated_command_leads_to_nothing() -> None:
+    """The same id again gives no facts: at once, later, from anybody, and after the end."""
+    case = Case()
+    command = c.File(id="again", actor=STAFF["citizen1"], channel="online", unit="demo", applicant=TEXT)
+    facts = rules.decide(case.dossier, command, case.now)
+    filed = rules.decide(case.dossier, command, case.now)
+    assert facts == filed
+    closed = Case("receiver1 file", "receiver1 refuse")
+    for number in range(1, closed.asked + 1):
+        again = c.Note(id=f"c{number}", actor=STAFF["nobody1"], text=TEXT)
+        assert rules.decide(closed.dossier, again, closed.now) == []
+    assert closed.dossier.answered == {"c1": 1, "c2": 2}
