@@ -1,0 +1,217 @@
+"""The catalogue: reads and checks `catalog/` (office, procedures, calendars) and answers from it.
+
+A file that is wrong is refused on one line with its name, the place in it and the reason, and nothing of
+that catalogue is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from difflib import get_close_matches
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from models.base import Value
+from models.calendar import Calendar
+from models.commands import Actor
+from models.procedure import Procedure, Role
+from models.refusals import BadInput
+from motcua.catalogue.calendars import (
+    CalendarFile,
+    NotAHoliday,
+    read_calendar,
+    read_calendars,
+    without_holiday,
+)
+from motcua.catalogue.files import BadCatalogue, Text, check, files, only_once, read
+
+__all__ = [
+    "BadCatalogue",
+    "Catalogue",
+    "NotAHoliday",
+    "Office",
+    "Staff",
+    "Unit",
+    "UnknownCalendar",
+    "UnknownProcedure",
+    "UnknownUser",
+    "without_holiday",
+]
+
+_NOT_STAFF = (Role.CITIZEN, Role.CLOCK)
+_RECIPIENTS = {"assignee", "applicant", *(role.value for role in Role if role not in _NOT_STAFF)}
+_SHARED = ("code", "name", "name_en", "field")
+
+
+class UnknownProcedure(BadInput):
+    """No version of a procedure holds on a day."""
+
+    sentence = "There is no procedure {code} on {day}{hint}."
+
+
+class UnknownUser(BadInput):
+    """Nobody at the office has this user id."""
+
+    sentence = "Nobody at this office has the user id {user}{hint}."
+
+
+class UnknownCalendar(BadInput):
+    """The catalogue has no calendar of this name."""
+
+    sentence = "There is no calendar {name}; there is: {known}."
+
+
+class Unit(Value):
+    """A part of the office that dossiers can be with."""
+
+    id: Text
+    name: Text
+    name_en: Text
+
+
+class Staff(Value):
+    """A member of staff."""
+
+    id: Text
+    name: Text
+    roles: tuple[Role, ...] = Field(min_length=1)
+    unit: str
+
+
+class Office(Value):
+    """Whose catalogue this is."""
+
+    id: str
+    agency: str
+    """What stands before the date in the codes of its dossiers."""
+    calendar: str
+    units: tuple[Unit, ...]
+    staff: dict[str, Staff]
+
+
+class _OfficeFile(Value):
+    id: Text
+    # The old order of agency codes and the current one (domain.md §2).
+    agency: str = Field(pattern=r"^(?:\d{3}\.\d{2}\.\d{2}\.[A-Z]\d{2}|[A-Z]\d{2}(?:\.\d{1,3}){0,3})$")
+    calendar: str
+    unit: tuple[Unit, ...] = Field(min_length=1)
+    staff: tuple[Staff, ...] = Field(min_length=1)
+
+
+class _ProcedureFile(Value):
+    code: Text
+    name: Text
+    name_en: Text
+    field: Text
+    version: tuple[dict[str, Any], ...] = Field(min_length=1)
+
+
+class Catalogue:
+    """The office, its staff, its procedures and its calendars."""
+
+    def __init__(
+        self, office: Office, procedures: Iterable[Procedure], calendars: Mapping[str, CalendarFile]
+    ) -> None:
+        self.office = office
+        self.procedures = tuple(sorted(procedures, key=lambda p: (p.code, p.version)))
+        """All versions of all procedures."""
+        self._files = calendars
+        self._calendars: dict[str, Calendar] = {}
+
+    @classmethod
+    def load(cls, root: Path) -> Catalogue:
+        """Read and check everything; a calendar gets its feasts only when it is asked for."""
+        calendars = read_calendars(root)
+        return cls(_office(root, calendars), _procedures(root), calendars)
+
+    def actor(self, user_id: str) -> Actor:
+        """A member of staff as commands name them."""
+        staff = self.office.staff.get(user_id)
+        if staff is None:
+            raise UnknownUser(user=user_id, hint=_near(user_id, self.office.staff))
+        return Actor(id=staff.id, roles=staff.roles, unit=staff.unit)
+
+    def procedure(self, code: str, on: date) -> Procedure:
+        """The version of a procedure that holds on a day."""
+        versions = [version for version in self.procedures if version.code == code]
+        for version in versions:
+            if version.version <= on and (version.until is None or on <= version.until):
+                return version
+        spans = [f"{v.version} to {v.until}" if v.until else f"{v.version} on" for v in versions]
+        known = {version.code for version in self.procedures}
+        hint = "; its versions hold from " + ", from ".join(spans) if spans else _near(code, known)
+        raise UnknownProcedure(code=code, day=on, hint=hint)
+
+    def calendar(self, name: str = "vn") -> Calendar:
+        """A calendar with its feasts and corrections; built once."""
+        if name not in self._files:
+            raise UnknownCalendar(name=name, known=", ".join(self._files) or "none")
+        if name not in self._calendars:
+            self._calendars[name] = read_calendar(name, self._files[name])
+        return self._calendars[name]
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    near = get_close_matches(word, sorted(known))
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
+
+
+def _office(root: Path, calendars: Mapping[str, CalendarFile]) -> Office:
+    name = "office.toml"
+    file = check(_OfficeFile, read(root, name), name)
+    if file.calendar not in calendars:
+        raise BadCatalogue(file=name, field="calendar", reason=f"there is no calendars/{file.calendar}.toml")
+    units = [unit.id for unit in file.unit]
+    only_once(name, "unit", units)
+    only_once(name, "staff", [member.id for member in file.staff])
+    for member in file.staff:
+        if member.unit not in units:
+            reason = f"there is no unit {member.unit}"
+            raise BadCatalogue(file=name, field=f"staff[{member.id}].unit", reason=reason)
+        if foreign := set(member.roles) & set(_NOT_STAFF):
+            reason = f"{min(foreign).value} is no role of staff"
+            raise BadCatalogue(file=name, field=f"staff[{member.id}].roles", reason=reason)
+    staff = {member.id: member for member in file.staff}
+    return Office(id=file.id, agency=file.agency, calendar=file.calendar, units=file.unit, staff=staff)
+
+
+def _procedures(root: Path) -> list[Procedure]:
+    found: list[Procedure] = []
+    seen: dict[str, str] = {}
+    for file, data in files(root, "procedures"):
+        head = check(_ProcedureFile, data, file)
+        if head.code in seen:
+            raise BadCatalogue(file=file, field="code", reason=f"{head.code} is already in {seen[head.code]}")
+        seen[head.code] = file
+        shared = head.model_dump(include=set(_SHARED))
+        versions = [_version(file, shared, table, index) for index, table in enumerate(head.version)]
+        versions.sort(key=lambda version: version.version)
+        for one, following in pairwise(versions):
+            if one.until is None or one.until >= following.version:
+                end = f"ends on {one.until}" if one.until else "has no end"
+                reason = f"overlaps the version of {one.version}, which {end}"
+                raise BadCatalogue(file=file, field=f"version[{following.version}]", reason=reason)
+        found += versions
+    return found
+
+
+def _version(file: str, shared: dict[str, Any], table: dict[str, Any], index: int) -> Procedure:
+    within = f"version[{table.get('version', index)}]"
+    for key in _SHARED:
+        if key in table:
+            reason = "belongs above the versions, which share it"
+            raise BadCatalogue(file=file, field=f"{within}.{key}", reason=reason)
+    data = {**shared, **table}
+    if data.get("limit") == "none":  # TOML has no null, and a limit that was forgotten must not pass for none
+        data["limit"] = None
+    procedure = check(Procedure, data, file, within)
+    for name, ladder in (("ladder", procedure.ladder), ("step_ladder", procedure.step_ladder)):
+        for rung in ladder:
+            if unknown := set(rung.to) - _RECIPIENTS:
+                field = f"{within}.{name}[{rung.name}].to"
+                raise BadCatalogue(file=file, field=field, reason=f"{min(unknown)} is no role of staff")
+    return procedure
