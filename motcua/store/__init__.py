@@ -1,0 +1,313 @@
+"""PostgreSQL: facts, read model, intake, private data. The only user of asyncpg beside the migrations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime
+from typing import Any
+
+import asyncpg
+from pydantic import TypeAdapter
+
+from models.base import Value
+from models.facts import Fact
+from models.ledger import Appended
+from models.notices import Notice
+from models.refusals import BadInput, Unreachable
+from models.view import DossierRow
+from motcua.store.sql import query
+
+_FACTS = TypeAdapter(tuple[Fact, ...])
+_NOTICES = TypeAdapter(list[Notice])
+
+
+class DatabaseUnreachable(Unreachable):
+    """PostgreSQL does not answer."""
+
+    sentence = "PostgreSQL cannot be reached: {reason}"
+
+
+class RequestReused(BadInput):
+    """A request id came again with other content."""
+
+    sentence = "The request id {request_id} was used before for another submission."
+
+
+class Private(Value):
+    """Personal data or free text, kept apart so that it can be erased."""
+
+    id: str
+    code: str
+    kind: str
+    salt: str
+    content: Any
+
+
+class Intake(Value):
+    """What is needed to start a dossier: the workflow's input, its first command, what to keep apart."""
+
+    opening: str
+    command: str
+    private: tuple[Private, ...]
+
+
+class TaskFilter(Value):
+    """Which open tasks to list."""
+
+    unit: str | None = None
+    role: str | None = None
+    user: str | None = None
+    user_roles: tuple[str, ...] = ()
+    user_unit: str | None = None
+    due_before: datetime | None = None
+    limit: int = 1000
+
+
+class Store:
+    """The office's record, through a pool of connections that work as the application's role."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, url: str, *, most: int = 10) -> AsyncIterator[Store]:
+        """A store on the database at `url`; closed on exit."""
+        try:
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=most,
+                timeout=10,
+                command_timeout=60,
+                init=_set_codecs,
+                # Not the owner: this role can add facts, never change or delete them.
+                server_settings={"role": "motcua_app", "application_name": "motcua"},
+            )
+        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+            raise DatabaseUnreachable(reason=_first_line(error)) from error
+        try:
+            yield cls(pool)
+        finally:
+            await pool.close()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        try:
+            async with self._pool.acquire(timeout=10) as connection:
+                yield connection
+        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, TimeoutError) as error:
+            raise DatabaseUnreachable(reason=_first_line(error)) from error
+        except (asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError) as error:
+            raise DatabaseUnreachable(reason=_first_line(error)) from error
+
+    # Recording
+
+    async def append(self, row: DossierRow, facts: tuple[Fact, ...], outgoing: list[Notice]) -> Appended:
+        """Facts, read model and notices in one transaction, idempotent by (code, seq)."""
+        batch = (
+            f'{{"row":{row.model_dump_json()},"facts":{_FACTS.dump_json(facts).decode()},'
+            f'"notices":{_NOTICES.dump_json(outgoing).decode()}}}'
+        )
+        async with self._connection() as connection:
+            answer = json.loads(await connection.fetchval(query("append"), batch))
+        return Appended(new=tuple(answer["new"]), stored=tuple(_fact(stored) for stored in answer["stored"]))
+
+    # Intake
+
+    async def take_in(
+        self,
+        request_id: str,
+        digest: str,
+        agency: str,
+        day: date,
+        prepare: Callable[[str], Intake],
+    ) -> str:
+        """Give a request its code, once for ever, and keep what is needed to start its dossier.
+
+        The same request id gives the same code; with another `digest` it is refused.
+        """
+        async with self._connection() as connection, connection.transaction():
+            known = await connection.fetchrow(query("intake_of"), request_id)
+            if known is None:
+                number = await connection.fetchval(query("next_number"), agency, day)
+                # The counter's row lock makes same-day intakes queue here, so a rival with the same
+                # request id has either committed by now or will wait for us.
+                known = await connection.fetchrow(query("intake_of"), request_id)
+                if known is None:
+                    code = f"{agency}-{day:%y%m%d}-{number:04d}"
+                    intake = prepare(code)
+                    await connection.execute(query("intake"), request_id, code, digest)
+                    await connection.execute(query("add_pending"), code, intake.opening, intake.command)
+                    await self._keep_private(connection, intake.private)
+                    return code
+            if known["digest"] != digest:
+                raise RequestReused(request_id=request_id)
+            return str(known["code"])
+
+    async def pending(self, older_than: float, most: int = 100) -> list[tuple[str, str, str]]:
+        """Intakes without a first fact, as (code, opening, command), older than so many seconds."""
+        async with self._connection() as connection:
+            rows = await connection.fetch(query("pending"), older_than, most)
+        return [(row["code"], row["opening"], row["command"]) for row in rows]
+
+    async def pending_of(self, code: str) -> tuple[str, str] | None:
+        """The (opening, command) of an intake that has no first fact yet."""
+        async with self._connection() as connection:
+            row = await connection.fetchrow(query("pending_of"), code)
+        return (row["opening"], row["command"]) if row else None
+
+    async def keep_private(self, rows: Sequence[Private]) -> list[Private]:
+        """Keep personal data or free text where it can be erased; returns the rows as they are kept.
+
+        A row whose id is there already stays as it was: its salt is the one that counts. Other content
+        under the same id is refused.
+        """
+        async with self._connection() as connection:
+            return await self._keep_private(connection, rows)
+
+    async def drop_private(self, ids: Sequence[str]) -> None:
+        """Take back what a refused command had brought."""
+        async with self._connection() as connection:
+            await connection.execute(query("drop_private"), list(ids))
+
+    async def _keep_private(self, connection: Any, rows: Sequence[Private]) -> list[Private]:
+        kept = await connection.fetch(
+            query("keep_private"),
+            [row.id for row in rows],
+            [row.code for row in rows],
+            [row.kind for row in rows],
+            [row.salt for row in rows],
+            [json.dumps(row.content, ensure_ascii=False) for row in rows],
+        )
+        by_id = {row["id"]: row for row in kept}
+        for row in rows:
+            if json.loads(by_id[row.id]["content"]) != row.content:
+                raise RequestReused(request_id=row.id)
+        return [row.model_copy(update={"salt": by_id[row.id]["salt"]}) for row in rows]
+
+    async def add_rules(self, fingerprint: str, kind: str, body: str) -> None:
+        """Keep the exact procedure or calendar that a dossier is received under."""
+        async with self._connection() as connection:
+            await connection.execute(query("add_rules"), fingerprint, kind, body)
+
+    async def rules(self, fingerprint: str) -> str | None:
+        """A procedure or calendar by its fingerprint, as JSON."""
+        async with self._connection() as connection:
+            row = await connection.fetchrow(query("rules"), fingerprint)
+        return row["body"] if row else None
+
+    # Reading
+
+    async def row(self, code: str) -> DossierRow | None:
+        """The read model of one dossier."""
+        async with self._connection() as connection:
+            dossier = await connection.fetchrow(query("dossier"), code)
+            if dossier is None:
+                return None
+            tasks = await connection.fetch(query("tasks_of"), code)
+            terms = await connection.fetch(query("terms_of"), code)
+        return DossierRow(
+            **dossier,
+            tasks=tuple(_without_code(task) for task in tasks),
+            terms=tuple(_without_code(term) for term in terms),
+        )
+
+    async def facts(self, code: str) -> list[Fact]:
+        """The facts of one dossier, in order."""
+        async with self._connection() as connection:
+            rows = await connection.fetch(query("facts"), code)
+        return [_fact(dict(row)) for row in rows]
+
+    async def every_fact(self) -> AsyncIterator[dict[str, Any]]:
+        """All facts as plain rows, by code and number, streamed: memory does not grow with the office."""
+        async with self._connection() as connection, connection.transaction(readonly=True):
+            async for row in connection.cursor(query("all_facts"), prefetch=2000):
+                yield dict(row)
+
+    async def heads(self) -> AsyncIterator[tuple[str, int, str]]:
+        """(code, last number, last hash) of every dossier in the read model, streamed."""
+        async with self._connection() as connection, connection.transaction(readonly=True):
+            async for row in connection.cursor(query("heads"), prefetch=2000):
+                yield row["code"], row["seq"], row["head"]
+
+    async def tasks(self, wanted: TaskFilter) -> list[dict[str, Any]]:
+        """Open tasks, the most urgent first; a user sees their own and the open ones of their roles."""
+        async with self._connection() as connection:
+            rows = await connection.fetch(
+                query("tasks"),
+                wanted.unit,
+                wanted.role,
+                wanted.user,
+                list(wanted.user_roles),
+                wanted.user_unit,
+                wanted.due_before,
+                wanted.limit,
+            )
+        return [dict(row) for row in rows]
+
+    async def private(self, code: str) -> dict[str, Any]:
+        """The personal data and free text of a dossier that have not been erased, by id."""
+        async with self._connection() as connection:
+            rows = await connection.fetch(query("private"), code)
+        return {row["id"]: json.loads(row["content"]) for row in rows}
+
+    async def counts(self) -> dict[str, int]:
+        """How many dossiers, facts and notices there are."""
+        async with self._connection() as connection:
+            return dict(await connection.fetchrow(query("counts")))
+
+    async def report(
+        self, start: datetime, end: datetime, at: datetime, by: str | None
+    ) -> list[dict[str, Any]]:
+        """The counts of report II.06 for the period [start, end), as things stand at `at`."""
+        async with self._connection() as connection:
+            return [dict(row) for row in await connection.fetch(query("report"), start, end, at, by)]
+
+    async def codes_by_request(self, request_ids: Iterable[str]) -> dict[str, str]:
+        """The codes that these requests were given."""
+        async with self._connection() as connection:
+            rows = await connection.fetch(query("codes_by_request"), list(request_ids))
+        return {row["request_id"]: row["code"] for row in rows}
+
+    async def done_commands(self, codes: Iterable[str]) -> dict[str, set[str]]:
+        """The command ids on record for these dossiers."""
+        async with self._connection() as connection:
+            rows = await connection.fetch(query("done_commands"), list(codes))
+        return {row["code"]: set(row["commands"]) for row in rows}
+
+
+async def _set_codecs(connection: Any) -> None:
+    # jsonb travels as text: what is hashed must not pass through a second opinion about JSON.
+    await connection.set_type_codec("jsonb", encoder=str, decoder=str, schema="pg_catalog")
+
+
+def _without_code(row: Any) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != "code"}
+
+
+def _fact(row: dict[str, Any]) -> Fact:
+    data = row["data"]
+    if isinstance(data, str):
+        data = json.loads(data)
+    at = row["at"]
+    return Fact.model_validate_json(
+        json.dumps(
+            {
+                "seq": row["seq"],
+                "at": at if isinstance(at, str) else at.astimezone(UTC).isoformat(),
+                "actor": row["actor"],
+                "unit": row["unit"],
+                "command": row["command"],
+                "event": {"kind": row["kind"], **data},
+                "prev_hash": row["prev_hash"],
+                "hash": row["hash"],
+            }
+        )
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

@@ -1,0 +1,113 @@
+-- Each query has a name; motcua/store/sql.py reads them.
+
+-- name: append
+select append_facts($1::jsonb)
+
+-- name: intake
+insert into intakes (request_id, code, digest) values ($1, $2, $3)
+
+-- name: intake_of
+select code, digest from intakes where request_id = $1
+
+-- name: next_number
+insert into code_numbers (agency, day, last) values ($1, $2, 1)
+on conflict (agency, day) do update set last = code_numbers.last + 1
+returning last
+
+-- name: add_pending
+insert into pending (code, opening, command) values ($1, $2::jsonb, $3::jsonb)
+
+-- name: pending
+select code, opening, command from pending
+where created_at < clock_timestamp() - make_interval(secs => $1)
+order by created_at limit $2
+
+-- name: pending_of
+select code, opening, command from pending where code = $1
+
+-- name: keep_private
+-- Returns what is kept: a command that is sent again finds its first salt.
+insert into private (id, code, kind, salt, content)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[])
+on conflict (id) do update set id = excluded.id
+returning id, salt, content
+
+-- name: add_rules
+insert into rules (fingerprint, kind, body) values ($1, $2, $3::jsonb) on conflict do nothing
+
+-- name: rules
+select kind, body from rules where fingerprint = $1
+
+-- name: private
+select id, kind, content from private where code = $1
+
+-- name: drop_private
+delete from private where id = any($1::text[])
+
+-- name: dossier
+select * from dossiers where code = $1
+
+-- name: tasks_of
+select * from tasks where code = $1 order by id
+
+-- name: terms_of
+select * from terms where code = $1 order by id
+
+-- name: facts
+select * from facts where code = $1 order by seq
+
+-- name: all_facts
+select code, seq, kind, at, actor, unit, command, data, prev_hash, hash from facts order by code, seq
+
+-- name: heads
+select code, seq, head from dossiers order by code
+
+-- name: counts
+select (select count(*) from dossiers) as dossiers, (select count(*) from facts) as facts,
+       (select count(*) from notices) as notices
+
+-- name: tasks
+select t.code, t.id, t.step, t.stage, t.role, t.unit, t.assignee, t.opened_at, t.due_at, t.paused,
+       d.procedure, d.status, d.due_at as dossier_due_at
+from tasks t join dossiers d using (code)
+where ($1::text is null or t.unit = $1)
+  and ($2::text is null or t.role = $2)
+  and ($3::text is null or t.assignee = $3 or (t.assignee is null and t.role = any($4::text[])
+       and ($5::text is null or t.unit = $5)))
+  and ($6::timestamptz is null or (not t.paused and coalesce(t.due_at, d.due_at) < $6))
+order by coalesce(t.due_at, d.due_at) nulls last, t.code
+limit $7
+
+-- name: done_commands
+select code, array_agg(command) as commands from facts where code = any($1::text[]) group by code
+
+-- name: codes_by_request
+select request_id, code from intakes where request_id = any($1::text[])
+
+-- name: report
+-- $1, $2: the period as instants, [from, to); $3: the moment the report speaks of; $4: group by
+with base as (
+    select d.*, case $4 when 'field' then d.field when 'unit' then d.unit
+                        when 'procedure' then d.procedure else '' end as grp,
+           coalesce(d.ready_at, d.finished_at) as done_at
+    from dossiers d
+    where d.received_at is not null and d.received_at < $2
+), marked as (
+    select *, done_at is not null and done_at < $2 as solved,
+           received_at >= $1 as fresh
+    from base
+    where received_at >= $1 or done_at is null or done_at >= $1
+)
+select grp,
+       count(*) as received,
+       count(*) filter (where fresh and channel = 'online') as online,
+       count(*) filter (where fresh and channel <> 'online') as direct,
+       count(*) filter (where not fresh) as carried_over,
+       count(*) filter (where solved) as solved,
+       count(*) filter (where solved and timeliness = 'early') as early,
+       count(*) filter (where solved and timeliness = 'on_time') as on_time,
+       count(*) filter (where solved and timeliness = 'overdue') as overdue,
+       count(*) filter (where not solved) as open,
+       count(*) filter (where not solved and (paused or due_at >= $3)) as open_in_time,
+       count(*) filter (where not solved and not paused and due_at < $3) as open_overdue
+from marked group by grp order by grp
