@@ -1,0 +1,1 @@
+"""Thin activities: translate, call one port, return."""

@@ -1,0 +1,73 @@
+"""Recording: the one way in which a dossier's facts reach PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+from temporalio import activity
+from temporalio.common import MetricMeter
+
+from models.base import Value
+from models.facts import Accepted, Fact, Ready, RungReached, Stopped, Withdrawn
+from models.ledger import Appended
+from models.notices import Notice, notices
+from models.view import DossierRow
+
+
+class Batch(Value):
+    """Facts that follow each other, and the read model as it stands after the last of them."""
+
+    facts: tuple[Fact, ...]
+    row: DossierRow
+
+
+class Ledger(Protocol):
+    """Where facts are kept (a port; `motcua.store` has the real one)."""
+
+    async def append(self, row: DossierRow, facts: tuple[Fact, ...], outgoing: list[Notice]) -> Appended:
+        """Store facts, read model and notices in one transaction, idempotently by (code, seq)."""
+        ...
+
+
+class Recording:
+    """The activity that records, with the ledger it writes to and the meter it counts on.
+
+    Metrics are counted here, from what the ledger says is new, and not in the workflow: a workflow task
+    that is executed again after a crash is not a replay to the SDK and would count twice.
+    """
+
+    def __init__(self, ledger: Ledger, meter: MetricMeter) -> None:
+        self._ledger = ledger
+        self._received = meter.create_counter(
+            "motcua_dossiers_received", "Dossiers accepted as complete and correct."
+        )
+        self._finished = meter.create_counter(
+            "motcua_dossiers_finished", "Dossiers whose result is ready, by timeliness."
+        )
+        self._rungs = meter.create_counter("motcua_rungs_reached", "Rungs of escalation ladders reached.")
+        self._lag = meter.create_histogram_float(
+            "motcua_rung_lag", "From a rung's due instant to its record, on the dossier's clock.", "s"
+        )
+
+    @activity.defn(name="record")
+    async def record(self, batch: Batch) -> tuple[Fact, ...]:
+        """Append a batch; returns nothing, or the facts that were there first (see decision 0002)."""
+        row = batch.row
+        appended = await self._ledger.append(row, batch.facts, notices(row.code, batch.facts))
+        for fact in batch.facts:
+            if fact.seq in appended.new:
+                self._count(row, fact)
+        return appended.stored
+
+    def _count(self, row: DossierRow, fact: Fact) -> None:
+        match fact.event:
+            case Accepted():
+                self._received.add(1, {"channel": row.channel or "", "office": row.office})
+            case Ready() | Withdrawn() | Stopped(final=True) if fact.event.timeliness is not None:
+                self._finished.add(1, {"timeliness": fact.event.timeliness, "office": row.office})
+            case RungReached() as event:
+                self._rungs.add(1, {"alarm": event.alarm, "office": row.office})
+                waited = datetime.now(UTC) - activity.info().current_attempt_scheduled_time
+                lag = (fact.at - event.due_at).total_seconds() + max(0.0, waited.total_seconds())
+                self._lag.record(lag, {"office": row.office})

@@ -1,0 +1,1 @@
+"""What is neither procedure nor Temporal workflow: servers, store, desk, reports, command line."""

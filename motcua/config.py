@@ -1,0 +1,40 @@
+"""Settings: environment variables with the prefix MOTCUA_, each documented in the README's table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What can be set from outside; PostgreSQL's own is DATABASE_URL, Temporal's are TEMPORAL_*."""
+
+    model_config = SettingsConfigDict(env_prefix="MOTCUA_", extra="ignore")
+
+    data_dir: Path = Path(".motcua")
+    """Where the embedded servers keep their data, and where a running office is found."""
+    catalog_dir: Path = Path(__file__).resolve().parent.parent / "catalog"
+    """The office, its procedures and calendars."""
+    metrics_port: int = 0
+    """Port of the worker's Prometheus endpoint on loopback; 0 takes a free one."""
+    temporal_port: int = 0
+    """Port of the embedded Temporal server; 0 takes a free one."""
+    ui_port: int = 0
+    """Port of the embedded Temporal server's pages; 0 takes a free one."""
+    temporal_sync: Literal["off", "normal", "full"] = "normal"
+    """SQLite's `synchronous` in the embedded Temporal server: what a power loss may cost (decision 0004)."""
+    workers: int = Field(default=1, ge=1, le=64)
+    """How many worker processes the embedded office runs."""
+    cached_dossiers: int = Field(default=2000, ge=10)
+    """How many open dossiers a worker keeps in memory."""
+    rpc_timeout: float = Field(default=20.0, gt=0)
+    """Seconds that a person waits for an answer before being told that it may still come."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least serious log lines that are written."""
+    min_free_mb: int = 300
+    """Free disk space, in MB, below which the embedded servers do not start."""
+    database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
+    """PostgreSQL, when it is not the embedded one."""

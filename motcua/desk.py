@@ -1,0 +1,466 @@
+"""The desk: the one client of the dossiers' workflows. The command line and the web both go through it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal, get_args
+
+from pydantic import Field, TypeAdapter, ValidationError
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from models.base import Instant, Reference, Value
+from models.calendar import Calendar
+from models.chain import fingerprint
+from models.commands import Actor, Command, File
+from models.dossier import Dossier
+from models.facts import Fact
+from models.limits import Limit
+from models.procedure import Procedure, Role, Stage
+from models.refusals import BadInput, DossierClosed, UnknownDossier, Unreachable, revive
+from models.rules import decide
+from models.view import DossierRow
+from motcua.store import Intake, Private, Store, TaskFilter
+from workflows.dossier import OFFICE, STAGE, TASK_QUEUE, UNIT, Answer, DossierWorkflow, Opening
+
+TEXT_LIMIT = 20_000
+"""Characters of one free text; longer papers are files, not reasons."""
+
+CITIZEN = Actor(id="citizen", roles=(Role.CITIZEN,), unit="")
+_COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
+_KINDS = {
+    kind: model
+    for model in get_args(get_args(Command)[0])
+    for kind in get_args(model.model_fields["kind"].annotation)
+}
+INTERNAL = ("file", "tick")
+"""Commands that `act` does not take: submit and the clock give them."""
+
+
+class InvalidSubmission(BadInput):
+    """A submission that is not well formed."""
+
+    sentence = "The submission is not valid: {field}: {reason}"
+
+
+class InvalidCommand(BadInput):
+    """The data of a command is not well formed."""
+
+    sentence = "The data of {command} is not valid: {field}: {reason}"
+
+
+class UnknownCommand(BadInput):
+    """There is no such command."""
+
+    sentence = "There is no command {command}. Commands: {known}."
+
+
+class TextTooLong(BadInput):
+    """A free text beyond the limit."""
+
+    sentence = "{field} has {length:,} characters; the limit is {limit:,}. Attach long papers as files."
+
+
+class AnswerPending(Unreachable):
+    """No answer in time; the command may still be carried out."""
+
+    sentence = (
+        "No answer within {seconds:g} s (is a worker running?). The command may still be carried out;"
+        " ask again with the same request id: {request_id}"
+    )
+
+
+class TemporalGone(Unreachable):
+    """The Temporal server stopped answering."""
+
+    sentence = "The Temporal server cannot be reached: {reason}"
+
+
+class Applicant(Value):
+    """Who hands in a dossier; kept only in rows that can be erased."""
+
+    name: str = Field(min_length=1, max_length=200)
+    id_number: str | None = Field(default=None, max_length=50)
+    phone: str | None = Field(default=None, max_length=50)
+    email: str | None = Field(default=None, max_length=200)
+    address: str | None = Field(default=None, max_length=500)
+
+
+class Submission(Value):
+    """A dossier as it is handed in."""
+
+    request_id: str = Field(min_length=1, max_length=200)
+    procedure: str
+    channel: Literal["online", "counter", "post"]
+    unit: str
+    applicant: Applicant
+    papers: tuple[str | dict[str, Any], ...] = ()
+    submitted_at: Instant | None = None
+    due_at: Instant | None = None
+    """Only where the procedure leaves the due instant to each dossier."""
+
+
+class Shown(Value):
+    """A dossier with its facts, as `show` prints it."""
+
+    row: DossierRow
+    facts: tuple[Fact, ...]
+
+
+class Rulebook:
+    """What the desk needs of the catalogue (motcua.catalogue has the real one)."""
+
+    def __init__(
+        self,
+        *,
+        office: str,
+        agency: str,
+        units: frozenset[str],
+        procedure: Callable[[str, date], Procedure],
+        actor: Callable[[str], Actor],
+        calendar: Calendar,
+    ) -> None:
+        self.office, self.agency, self.units = office, agency, units
+        self.procedure, self.actor, self.calendar = procedure, actor, calendar
+        self._excerpts: dict[date, Calendar] = {}
+
+    def excerpt(self, day: date) -> Calendar:
+        """The part of the calendar that travels with a dossier filed on a day: to the year after next."""
+        first = day.replace(day=1) - timedelta(days=31)
+        if first not in self._excerpts:
+            self._excerpts[first] = self.calendar.excerpt(first, date(day.year + 2, 12, 31))
+        return self._excerpts[first]
+
+
+class Desk:
+    """Everything that a person can do with dossiers."""
+
+    def __init__(
+        self, client: Client, store: Store, rulebook: Rulebook, *, rpc_timeout: float = 20.0
+    ) -> None:
+        self._client, self._store, self.rulebook = client, store, rulebook
+        self._timeout = rpc_timeout
+        self._known_rules: set[str] = set()
+
+    # Intake
+
+    async def submit(
+        self, data: dict[str, Any] | Submission, *, officer: str | None = None, at: datetime | None = None
+    ) -> Answer:
+        """Take a dossier in; with an officer of the counter it is accepted in the same breath.
+
+        `at` makes it a simulated dossier that begins at that office time. The same request id gives the
+        same dossier. Bad input and refusals leave nothing behind.
+        """
+        submission = data if isinstance(data, Submission) else self.read_submission(data)
+        now = at or datetime.now(UTC)
+        opening, actor = self._opening(submission, officer, now, simulated=at is not None)
+        digest = hashlib.sha256(submission.model_dump_json().encode()).hexdigest()
+
+        contents: dict[str, Any] = {"applicant": submission.applicant.model_dump(mode="json")}
+        if submission.papers:
+            contents["papers"] = list(submission.papers)
+
+        def prepare(code: str) -> Intake:
+            rows = tuple(self._private(code, submission.request_id, *item) for item in contents.items())
+            command = self._filing(submission, rows, actor, accept=officer is not None)
+            dossier = opening.dossier.model_copy(update={"code": code})
+            # A refusal must come before anything is stored; rules are pure, so the desk can ask them.
+            decide(dossier, command, now)
+            return Intake(
+                opening=opening.model_copy(update={"dossier": dossier}).model_dump_json(),
+                command=command.model_dump_json(),
+                private=rows,
+            )
+
+        await self._keep_rules(opening.dossier)
+        day = opening.dossier.calendar.local(now).date()
+        agency = self.rulebook.agency
+        code = await self._store.take_in(submission.request_id, digest, agency, day, prepare)
+        return await self._begin(code)
+
+    def read_submission(self, data: Any) -> Submission:
+        """A submission from its JSON; what is wrong is named by its field."""
+        if isinstance(data, dict):
+            data = {**data, **self._office_times(data, ("submitted_at", "due_at"))}
+        try:
+            return Submission.model_validate_json(json.dumps(data))
+        except ValidationError as error:
+            raise InvalidSubmission(**_first(error)) from error
+
+    def _opening(
+        self, submission: Submission, officer: str | None, now: datetime, *, simulated: bool
+    ) -> tuple[Opening, Actor]:
+        book = self.rulebook
+        if submission.unit not in book.units:
+            units = ", ".join(sorted(book.units))
+            raise InvalidSubmission(field="unit", reason=f"{submission.unit!r} is none of {units}")
+        day = book.calendar.local(now).date()
+        procedure = book.procedure(submission.procedure, day)
+        dossier = Dossier(
+            code="",
+            office=book.office,
+            unit=submission.unit,
+            procedure=procedure,
+            calendar=book.excerpt(day),
+            simulated=simulated,
+        )
+        actor = book.actor(officer) if officer else CITIZEN
+        return Opening(dossier=dossier, opened_at=now if simulated else None), actor
+
+    def _filing(self, submission: Submission, rows: Sequence[Private], actor: Actor, *, accept: bool) -> File:
+        references = {row.kind: _reference(row) for row in rows}
+        return File(
+            id=submission.request_id,
+            actor=actor,
+            channel=submission.channel,
+            unit=submission.unit,
+            applicant=references["applicant"],
+            papers=references.get("papers"),
+            submitted_at=submission.submitted_at,
+            accept=accept,
+            due=Limit.fixed(submission.due_at) if submission.due_at and accept else None,
+        )
+
+    async def _keep_rules(self, dossier: Dossier) -> None:
+        for kind, value in (("procedure", dossier.procedure), ("calendar", dossier.calendar)):
+            known = fingerprint(value)
+            if known not in self._known_rules:
+                await self._store.add_rules(known, kind, value.model_dump_json())
+                self._known_rules.add(known)
+
+    async def _begin(self, code: str) -> Answer:
+        """Start the workflow of an intake, or find it under way: either way its first answer."""
+        pending = await self._store.pending_of(code)
+        if pending is None:
+            return _as_answer(await self.row(code))
+        opening = Opening.model_validate_json(pending[0])
+        command = _COMMAND.validate_json(pending[1])
+        dossier = opening.dossier
+        operation = WithStartWorkflowOperation(
+            DossierWorkflow.run,
+            opening,
+            id=code,
+            task_queue=TASK_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            static_summary=f"{dossier.procedure.code} · {dossier.office} · {dossier.unit}",
+            search_attributes=TypedSearchAttributes(
+                [
+                    SearchAttributePair(STAGE, Stage.RECEIVE.value),
+                    SearchAttributePair(OFFICE, dossier.office),
+                    SearchAttributePair(UNIT, dossier.unit),
+                ]
+            ),
+        )
+        try:
+            return await self._client.execute_update_with_start_workflow(
+                DossierWorkflow.act,
+                command,
+                id=command.id,
+                start_workflow_operation=operation,
+                rpc_timeout=timedelta(seconds=self._timeout),
+            )
+        except WorkflowAlreadyStartedError:
+            return _as_answer(await self.row(code))
+        except Exception as error:
+            raise self._explained(error, command.id) from error
+
+    async def sweep(self, older_than: float = 10.0) -> int:
+        """Finish intakes whose desk died before their first fact; returns how many."""
+        waiting = await self._store.pending(older_than)
+        for code, _, _ in waiting:
+            await self._begin(code)
+        return len(waiting)
+
+    # Acting
+
+    async def act(
+        self,
+        code: str,
+        kind: str,
+        user: str | Actor,
+        data: dict[str, Any] | None = None,
+        request_id: str | None = None,
+    ) -> Answer:
+        """Carry out a command; the same request id again gets the first answer."""
+        actor = user if isinstance(user, Actor) else self._actor(user)
+        request_id = request_id or str(uuid.uuid4())
+        command, kept = await self._command(code, kind, actor, data or {}, request_id)
+        handle = self._client.get_workflow_handle_for(DossierWorkflow.run, code)
+        try:
+            return await handle.execute_update(
+                DossierWorkflow.act,
+                command,
+                id=request_id,
+                rpc_timeout=timedelta(seconds=self._timeout),
+            )
+        except Exception as error:
+            problem = await self._settled(self._explained(error, request_id), code, kind)
+            if not isinstance(problem, Unreachable) and kept:
+                await self._store.drop_private(kept)
+            raise problem from error
+
+    def _actor(self, user: str) -> Actor:
+        return CITIZEN if user == "citizen" else self.rulebook.actor(user)
+
+    async def _command(
+        self, code: str, kind: str, actor: Actor, data: dict[str, Any], request_id: str
+    ) -> tuple[Command, list[str]]:
+        model = _KINDS.get(kind)
+        if model is None or kind in INTERNAL:
+            known = ", ".join(sorted(set(_KINDS) - set(INTERNAL)))
+            raise UnknownCommand(command=kind, known=known)
+        if not isinstance(data, dict):
+            raise InvalidCommand(command=kind, field="data", reason="must be an object")
+        for reserved in ("id", "actor", "kind"):
+            if reserved in data:
+                raise InvalidCommand(command=kind, field=reserved, reason="is not yours to set")
+        texts = [name for name, field in model.model_fields.items() if _refers(field.annotation)]
+        times = [name for name, field in model.model_fields.items() if _is_time(field.annotation)]
+        plain = {**data, **self._office_times(data, times)}
+        rows = [
+            self._private(code, request_id, name, plain[name])
+            for name in texts
+            if plain.get(name) is not None
+        ]
+        draft = {row.kind: _reference(row).model_dump() for row in rows}
+        try:
+            # Checked before anything is kept: a command that is not well formed leaves nothing behind.
+            command = _COMMAND.validate_json(
+                json.dumps({**plain, **draft, "kind": kind, "id": request_id, "actor": actor.model_dump()})
+            )
+        except ValidationError as error:
+            raise InvalidCommand(command=kind, **_first(error)) from error
+        if not rows:
+            return command, []
+        kept = await self._store.keep_private(rows)
+        references = {row.kind: _reference(row) for row in kept}
+        return command.model_copy(update=references), [row.id for row in kept]
+
+    def _private(self, code: str, request_id: str, kind: str, content: Any) -> Private:
+        length = len(content) if isinstance(content, str) else len(json.dumps(content))
+        if length > TEXT_LIMIT:
+            raise TextTooLong(field=kind, length=length, limit=TEXT_LIMIT)
+        return Private(
+            id=f"{code}/{request_id}/{kind}",
+            code=code,
+            kind=kind,
+            salt=secrets.token_hex(16),
+            content=content,
+        )
+
+    def _office_times(self, data: dict[str, Any], names: Any) -> dict[str, str]:
+        """Times without an offset are office time; a date alone is its first moment."""
+        found = {}
+        for name in names:
+            value = data.get(name)
+            if not isinstance(value, str):
+                continue
+            try:
+                at = datetime.fromisoformat(value)
+            except ValueError:
+                continue
+            if at.tzinfo is None:
+                at = self.rulebook.calendar.instant(at.date(), at.time())
+            found[name] = at.isoformat()
+        return found
+
+    # Reading
+
+    async def row(self, code: str) -> DossierRow:
+        """The read model of a dossier."""
+        row = await self._store.row(code)
+        if row is None:
+            raise UnknownDossier(code=code)
+        return row
+
+    async def show(self, code: str) -> Shown:
+        """A dossier with all of its facts."""
+        row = await self.row(code)
+        return Shown(row=row, facts=tuple(await self._store.facts(code)))
+
+    async def tasks(self, wanted: TaskFilter) -> list[dict[str, Any]]:
+        """Open tasks, the most urgent first."""
+        if wanted.user is not None:
+            actor = self._actor(wanted.user)
+            wanted = wanted.model_copy(
+                update={"user_roles": tuple(actor.roles), "user_unit": actor.unit or None}
+            )
+        return await self._store.tasks(wanted)
+
+    # When something goes wrong
+
+    def _explained(self, error: Exception, request_id: str) -> Exception:
+        """The problem behind a Temporal error, where there is one; a bug stays what it is."""
+        if isinstance(error, WorkflowUpdateFailedError) and isinstance(error.cause, ApplicationError):
+            known = revive(error.cause.type or "", error.cause.message)
+            return known or error
+        if isinstance(error, WorkflowUpdateRPCTimeoutOrCancelledError):
+            return AnswerPending(seconds=self._timeout, request_id=request_id)
+        if isinstance(error, RPCError):
+            if error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
+                return AnswerPending(seconds=self._timeout, request_id=request_id)
+            if error.status in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.RESOURCE_EXHAUSTED):
+                return TemporalGone(reason=error.message.splitlines()[0])
+        return error
+
+    async def _settled(self, error: Exception, code: str, kind: str) -> Exception:
+        """Why Temporal knows no open workflow of this code."""
+        if not isinstance(error, RPCError) or error.status is not RPCStatusCode.NOT_FOUND:
+            return error
+        row = await self._store.row(code)
+        if row is None:
+            return UnknownDossier(code=code)
+        if row.stage is Stage.CLOSED:
+            return DossierClosed(code=code, status=row.status, command=kind)
+        return error
+
+
+def _reference(row: Private) -> Reference:
+    content = json.dumps(row.content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return Reference(id=row.id, hash=hashlib.sha256((row.salt + content).encode()).hexdigest())
+
+
+def _refers(annotation: Any) -> bool:
+    return annotation is Reference or Reference in get_args(annotation)
+
+
+def _is_time(annotation: Any) -> bool:
+    return annotation is datetime or datetime in get_args(annotation) or "Aware" in str(annotation)
+
+
+def _first(error: ValidationError) -> dict[str, str]:
+    """The first thing that is wrong, as field and reason."""
+    what = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in what["loc"]) or "the document"
+    reason = "unknown key" if what["type"] == "extra_forbidden" else what["msg"]
+    return {"field": place, "reason": reason}
+
+
+def _as_answer(row: DossierRow) -> Answer:
+    return Answer(
+        code=row.code,
+        seq=row.seq,
+        stage=row.stage,
+        status=row.status,
+        received_at=row.received_at,
+        due_at=row.due_at,
+    )

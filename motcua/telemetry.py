@@ -1,0 +1,86 @@
+"""Seeing it: structlog as JSON, once per line that happened, and Temporal's runtime with Prometheus."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any, TextIO
+
+import structlog
+from temporalio import activity, workflow
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+
+from models.refusals import Unreachable
+
+LAG_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 14400, 86400]
+
+
+class MetricsPortInUse(Unreachable):
+    """Somebody else listens on the port for metrics."""
+
+    sentence = "The port {port} for metrics is in use; set MOTCUA_METRICS_PORT to a free one."
+
+
+def runtime(metrics_port: int) -> Runtime:
+    """The process's one Temporal runtime, serving its and our metrics on loopback."""
+    try:
+        return Runtime(
+            telemetry=TelemetryConfig(
+                logging=None,
+                metrics=PrometheusConfig(
+                    bind_address=f"127.0.0.1:{metrics_port}",
+                    counters_total_suffix=True,
+                    unit_suffix=True,
+                    durations_as_seconds=True,
+                    histogram_bucket_overrides={"motcua_rung_lag": LAG_BUCKETS},
+                ),
+            )
+        )
+    except ValueError as error:
+        raise MetricsPortInUse(port=metrics_port) from error
+
+
+def configure_logging(level: str, stream: TextIO | None = None) -> None:
+    """JSON lines for our own log and for the libraries', to stderr unless told otherwise."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        _dossier,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.processors.format_exc_info,
+    ]
+    out = stream or sys.stderr
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer(ensure_ascii=False)],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(ensure_ascii=False),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(max(logging.getLevelName(level.upper()), logging.WARNING))
+
+
+def _dossier(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Binds the dossier, and drops what a replay says again."""
+    if workflow.in_workflow():
+        if workflow.unsafe.is_replaying_history_events():
+            raise structlog.DropEvent
+        info = workflow.info()
+        event.setdefault("dossier", info.workflow_id)
+        event.setdefault("run", info.run_id)
+        event.setdefault("clock", workflow.now().isoformat())
+    elif activity.in_activity():
+        event.setdefault("dossier", activity.info().workflow_id)
+    return event

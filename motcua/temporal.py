@@ -1,0 +1,102 @@
+"""Connecting to Temporal: one converter and one plugin for clients, workers and replayers alike."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import timedelta
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.common import SearchAttributeKey
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
+from temporalio.envconfig import ClientConfig
+from temporalio.runtime import Runtime
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from models.refusals import Unreachable
+
+CONVERTER: DataConverter = dataclasses.replace(
+    pydantic_data_converter, failure_converter_class=DefaultFailureConverterWithEncodedAttributes
+)
+"""Pydantic values as JSON; error texts are encoded like payloads, so that a codec covers them too."""
+
+RPC_TIMEOUT = timedelta(seconds=20)
+
+PURE = ("models", "activities", "structlog")
+"""Modules that the sandbox does not import anew for each dossier: pure, or guarded by tests and linter.
+
+Without this each cached dossier costs four times the memory, and ZoneInfo does not work at all.
+"""
+
+
+class TemporalUnreachable(Unreachable):
+    """The Temporal server does not answer."""
+
+    sentence = "The Temporal server at {address} cannot be reached: {reason}"
+
+
+class SearchAttributesMissing(Unreachable):
+    """The search attributes that dossiers carry cannot be registered here."""
+
+    sentence = (
+        "Temporal's namespace {namespace} lacks the search attributes {names} and does not let this"
+        " account add them ({reason}); ask its administrator to register them."
+    )
+
+
+async def connect(
+    address: str | None = None, namespace: str | None = None, *, runtime: Runtime | None = None
+) -> Client:
+    """A client by TEMPORAL_* variables or the TOML profile, unless an address is given."""
+    config = ClientConfig.load_client_connect_config()
+    target = address or config.get("target_host") or "localhost:7233"
+    config["target_host"] = target
+    config["namespace"] = namespace or config.get("namespace") or "default"
+    config.pop("data_converter", None)
+    try:
+        return await Client.connect(**config, data_converter=CONVERTER, runtime=runtime)
+    except (RuntimeError, RPCError) as error:
+        raise TemporalUnreachable(address=target, reason=_reason(error)) from error
+
+
+async def register(client: Client, keys: Sequence[SearchAttributeKey[object]]) -> None:
+    """Make sure that the namespace knows the search attributes."""
+    operator = client.operator_service
+    try:
+        known = await operator.list_search_attributes(
+            ListSearchAttributesRequest(namespace=client.namespace), timeout=RPC_TIMEOUT
+        )
+        missing = [key for key in keys if key.name not in known.custom_attributes]
+        if missing:
+            await operator.add_search_attributes(
+                AddSearchAttributesRequest(
+                    namespace=client.namespace,
+                    search_attributes={
+                        key.name: IndexedValueType.ValueType(key.indexed_value_type) for key in missing
+                    },
+                ),
+                timeout=RPC_TIMEOUT,
+            )
+    except RPCError as error:
+        if error.status == RPCStatusCode.ALREADY_EXISTS:
+            return
+        if error.status in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED):
+            raise TemporalUnreachable(address=client.namespace, reason=_reason(error)) from error
+        names = ", ".join(key.name for key in keys)
+        raise SearchAttributesMissing(
+            namespace=client.namespace, names=names, reason=_reason(error)
+        ) from error
+
+
+def sandbox(*, pass_through: Sequence[str] = PURE) -> SandboxedWorkflowRunner:
+    """The workflow sandbox, with what is pure passed through."""
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*pass_through)
+    return SandboxedWorkflowRunner(restrictions=restrictions)
+
+
+def _reason(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

@@ -1,0 +1,284 @@
+"""One dossier, one durable workflow: receive, process, approve, return."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import structlog
+from temporalio import workflow
+from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
+from temporalio.exceptions import ActivityError
+
+from activities.record import Batch, Recording
+from models.base import Instant, Value
+from models.commands import CLOCK, Command, Tick
+from models.dossier import Dossier, Status
+from models.facts import Fact
+from models.fold import fold
+from models.procedure import Stage
+from models.refusals import Problem
+from models.rules import decide
+from models.view import row
+
+STAGE = SearchAttributeKey.for_keyword("MotcuaStage")
+OFFICE = SearchAttributeKey.for_keyword("MotcuaOffice")
+UNIT = SearchAttributeKey.for_keyword("MotcuaUnit")
+DUE = SearchAttributeKey.for_datetime("MotcuaDue")
+SEARCH_ATTRIBUTES = (STAGE, OFFICE, UNIT, DUE)
+"""Typed, and never personal data: Temporal does not encrypt search attributes."""
+
+TASK_QUEUE = "motcua"
+"""The task queue that workers of dossiers listen on."""
+
+log = structlog.get_logger()
+
+
+class Opening(Value):
+    """What a dossier's workflow starts with: everything that its deadlines depend on travels with it."""
+
+    dossier: Dossier
+    opened_at: Instant | None = None
+    """The office time at which a simulated dossier starts; None for real ones."""
+    shift: timedelta | None = None
+    """The distance from the server's clock to office time, once a run has fixed it."""
+
+
+class Answer(Value):
+    """What a person is told once their command is on record."""
+
+    code: str
+    seq: int
+    stage: Stage
+    status: Status
+    received_at: Instant | None
+    due_at: Instant | None
+    at: Instant | None = None
+    """Office time of the answer."""
+
+
+class Request:
+    """A command that waits for its answer."""
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        self.answer: Answer | None = None
+        self.refusal: Problem | None = None
+
+    @property
+    def served(self) -> bool:
+        """Whether the answer is there."""
+        return self.answer is not None or self.refusal is not None
+
+
+class Decision(NamedTuple):
+    """What came of one look at the requests and the clock, before it is on record."""
+
+    facts: list[Fact]
+    state: Dossier
+    requests: tuple[Request, ...]
+    refusals: dict[Request, Problem]
+
+
+@workflow.defn(name="Dossier", failure_exception_types=[Problem])
+class DossierWorkflow:
+    """Serves people and the clock, one at a time, until the dossier is closed."""
+
+    @workflow.init
+    def __init__(self, opening: Opening) -> None:
+        # Updates can arrive before `run` starts, so the state must stand from here on.
+        self._dossier = opening.dossier
+        self._opened_at = opening.opened_at
+        self._shift = _shift(opening)
+        self._requests: list[Request] = []
+        self._alarm: asyncio.Task[None] | None = None
+        self._alarm_at: datetime | None = None
+        self._shown = self._news()
+
+    @workflow.run
+    async def run(self, opening: Opening) -> Answer:
+        """Receive, process, approve, return: a person acts or the clock strikes, and it goes on record."""
+        while self._requests or not self._dossier.closed:
+            await self._somebody_asks_or_the_clock_strikes()
+            decision = self._decide()
+            if await self._recorded(decision):
+                self._answer(decision)
+                self._show()
+            if workflow.info().is_continue_as_new_suggested() and not self._requests:
+                await self._continue_as_new()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return self._standing(self._dossier.seq)
+
+    @workflow.update
+    async def act(self, command: Command) -> Answer:
+        """Ask something of the dossier; answered when it is on record, refused if a rule says so."""
+        request = Request(command)
+        self._requests.append(request)
+        await workflow.wait_condition(lambda: request.served)
+        if request.refusal is not None:
+            raise request.refusal
+        assert request.answer is not None
+        return request.answer
+
+    @act.validator
+    def _allowed(self, command: Command) -> None:
+        """Refuse what the rules forbid before it leaves a trace in the history."""
+        try:
+            decide(self._dossier, command, self._now())
+        except Problem:
+            raise
+        except Exception:
+            # A bug is not a refusal: let it through, so that it fails loudly where it is handled.
+            log.exception("validator failed")
+
+    @workflow.query
+    def state(self) -> Dossier:
+        """The dossier as this workflow sees it (diagnosis: screens read PostgreSQL)."""
+        return self._dossier
+
+    def _now(self) -> datetime:
+        """Office time: the server's clock, shifted for simulated dossiers."""
+        return workflow.now() + self._shift
+
+    async def _somebody_asks_or_the_clock_strikes(self) -> None:
+        """Wait. One timer at a time: only an earlier alarm replaces the one that runs.
+
+        An alarm that moved later lets the old timer fire and is armed anew then: two events saved for
+        each step that is done in time.
+        """
+        call = self._dossier.next_call()
+        if call is not None and (self._alarm_at is None or call[0] < self._alarm_at):
+            if self._alarm is not None:
+                self._alarm.cancel()
+            at, what = call
+            self._alarm_at = at
+            delay = max(at - self._now(), timedelta(milliseconds=1))
+            self._alarm = asyncio.create_task(workflow.sleep(delay, summary=what))
+        await workflow.wait_condition(lambda: bool(self._requests) or self._struck())
+        if self._struck():
+            self._alarm = self._alarm_at = None
+
+    def _struck(self) -> bool:
+        return self._alarm is not None and self._alarm.done()
+
+    def _decide(self) -> Decision:
+        """What happens now: first all that the clock brings, then each request in turn."""
+        now, state = self._now(), self._dossier
+        facts: list[Fact] = []
+        refusals: dict[Request, Problem] = {}
+        requests = tuple(self._requests)
+        while (call := state.next_call()) is not None and call[0] <= now:
+            ticked = decide(state, Tick(id=f"tick-{state.seq + 1}", actor=CLOCK), now)
+            facts += ticked
+            state = fold(state, ticked)
+        for request in requests:
+            try:
+                decided = decide(state, request.command, now)
+            except Problem as refusal:
+                refusals[request] = refusal
+            else:
+                facts += decided
+                state = fold(state, decided)
+        return Decision(facts, state, requests, refusals)
+
+    async def _recorded(self, decision: Decision) -> bool:
+        """Put the facts on record. False when other facts were there first: then they are taken over.
+
+        The row is written before Temporal knows of it. After a crash between the two the same work is
+        done again, perhaps at another moment or in another order, and finds its numbers taken. What is
+        on record stays; the requests that are still open are decided anew (decision 0002).
+        """
+        state = decision.state
+        if decision.facts:
+            stored = await self._record(Batch(facts=tuple(decision.facts), row=row(state)))
+            if stored:
+                log.warning("facts were on record already", dossier=state.code, first=stored[0].seq)
+                self._dossier = fold(self._dossier, stored)
+                return False
+        self._dossier = state
+        return True
+
+    async def _record(self, batch: Batch) -> tuple[Fact, ...]:
+        """A local activity while PostgreSQL answers at once, else a normal one for as long as it takes."""
+        try:
+            # One at a time, from the main coroutine only: concurrent local activities replay wrongly
+            # (temporalio/sdk-python #1578, #1881).
+            return await workflow.execute_local_activity_method(
+                Recording.record,
+                batch,
+                start_to_close_timeout=timedelta(seconds=5),
+                retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_attempts=3),
+            )
+        except ActivityError:
+            # A local activity keeps its workflow task open, which costs events for each few seconds of
+            # waiting; a normal activity waits for free.
+            first, last = batch.facts[0].seq, batch.facts[-1].seq
+            return await workflow.execute_activity_method(
+                Recording.record,
+                batch,
+                start_to_close_timeout=timedelta(seconds=30),
+                retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=5)),
+                summary=f"record facts {first} to {last}",
+            )
+
+    def _answer(self, decision: Decision) -> None:
+        """Tell each person what became of their request; those who came meanwhile are next."""
+        d = self._dossier
+        for request in decision.requests:
+            refusal = request.refusal = decision.refusals.get(request)
+            if refusal is None:
+                request.answer = self._standing(d.answered[request.command.id])
+            log.info(
+                "command",
+                dossier=d.code,
+                command=request.command.kind,
+                actor=request.command.actor.id,
+                refused=refusal.type if refusal else None,
+                seq=d.seq,
+                status=d.status,
+            )
+        self._requests = [request for request in self._requests if request not in decision.requests]
+
+    def _standing(self, seq: int) -> Answer:
+        d = self._dossier
+        return Answer(
+            code=d.code,
+            seq=seq,
+            stage=d.stage,
+            status=d.status,
+            received_at=d.received_at,
+            due_at=d.term.due_at if d.term else None,
+            at=self._now(),
+        )
+
+    def _news(self) -> tuple[Stage, str, datetime | None]:
+        d = self._dossier
+        return d.stage, d.unit, d.term.due_at if d.term else None
+
+    def _show(self) -> None:
+        """Let Temporal's own pages tell where the dossier stands."""
+        d, news = self._dossier, self._news()
+        workflow.set_current_details(f"**{d.status}** · {d.stage.value} · {d.seq} facts")
+        # Each upsert is an event, so only news; the last one would be written to a closing workflow.
+        if d.closed or news == self._shown:
+            return
+        self._shown = news
+        stage, unit, due_at = news
+        changes: list[SearchAttributeUpdate] = [STAGE.value_set(stage.value), UNIT.value_set(unit)]
+        if due_at is not None:
+            changes.append(DUE.value_set(due_at))
+        workflow.upsert_search_attributes(changes)
+
+    async def _continue_as_new(self) -> None:
+        """A guard against endless histories; a normal dossier stays far below the server's advice."""
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        workflow.continue_as_new(Opening(dossier=self._dossier, opened_at=self._opened_at, shift=self._shift))
+
+
+def _shift(opening: Opening) -> timedelta:
+    if opening.shift is not None:
+        return opening.shift
+    if opening.opened_at is None:
+        return timedelta(0)
+    return opening.opened_at - workflow.info().start_time
