@@ -11,13 +11,14 @@ from datetime import timedelta
 import structlog
 from temporalio.client import Client
 from temporalio.common import MetricMeter
-from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkflowRunner
+from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
 from activities.record import Recording
 from models.refusals import Problem, exit_code
 from motcua.config import Settings
-from motcua.local import read_run
+from motcua.local import whereabouts
 from motcua.store import Store
+from motcua.store.migrate import migrate
 from motcua.telemetry import configure_logging, runtime
 from motcua.temporal import connect, register, sandbox
 from workflows.dossier import SEARCH_ATTRIBUTES, TASK_QUEUE, DossierWorkflow
@@ -25,14 +26,7 @@ from workflows.dossier import SEARCH_ATTRIBUTES, TASK_QUEUE, DossierWorkflow
 log = structlog.get_logger()
 
 
-def build(
-    client: Client,
-    store: Store,
-    settings: Settings,
-    meter: MetricMeter,
-    *,
-    runner: WorkflowRunner | None = None,
-) -> Worker:
+def build(client: Client, store: Store, settings: Settings, meter: MetricMeter) -> Worker:
     """A worker for dossiers on this client and store."""
     recording = Recording(store, meter)
     return Worker(
@@ -40,7 +34,7 @@ def build(
         task_queue=TASK_QUEUE,
         workflows=[DossierWorkflow],
         activities=[recording.record],
-        workflow_runner=runner or sandbox(),
+        workflow_runner=sandbox() if settings.sandbox else UnsandboxedWorkflowRunner(),
         max_cached_workflows=settings.cached_dossiers,
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
@@ -56,13 +50,11 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    run = read_run(settings.data_dir) if settings.database_url is None else None
-    address = run.temporal.address if run else None
-    url = settings.database_url or (run.database_url if run else "")
-    namespace = run.temporal.namespace if run else None
+    address, namespace, url = whereabouts(settings)
     telemetry = runtime(settings.metrics_port)
     client = await connect(address, namespace, runtime=telemetry)
     await register(client, SEARCH_ATTRIBUTES)
+    await migrate(url)
     async with Store.connect(url) as store, build(client, store, settings, telemetry.metric_meter):
         log.info("worker serves", task_queue=TASK_QUEUE, pid=os.getpid())
         await stop.wait()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
+from itertools import pairwise
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -76,7 +77,7 @@ class Calendar(Value):
         if len(set(dates)) != len(dates):
             raise ValueError("a date may be special only once")
         for hours in (*self.week, *(day.hours for day in self.special)):
-            if any(a.closes > b.opens for a, b in zip(hours, hours[1:], strict=False)):
+            if any(a.closes > b.opens for a, b in pairwise(hours)):
                 raise ValueError("opening intervals of a day must follow each other")
         return self
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from models.base import Instant, Reference, Value
 from models.calendar import Calendar
 from models.chain import GENESIS
@@ -120,12 +122,12 @@ class Dossier(Value):
     restarts: bool = False
     """Whether one of the waits since the clock was paused starts the terms afresh."""
     handled_by: frozenset[str] = frozenset()
-    officers: dict[str, str] = {}
+    officers: dict[str, str] = Field(default_factory=dict)
     """Who did each step last: work that is sent back returns to the same officer."""
     supplements: int = 0
     extensions: int = 0
     last_completion: Completion | None = None
-    answered: dict[str, int] = {}
+    answered: dict[str, int] = Field(default_factory=dict)
     """Command id to the number of its last fact: the same id again gets the first answer."""
 
     @property

@@ -36,9 +36,10 @@ from models.limits import Limit
 from models.procedure import Procedure, Role, Stage
 from models.refusals import BadInput, DossierClosed, UnknownDossier, Unreachable, revive
 from models.rules import decide
+from models.service import Answer, Opening
 from models.view import DossierRow
 from motcua.store import Intake, Private, Store, TaskFilter
-from workflows.dossier import OFFICE, STAGE, TASK_QUEUE, UNIT, Answer, DossierWorkflow, Opening
+from workflows.dossier import OFFICE, STAGE, TASK_QUEUE, UNIT, DossierWorkflow
 
 TEXT_LIMIT = 20_000
 """Characters of one free text; longer papers are files, not reasons."""
@@ -396,6 +397,10 @@ class Desk:
         """A dossier with all of its facts."""
         row = await self.row(code)
         return Shown(row=row, facts=tuple(await self._store.facts(code)))
+
+    async def progress(self, request_id: str) -> tuple[str | None, set[str]]:
+        """The code that a submission was given, if any, and the ids of its dossier's commands on record."""
+        return await self._store.progress(request_id)
 
     async def tasks(self, wanted: TaskFilter) -> list[dict[str, Any]]:
         """Open tasks, the most urgent first."""

@@ -10,9 +10,10 @@ import asyncio
 import fcntl
 import json
 import os
+import re
 import shutil
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 from temporalio.runtime import Runtime
 
 from models.refusals import Unreachable
+from motcua.config import Settings
 from motcua.processes import DISK_FULL, MARK, Child, NoDiskSpace, ServerFailed, ServerMissing, stop_leftovers
 from motcua.servers import PortInUse, Postgres, choose_ports, temporal_child
 
@@ -31,6 +33,7 @@ __all__ = [
     "Child",
     "LocalOffice",
     "NoDiskSpace",
+    "NoOffice",
     "PortInUse",
     "RunInfo",
     "ServerFailed",
@@ -38,6 +41,7 @@ __all__ = [
     "TemporalInfo",
     "UnusableDataDir",
     "read_run",
+    "whereabouts",
 ]
 
 
@@ -100,6 +104,23 @@ def read_run(data_dir: Path) -> RunInfo | None:
         run.close()
 
 
+class NoOffice(Unreachable):
+    """No office runs here, and no other servers are configured."""
+
+    sentence = "No office runs on {path}; start one with: python starter.py up"
+
+
+def whereabouts(settings: Settings) -> tuple[str | None, str | None, str]:
+    """(Temporal's address, its namespace, PostgreSQL's URL): of DATABASE_URL and TEMPORAL_*, else of the
+    office that runs on the data directory."""
+    if settings.database_url:
+        return None, None, settings.database_url
+    run = read_run(settings.data_dir)
+    if run is None:
+        raise NoOffice(path=settings.data_dir)
+    return run.temporal.address, run.temporal.namespace, run.database_url
+
+
 class _RunFile:
     """`run.json` and the lock on it.
 
@@ -137,9 +158,10 @@ class _RunFile:
 class LocalOffice:
     """The embedded servers of one data directory, up from `async with` until its end.
 
-    Ports left out (or 0) are free ones, kept in the data directory for the next time. `temporal_sync`
-    is SQLite's `synchronous` for Temporal's file: what a power loss may cost. `runtime` is the process's
-    Temporal runtime, when it has one. Start-up raises AlreadyRunning, PortInUse, NoDiskSpace,
+    `name` is Temporal's namespace, and the database is called after it: real and simulated dossiers of
+    one directory never meet. Ports left out (or 0) are free ones, kept in the data directory for the next
+    time. `temporal_sync` is SQLite's `synchronous` for Temporal's file: what a power loss may cost.
+    `runtime` is the process's Temporal runtime, when it has one. Start-up raises AlreadyRunning, PortInUse, NoDiskSpace,
     ServerMissing, ServerFailed or UnusableDataDir, and then leaves nothing running.
     """
 
@@ -149,7 +171,7 @@ class LocalOffice:
         *,
         temporal_port: int | None = None,
         ui_port: int | None = None,
-        namespaces: Sequence[str] = ("default",),
+        name: str = "default",
         temporal_sync: Literal["off", "normal", "full"] = "normal",
         min_free_mb: int = 300,
         runtime: Runtime | None = None,
@@ -158,7 +180,7 @@ class LocalOffice:
         self.children: dict[str, Child] = {}
         """By name, in the order of starting."""
         self._ports = (temporal_port, ui_port)
-        self._namespaces = tuple(namespaces)
+        self._name = name
         self._sync = temporal_sync
         self._min_free_mb = min_free_mb
         self._runtime = runtime
@@ -212,11 +234,11 @@ class LocalOffice:
     async def _start(self) -> None:
         self._prepare()
         await self._lock()
-        postgres = Postgres(self.data_dir)
+        postgres = Postgres(self.data_dir, database=_database(self._name))
         self._stack.callback(postgres.remove_sockets)
         port, ui_port = choose_ports(self.data_dir / "ports.json", *self._ports)
         temporal = temporal_child(
-            self.data_dir, port, ui_port, self._namespaces, sync=self._sync, runtime=self._runtime
+            self.data_dir, port, ui_port, self._name, sync=self._sync, runtime=self._runtime
         )
         await _both(self._start_postgres(postgres), self.add(temporal))
         self._run = RunInfo(
@@ -227,7 +249,7 @@ class LocalOffice:
                 address=f"127.0.0.1:{port}",
                 ui=f"http://127.0.0.1:{ui_port}",
                 pid=0,
-                namespace=self._namespaces[0],
+                namespace=self._name,
             ),
             database_url=postgres.url,
             admin_database_url=postgres.url,
@@ -298,6 +320,12 @@ async def _both(*work: Coroutine[None, None, None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+
+
+def _database(name: str) -> str:
+    """The database that goes with a namespace."""
+    plain = re.sub(r"\W+", "_", name.lower())
+    return "motcua" if name == "default" else f"motcua_{plain}"[:63]
 
 
 def _started(text: bytes) -> Started | None:

@@ -34,7 +34,6 @@ from motcua.processes import Child, ServerMissing
 
 log = structlog.get_logger()
 
-DATABASE = "motcua"
 OWNER = "postgres"
 ACCOUNT = "pgserver"
 SOCKET = ".s.PGSQL.5432"
@@ -61,8 +60,9 @@ class Postgres:
     It refuses to run as root; an office of root's gives it an account of its own.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, database: str) -> None:
         self._home = data_dir
+        self._database = database
         self._data = data_dir / "postgres"
         self._log_file = data_dir / "logs" / "postgres.log"
         self._bin = _binaries()
@@ -76,7 +76,7 @@ class Postgres:
     @property
     def url(self) -> str:
         """The office's database as its owner."""
-        return f"postgresql://{OWNER}@/{DATABASE}?host={quote(str(self._sockets))}"
+        return f"postgresql://{OWNER}@/{self._database}?host={quote(str(self._sockets))}"
 
     async def initialise(self) -> None:
         """Make the files of the server, unless they are there."""
@@ -110,8 +110,8 @@ class Postgres:
         """Make the office's database, unless it is there."""
         connection = await self._connect()
         try:
-            if not await connection.fetchval("select 1 from pg_database where datname = $1", DATABASE):
-                await connection.execute(f"create database {DATABASE}")
+            if not await connection.fetchval("select 1 from pg_database where datname = $1", self._database):
+                await connection.execute(f'create database "{self._database}"')
         finally:
             await connection.close()
 
@@ -303,7 +303,7 @@ def temporal_child(
     data_dir: Path,
     port: int,
     ui_port: int,
-    namespaces: Sequence[str],
+    namespace: str,
     *,
     sync: str,
     runtime: Runtime | None,
@@ -324,7 +324,7 @@ def temporal_child(
     argv += ["--ui-port", str(ui_port), "--ui-disable-news-fetch", "--db-filename", f"{data_dir}/temporal.db"]
     argv += ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", f"synchronous={sync.upper()}"]
     argv += ["--log-level", "error", "--log-format", "json", "--disable-config-env", "--disable-config-file"]
-    argv += [part for name in namespaces for part in ("-n", name)]
+    argv += ["-n", namespace]
     argv += [part for item in settings.items() for part in ("--dynamic-config-value", "=".join(item))]
 
     async def ready() -> None:
@@ -332,11 +332,10 @@ def temporal_child(
             with suppress(OSError, RuntimeError, RPCError):
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
                 writer.close()
-                client = await Client.connect(f"127.0.0.1:{port}", namespace=namespaces[0], runtime=runtime)
-                for name in namespaces:
-                    await client.workflow_service.describe_namespace(
-                        DescribeNamespaceRequest(namespace=name), timeout=timedelta(seconds=2)
-                    )
+                client = await Client.connect(f"127.0.0.1:{port}", namespace=namespace, runtime=runtime)
+                await client.workflow_service.describe_namespace(
+                    DescribeNamespaceRequest(namespace=namespace), timeout=timedelta(seconds=2)
+                )
                 return
             await asyncio.sleep(0.02)
 

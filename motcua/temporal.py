@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
@@ -56,14 +57,13 @@ async def connect(
     target = address or config.get("target_host") or "localhost:7233"
     config["target_host"] = target
     config["namespace"] = namespace or config.get("namespace") or "default"
-    config.pop("data_converter", None)
     try:
         return await Client.connect(**config, data_converter=CONVERTER, runtime=runtime)
     except (RuntimeError, RPCError) as error:
         raise TemporalUnreachable(address=target, reason=_reason(error)) from error
 
 
-async def register(client: Client, keys: Sequence[SearchAttributeKey[object]]) -> None:
+async def register(client: Client, keys: Sequence[SearchAttributeKey[Any]]) -> None:
     """Make sure that the namespace knows the search attributes."""
     operator = client.operator_service
     try:

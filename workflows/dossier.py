@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 from temporalio import workflow
@@ -12,14 +12,14 @@ from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributeUp
 from temporalio.exceptions import ActivityError
 
 from activities.record import Batch, Recording
-from models.base import Instant, Value
 from models.commands import CLOCK, Command, Tick
-from models.dossier import Dossier, Status
+from models.dossier import Dossier
 from models.facts import Fact
 from models.fold import fold
 from models.procedure import Stage
 from models.refusals import Problem
 from models.rules import decide
+from models.service import Answer, Opening
 from models.view import row
 
 STAGE = SearchAttributeKey.for_keyword("MotcuaStage")
@@ -33,29 +33,6 @@ TASK_QUEUE = "motcua"
 """The task queue that workers of dossiers listen on."""
 
 log = structlog.get_logger()
-
-
-class Opening(Value):
-    """What a dossier's workflow starts with: everything that its deadlines depend on travels with it."""
-
-    dossier: Dossier
-    opened_at: Instant | None = None
-    """The office time at which a simulated dossier starts; None for real ones."""
-    shift: timedelta | None = None
-    """The distance from the server's clock to office time, once a run has fixed it."""
-
-
-class Answer(Value):
-    """What a person is told once their command is on record."""
-
-    code: str
-    seq: int
-    stage: Stage
-    status: Status
-    received_at: Instant | None
-    due_at: Instant | None
-    at: Instant | None = None
-    """Office time of the answer."""
 
 
 class Request:
@@ -249,7 +226,6 @@ class DossierWorkflow:
             status=d.status,
             received_at=d.received_at,
             due_at=d.term.due_at if d.term else None,
-            at=self._now(),
         )
 
     def _news(self) -> tuple[Stage, str, datetime | None]:
@@ -265,7 +241,7 @@ class DossierWorkflow:
             return
         self._shown = news
         stage, unit, due_at = news
-        changes: list[SearchAttributeUpdate] = [STAGE.value_set(stage.value), UNIT.value_set(unit)]
+        changes: list[SearchAttributeUpdate[Any]] = [STAGE.value_set(stage.value), UNIT.value_set(unit)]
         if due_at is not None:
             changes.append(DUE.value_set(due_at))
         workflow.upsert_search_attributes(changes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from typing import Any
@@ -266,17 +266,11 @@ class Store:
         async with self._connection() as connection:
             return [dict(row) for row in await connection.fetch(query("report"), start, end, at, by)]
 
-    async def codes_by_request(self, request_ids: Iterable[str]) -> dict[str, str]:
-        """The codes that these requests were given."""
+    async def progress(self, request_id: str) -> tuple[str | None, set[str]]:
+        """The code of a submission, if it has one, and the ids of the commands on record for it."""
         async with self._connection() as connection:
-            rows = await connection.fetch(query("codes_by_request"), list(request_ids))
-        return {row["request_id"]: row["code"] for row in rows}
-
-    async def done_commands(self, codes: Iterable[str]) -> dict[str, set[str]]:
-        """The command ids on record for these dossiers."""
-        async with self._connection() as connection:
-            rows = await connection.fetch(query("done_commands"), list(codes))
-        return {row["code"]: set(row["commands"]) for row in rows}
+            row = await connection.fetchrow(query("progress"), request_id)
+        return (row["code"], set(row["commands"] or ())) if row else (None, set())
 
 
 async def _set_codecs(connection: Any) -> None:

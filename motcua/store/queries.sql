@@ -78,11 +78,9 @@ where ($1::text is null or t.unit = $1)
 order by coalesce(t.due_at, d.due_at) nulls last, t.code
 limit $7
 
--- name: done_commands
-select code, array_agg(command) as commands from facts where code = any($1::text[]) group by code
-
--- name: codes_by_request
-select request_id, code from intakes where request_id = any($1::text[])
+-- name: progress
+select i.code, array_agg(distinct f.command) filter (where f.command is not null) as commands
+from intakes i left join facts f using (code) where i.request_id = $1 group by i.code
 
 -- name: report
 -- $1, $2: the period as instants, [from, to); $3: the moment the report speaks of; $4: group by

@@ -1,0 +1,30 @@
+"""What a dossier's workflow starts with and what it answers: the values that cross its border."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from models.base import Instant, Value
+from models.dossier import Dossier, Status
+from models.procedure import Stage
+
+
+class Opening(Value):
+    """What a dossier's workflow starts with: everything that its deadlines depend on travels with it."""
+
+    dossier: Dossier
+    opened_at: Instant | None = None
+    """The office time at which a simulated dossier starts; None for real ones."""
+    shift: timedelta | None = None
+    """The distance from the server's clock to office time, once a run has fixed it."""
+
+
+class Answer(Value):
+    """What a person is told once their command is on record."""
+
+    code: str
+    seq: int
+    stage: Stage
+    status: Status
+    received_at: Instant | None
+    due_at: Instant | None
