@@ -1,0 +1,177 @@
+"""Composition root of the command line: makes servers, desk and player, and hands them to motcua.cli."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+from pydantic import ValidationError
+from temporalio.client import Client
+
+from models.calendar import Calendar
+from models.refusals import BadInput, Problem
+from motcua import cli
+from motcua.caseloads.player import Player, Tally
+from motcua.caseloads.script import Case
+from motcua.catalogue import Catalogue
+from motcua.config import Settings
+from motcua.desk import Desk, Rulebook
+from motcua.local import Child, LocalOffice, whereabouts
+from motcua.store import Store
+from motcua.store.migrate import migrate
+from motcua.telemetry import configure_logging
+from motcua.temporal import connect, register
+from motcua.virtual import VirtualClocks
+from workflows.dossier import SEARCH_ATTRIBUTES
+
+ROOT = Path(__file__).resolve().parent
+
+
+class BadSetting(BadInput):
+    """An environment variable that cannot be used."""
+
+    sentence = "{name}: {reason}"
+
+
+class Office:
+    """A running office on embedded servers."""
+
+    def __init__(self, servers: LocalOffice, client: Client, desk: Desk, store: Store) -> None:
+        self.desk, self.store = desk, store
+        self.ui, self.namespace = servers.run.temporal.ui, servers.run.temporal.namespace
+        self._servers, self._client = servers, client
+
+    async def play(self, cases: Sequence[Case], tell: Callable[[Tally], None]) -> Tally:
+        """Put a caseload through it in virtual time."""
+        return await Player(self.desk, VirtualClocks(self._client)).play(cases, tell)
+
+    async def workflows(self) -> int:
+        """How many dossiers' workflows Temporal has, open and closed."""
+        counted = await self._client.count_workflows(
+            "WorkflowType = 'Dossier'", rpc_timeout=timedelta(seconds=10)
+        )
+        return counted.count
+
+    def cpu(self) -> dict[str, float]:
+        """Seconds of processor time of each process so far; of this one as "starter"."""
+        used = {"starter": sum(psutil.Process().cpu_times()[:2])}
+        for name, pid in self._servers.run.children.items():
+            with suppress(psutil.NoSuchProcess):
+                process = psutil.Process(pid)
+                times = [process.cpu_times(), *(child.cpu_times() for child in process.children())]
+                used[name.partition("-")[0]] = sum(each.user + each.system for each in times) + used.get(
+                    name.partition("-")[0], 0.0
+                )
+        return used
+
+
+class Workshop:
+    """Makes what commands work with."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def catalogue(self) -> Catalogue:
+        """The catalogue, read and checked."""
+        return Catalogue.load(self.settings.catalog_dir)
+
+    def rulebook(self, catalogue: Catalogue, calendar: Calendar) -> Rulebook:
+        """The catalogue as the desk needs it, with the calendar to count by."""
+        office = catalogue.office
+        return Rulebook(
+            office=office.id,
+            agency=office.agency,
+            units=frozenset(unit.id for unit in office.units),
+            procedure=catalogue.procedure,
+            actor=catalogue.actor,
+            calendar=calendar,
+        )
+
+    @asynccontextmanager
+    async def office(self) -> AsyncIterator[tuple[Desk, Store]]:
+        """The office that runs here, or on the servers that the environment names."""
+        address, namespace, url = whereabouts(self.settings)
+        catalogue = self.catalogue()
+        rulebook = self.rulebook(catalogue, catalogue.calendar(catalogue.office.calendar))
+        client = await connect(address, namespace)
+        async with Store.connect(url) as store:
+            yield Desk(client, store, rulebook, rpc_timeout=self.settings.rpc_timeout), store
+
+    @asynccontextmanager
+    async def embedded(self, name: str, rulebook: Rulebook) -> AsyncIterator[Office]:
+        """An office on embedded servers with its workers, up until the end of the block."""
+        settings = self.settings
+        servers = LocalOffice(
+            settings.data_dir,
+            name=name,
+            temporal_port=settings.temporal_port,
+            ui_port=settings.ui_port,
+            temporal_sync=settings.temporal_sync,
+            min_free_mb=settings.min_free_mb,
+        )
+        async with servers:
+            run = servers.run
+            await migrate(run.admin_database_url)
+            client = await connect(run.temporal.address, run.temporal.namespace)
+            await register(client, SEARCH_ATTRIBUTES)
+            for number in range(1, settings.workers + 1):
+                await servers.add(self._worker(servers, number))
+            async with Store.connect(run.database_url, most=25) as store:
+                desk = Desk(client, store, rulebook, rpc_timeout=settings.rpc_timeout)
+                sweeping = asyncio.create_task(_sweep(desk))
+                try:
+                    yield Office(servers, client, desk, store)
+                finally:
+                    sweeping.cancel()
+
+    def _worker(self, servers: LocalOffice, number: int) -> Child:
+        # Without byte code on disk a sandboxed worker would compile the workflow for each dossier anew.
+        env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        env.pop("DATABASE_URL", None)  # this worker is the embedded office's
+        if number > 1:
+            env["MOTCUA_METRICS_PORT"] = "0"
+        return Child(
+            f"worker-{number}",
+            [sys.executable, str(ROOT / "worker.py")],
+            log_file=servers.data_dir / "logs" / f"worker-{number}.log",
+            env=env,
+            grace=25.0,
+        )
+
+
+async def _sweep(desk: Desk) -> None:
+    """Finish, now and then, intakes whose first fact never came."""
+    while True:
+        await asyncio.sleep(15)
+        with suppress(Problem):  # a service is away: the next round comes
+            await desk.sweep()
+
+
+def main(argv: list[str]) -> int:
+    """Run one command; returns the process's exit code."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = "MOTCUA_" + ".".join(str(part) for part in first["loc"]).upper()
+        print(BadSetting(name=name, reason=first["msg"]).message, file=sys.stderr)
+        return 2
+    configure_logging("error")
+    logging.getLogger("temporalio").setLevel(logging.ERROR)
+    return cli.run(Workshop(settings), argv)
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads of Temporal's runtime outlive the event loop and abort the process when they meet an
+    # interpreter that is being torn down (temporalio/sdk-python #300): leave without tearing it down.
+    os._exit(code)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from models import commands as c
 from models import facts as f
 from models import refusals as r
+from models.calendar import Calendar
 from models.chain import fingerprint, seal
 from models.dossier import INTAKE, Dossier, Task
 from models.facts import Event, Fact
@@ -314,13 +315,20 @@ def _officer(d: Dossier, position: int, handled_by: frozenset[str]) -> str | Non
 
 
 def timeliness(d: Dossier, at: datetime) -> f.Timeliness:
-    """Early, on time or overdue at `at`, by date or by instant as the rule set says."""
+    """Early, on time or overdue at `at`, as the dossier's rule set says."""
     term = d.term
     assert term is not None
     at = term.paused_at or at  # what ends while the clock stands still is measured where it stands
-    if d.procedure.timeliness == "instant":
-        return "overdue" if at > term.due_at else "early" if at < term.due_at else "on_time"
-    day, last = d.calendar.local(at).date(), d.calendar.local(term.due_at).date()
+    return measured(d.calendar, d.procedure.timeliness, term.due_at, at)
+
+
+def measured(
+    calendar: Calendar, how: Literal["date", "instant"], due_at: datetime, at: datetime
+) -> f.Timeliness:
+    """Where a moment lies from a due instant: by date, when the same day is on time, or by instant."""
+    if how == "instant":
+        return "overdue" if at > due_at else "early" if at < due_at else "on_time"
+    day, last = calendar.local(at).date(), calendar.local(due_at).date()
     return "overdue" if day > last else "early" if day < last else "on_time"
 
 

@@ -161,8 +161,8 @@ class LocalOffice:
     `name` is Temporal's namespace, and the database is called after it: real and simulated dossiers of
     one directory never meet. Ports left out (or 0) are free ones, kept in the data directory for the next
     time. `temporal_sync` is SQLite's `synchronous` for Temporal's file: what a power loss may cost.
-    `runtime` is the process's Temporal runtime, when it has one. Start-up raises AlreadyRunning, PortInUse, NoDiskSpace,
-    ServerMissing, ServerFailed or UnusableDataDir, and then leaves nothing running.
+    `runtime` is the process's Temporal runtime, when it has one. Start-up raises AlreadyRunning,
+    PortInUse, NoDiskSpace, ServerMissing, ServerFailed or UnusableDataDir, and then leaves nothing running.
     """
 
     def __init__(

@@ -255,9 +255,31 @@ class Store:
         return {row["id"]: json.loads(row["content"]) for row in rows}
 
     async def counts(self) -> dict[str, int]:
-        """How many dossiers, facts and notices there are."""
+        """How many dossiers, facts, notices and rungs reached there are."""
         async with self._connection() as connection:
             return dict(await connection.fetchrow(query("counts")))
+
+    async def results(self) -> list[tuple[datetime, datetime]]:
+        """(ready, due) of every dossier whose result is ready."""
+        async with self._connection() as connection:
+            return [(row["ready_at"], row["due_at"]) for row in await connection.fetch(query("results"))]
+
+    async def deviations(self) -> dict[str, int]:
+        """How often each rule would have refused what another system says has happened."""
+        async with self._connection() as connection:
+            return {row["kind"]: row["count"] for row in await connection.fetch(query("deviations"))}
+
+    async def latest(self) -> str | None:
+        """The dossier that was finished last."""
+        async with self._connection() as connection:
+            code: str | None = await connection.fetchval(query("latest"))
+        return code
+
+    async def span(self) -> tuple[datetime, datetime] | None:
+        """The first acceptance and the last fact on record; None before the first acceptance."""
+        async with self._connection() as connection:
+            row = await connection.fetchrow(query("span"))
+        return (row["first"], row["last"]) if row["first"] else None
 
     async def report(
         self, start: datetime, end: datetime, at: datetime, by: str | None

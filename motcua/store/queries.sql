@@ -57,14 +57,29 @@ select * from terms where code = $1 order by id
 select * from facts where code = $1 order by seq
 
 -- name: all_facts
-select code, seq, kind, at, actor, unit, command, data, prev_hash, hash from facts order by code, seq
+select code, seq, kind, at, actor, unit, command, data, prev_hash, hash from facts
+order by code collate "C", seq
 
 -- name: heads
-select code, seq, head from dossiers order by code
+select code, seq, head from dossiers order by code collate "C"
+
+-- name: span
+select min(received_at) as first, (select max(at) from facts) as last from dossiers
+
+-- name: latest
+select code from dossiers where outcome is not null order by finished_at desc limit 1
+
+-- name: results
+select ready_at, due_at from dossiers where ready_at is not null
+
+-- name: deviations
+select data ->> 'deviation' as kind, count(*) as count from facts
+where kind = 'observed' and data ->> 'deviation' is not null group by 1 order by 1
 
 -- name: counts
 select (select count(*) from dossiers) as dossiers, (select count(*) from facts) as facts,
-       (select count(*) from notices) as notices
+       (select count(*) from notices) as notices,
+       (select count(*) from facts where kind = 'rung-reached') as rungs
 
 -- name: tasks
 select t.code, t.id, t.step, t.stage, t.role, t.unit, t.assignee, t.opened_at, t.due_at, t.paused,

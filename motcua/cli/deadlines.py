@@ -1,0 +1,106 @@
+"""`due`: when a limit ends, and why, day by day. Needs no running office."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+from typing import Annotated
+
+import typer
+
+from models.calendar import Calendar
+from models.limits import Limit
+from models.refusals import BadInput
+from models.terms import Pause, due_after, receipt, starts
+from motcua.catalogue import Catalogue
+from motcua.cli import printing
+from motcua.cli.people import Json
+from motcua.cli.workshop import Workshop
+
+
+class BadTime(BadInput):
+    """Text that is no moment."""
+
+    sentence = "{what} {text} is not a time; write it like 2026-03-02T09:32 (office time) or with an offset."
+
+
+class BadPause(BadInput):
+    """A pause that does not go forward."""
+
+    sentence = "The pause {text} must be written BEGIN/END, the end after the begin and after {after}."
+
+
+def add(app: typer.Typer, shop: Workshop) -> None:
+    """Add the command to the command line."""
+
+    @app.command()
+    def due(
+        received: Annotated[str, typer.Option(help="When it was accepted; without an offset: office time.")],
+        limit: Annotated[str, typer.Option(help='Like "5 days", "4 hours", "24 clock hours", "same day".')],
+        pause: Annotated[list[str] | None, typer.Option(help="BEGIN/END of a pause; may repeat.")] = None,
+        office: Annotated[str | None, typer.Option(help="The office, or a calendar's name.")] = None,
+        cut_off: Annotated[
+            str | None, typer.Option(help="Time of day from which the next day counts.")
+        ] = None,
+        as_json: Json = False,
+    ) -> None:
+        """When a limit ends, and each day on the way."""
+        calendar = _calendar(shop.catalogue(), office)
+        start = starts(calendar, _moment(calendar, "--received", received), _clock(cut_off))
+        pauses = _pauses(calendar, start, pause or [])
+        end = due_after(calendar, Limit.parse(limit), start, pauses)
+        lines = receipt(calendar, start, end, pauses)
+        if as_json:
+            rows = [line.model_dump(mode="json", exclude={"provisional"}) for line in lines]
+            printing.document({"starts_at": _iso(start), "due_at": _iso(end), "receipt": rows})
+            return
+        print(f"starts {printing.office_time(calendar, start)}")
+        rows_shown = [
+            (
+                line.date,
+                line.counted_minutes or "",
+                line.why + (" (provisional)" if line.provisional else ""),
+                line.source,
+            )
+            for line in lines
+        ]
+        printing.table("", ("date", "minutes", "why", "source"), rows_shown)
+        print(f"due    {printing.office_time(calendar, end)}")
+
+
+def _calendar(catalogue: Catalogue, office: str | None) -> Calendar:
+    home = catalogue.office
+    return catalogue.calendar(home.calendar if office in (None, home.id) else office)
+
+
+def _moment(calendar: Calendar, what: str, text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+        return calendar.instant(at.date(), at.time()) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise BadTime(what=what, text=text) from error
+
+
+def _clock(text: str | None) -> time | None:
+    if text is None:
+        return None
+    try:
+        return time.fromisoformat(text)
+    except ValueError as error:
+        raise BadTime(what="--cut-off", text=text) from error
+
+
+def _pauses(calendar: Calendar, start: datetime, given: list[str]) -> list[Pause]:
+    pauses: list[Pause] = []
+    after, name = start, "the start"
+    for text in given:
+        since, slash, until = text.partition("/")
+        begin, end = (_moment(calendar, "--pause", part) for part in (since, until or since))
+        if not slash or not after <= begin < end:
+            raise BadPause(text=text, after=name)
+        pauses.append(Pause(since=begin, until=end, reason="as asked"))
+        after, name = end, "the pause before it"
+    return pauses
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat()

@@ -1,0 +1,228 @@
+"""Offices on embedded servers: the demo, a real office to work in, and another system's log replayed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from models.refusals import BadInput
+from motcua.audit import verify
+from motcua.caseloads.event_log import EventLog
+from motcua.caseloads.player import Tally
+from motcua.caseloads.script import Case
+from motcua.caseloads.town import TownPlan, read_town
+from motcua.catalogue import without_holiday
+from motcua.cli import printing, proof
+from motcua.cli.people import Json
+from motcua.cli.workshop import Office, Workshop, until_told, work
+
+Exit = Annotated[bool, typer.Option("--exit", help="End when done, instead of staying up until Ctrl-C.")]
+
+
+class BadNumber(BadInput):
+    """A count that makes no sense."""
+
+    sentence = "{what} must be between {least} and {most:,}; it is {given}."
+
+
+class BadDay(BadInput):
+    """Text that is no date."""
+
+    sentence = "{text} is not a date; write it like 2022-09-01."
+
+
+def add(app: typer.Typer, shop: Workshop) -> None:
+    """Add the commands to the command line."""
+
+    @app.command()
+    def demo(
+        dossiers: Annotated[int, typer.Option(help="How many; 22547 is the whole town.")] = 300,
+        seed: Annotated[int, typer.Option(help="Another seed draws another town.")] = 1,
+        without_holiday: Annotated[
+            str | None, typer.Option(help="Take this holiday out of the engine's calendar.")
+        ] = None,
+        leave: Exit = False,
+        as_json: Json = False,
+    ) -> None:
+        """An office on embedded servers and a town's caseload through it, in virtual time."""
+        work(_demo(shop, dossiers, seed, without_holiday, leave=leave, as_json=as_json))
+
+    @app.command()
+    def up(as_json: Json = False) -> None:
+        """An office on embedded servers, to work in, until Ctrl-C."""
+        work(_up(shop, as_json=as_json))
+
+    @app.command("import-log")
+    def import_log(
+        file: Path,
+        mapping: Annotated[Path, typer.Option(help="Which column and event means what (TOML).")],
+        limit: Annotated[int | None, typer.Option(help="Only the first so many dossiers.")] = None,
+        stay: Annotated[bool, typer.Option("--stay", help="Stay up afterwards, until Ctrl-C.")] = False,
+        as_json: Json = False,
+    ) -> None:
+        """Replay another system's event log through the engine, in virtual time."""
+        work(_import(shop, file, mapping, limit, stay=stay, as_json=as_json))
+
+
+async def _demo(
+    shop: Workshop, dossiers: int, seed: int, free: str | None, *, leave: bool, as_json: bool
+) -> None:
+    catalogue = shop.catalogue()
+    town = read_town(shop.settings.catalog_dir / "caseloads" / "hoa-thanh.toml")
+    if not 1 <= dossiers <= town.dossiers:
+        raise BadNumber(what="--dossiers", least=1, most=town.dossiers, given=dossiers)
+    calendar = catalogue.calendar(catalogue.office.calendar)
+    name = f"demo-{dossiers}-{seed}"
+    if free is not None:
+        calendar = without_holiday(calendar, _day(free))
+        name += f"-without-{free}"
+    plan = TownPlan(town, catalogue, seed)
+    cases = plan.cases(dossiers)
+    if not as_json:
+        printing.err.print(f"{town.name}: {dossiers:,} dossiers from {town.first} to {town.last}")
+    async with shop.embedded(name, shop.rulebook(catalogue, calendar)) as office:
+        if not as_json:
+            printing.err.print(f"Temporal's own pages: {office.ui}/namespaces/{name}/workflows")
+        played = await _play(office, cases)
+        found = await proof.period(office.desk, office.store, town.first, town.last)
+        checked = await _check(office, as_json=as_json)
+        if as_json:
+            printing.document({**found.as_json(), **played, **checked})
+        else:
+            print()
+            proof.show(office.desk, found)
+            _print_run(played, checked)
+        if not leave:
+            _stays(office, checked["code"], as_json=as_json)
+            await until_told()
+
+
+async def _up(shop: Workshop, *, as_json: bool) -> None:
+    catalogue = shop.catalogue()
+    rulebook = shop.rulebook(catalogue, catalogue.calendar(catalogue.office.calendar))
+    async with shop.embedded("default", rulebook) as office:
+        if as_json:
+            printing.document({"temporal_ui": office.ui, "namespace": office.namespace})
+        else:
+            print(f"The office is open. Temporal's own pages: {office.ui}")
+            print("Hand in with: python starter.py submit FILE   (Ctrl-C closes the office)")
+        await until_told()
+
+
+async def _import(
+    shop: Workshop, file: Path, mapping: Path, limit: int | None, *, stay: bool, as_json: bool
+) -> None:
+    catalogue = shop.catalogue()
+    log = EventLog.read(file, mapping, catalogue.calendar)
+    cases = log.cases[:limit]
+    async with shop.embedded(f"import-{log.mapping.name}", log.rulebook()) as office:
+        played = await _play(office, cases)
+        found = await proof.period(office.desk, office.store)
+        checked = await _check(office, as_json=as_json)
+        late = await log.late(office.store)
+        if as_json:
+            printing.document({**found.as_json(), **late, **played, **checked})
+        else:
+            print()
+            proof.show(office.desk, found)
+            _print_late(late)
+            _print_run(played, checked)
+        if stay:
+            _stays(office, checked["code"], as_json=as_json)
+            await until_told()
+
+
+async def _play(office: Office, cases: list[Case]) -> dict[str, Any]:
+    """Play a caseload with a progress bar; what it took."""
+    began, before = time.monotonic(), office.cpu()
+    with printing.bar("dossiers") as bar:
+
+        def tell(tally: Tally) -> None:
+            rate = tally.done / (time.monotonic() - began)
+            bar.to(tally.done, tally.total, f"{rate:.1f}/s, office date {tally.office_time:%Y-%m-%d}")
+
+        tally = await office.play(cases, tell)
+    seconds = time.monotonic() - began
+    used = {name: round(spent - before.get(name, 0.0), 1) for name, spent in office.cpu().items()}
+    return {
+        "run": {
+            "seconds": round(seconds, 1),
+            "per_second": round(tally.total / seconds, 1),
+            "acts": tally.acts,
+            "known_already": tally.known,
+            "late_acts": tally.late_acts,
+            "retries": tally.retries,
+            "refused": dict(tally.refused),
+            "cpu_seconds": used,
+        }
+    }
+
+
+async def _check(office: Office, *, as_json: bool) -> dict[str, Any]:
+    """Does the record hold, and has Temporal as many workflows as PostgreSQL dossiers?"""
+    counts = await office.store.counts()
+    with printing.bar("verifying") as bar:
+        verified = await verify(office.store, lambda facts: bar.to(facts, counts["facts"], "facts"))
+    workflows = await _workflows(office, counts["dossiers"])
+    code = await office.store.latest()
+    return {
+        **counts,
+        "workflows": workflows,
+        "audit": {"broken": [broken.model_dump(mode="json") for broken in verified.broken]},
+        "code": code,
+    }
+
+
+async def _workflows(office: Office, expected: int) -> int:
+    """What Temporal counts; its list follows its workflows by up to some seconds."""
+    until = time.monotonic() + 30
+    while True:
+        count = await office.workflows()
+        if count == expected or time.monotonic() > until:
+            return count
+        await asyncio.sleep(0.2)
+
+
+def _print_run(played: dict[str, Any], checked: dict[str, Any]) -> None:
+    run, broken = played["run"], checked["audit"]["broken"]
+    verdict = "every chain holds" if not broken else f"{len(broken)} BROKEN"
+    print(
+        f"\n{checked['dossiers']:,} dossiers in PostgreSQL, {checked['workflows']:,} workflows in Temporal;"
+        f" {checked['facts']:,} facts: {verdict}; {checked['rungs']:,} rungs reached,"
+        f" {checked['notices']:,} notices"
+    )
+    spent = ", ".join(f"{name} {seconds:g} s" for name, seconds in run["cpu_seconds"].items())
+    print(f"took {run['seconds']:g} s, {run['per_second']:g} dossiers a second; processor time: {spent}")
+    if run["known_already"]:
+        print(f"{run['known_already']:,} dossiers were there already; the same caseload adds nothing twice")
+    if run["late_acts"] or run["retries"]:
+        print(f"services were away: {run['retries']:,} retries; {run['late_acts']:,} acts over a minute late")
+    if run["refused"]:
+        print("refused: " + ", ".join(f"{kind} {count:,}" for kind, count in run["refused"].items()))
+
+
+def _print_late(late: dict[str, Any]) -> None:
+    by_instant, by_date = late["late_by_instant"], late["late_by_date"]
+    print(f"closed {late['closed']:,}, of them late by instant {by_instant:,}, by date {by_date:,}")
+    kinds = ", ".join(f"{kind} {count:,}" for kind, count in late["deviations"].items())
+    print(f"deviations: {kinds or 'none'}")
+
+
+def _stays(office: Office, code: str | None, *, as_json: bool) -> None:
+    if as_json:
+        return
+    print(f"\nThe office stays up until Ctrl-C. Temporal's own pages: {office.ui}")
+    print("In another terminal (.venv/bin/python starter.py …):")
+    print(f"  tasks --role handler      show {code}      report --by procedure      audit verify", flush=True)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise BadDay(text=text) from error

@@ -1,0 +1,271 @@
+"""What people do with dossiers: hand in, act, look at tasks, look at one dossier."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from models.refusals import BadInput, Problem, exit_code
+from models.service import Answer
+from models.view import DossierRow, row
+from motcua.audit import refold
+from motcua.cli import printing
+from motcua.cli.workshop import Workshop, work
+from motcua.desk import Desk
+from motcua.store import TaskFilter
+
+LONGEST_INPUT = 50_000_000
+Json = Annotated[bool, typer.Option("--json", help="Exact JSON on stdout, nothing else.")]
+
+
+class NotJson(BadInput):
+    """Input that should be JSON and is not."""
+
+    sentence = "{where} is not JSON: {reason}"
+
+
+class NoSuchFile(BadInput):
+    """A file that cannot be read."""
+
+    sentence = "{path} cannot be read: {reason}"
+
+
+class NoSuchFact(BadInput):
+    """A fact number that the dossier does not have."""
+
+    sentence = "Dossier {code} has the facts 1 to {last}; there is no fact {seq}."
+
+
+def add(app: typer.Typer, shop: Workshop) -> None:
+    """Add the commands of people to the command line."""
+
+    @app.command()
+    def submit(
+        file: Annotated[str, typer.Argument(help="JSON or JSON lines; - reads standard input.")],
+        user: Annotated[
+            str | None, typer.Option("--as", help="Officer of the counter, who accepts at once.")
+        ] = None,
+        as_json: Json = False,
+    ) -> int:
+        """Hand dossiers in; the same request_id gives the same dossier."""
+        return int(work(_submit(shop, file, user, as_json=as_json)))
+
+    @app.command()
+    def act(
+        code: str,
+        command: str,
+        user: Annotated[str, typer.Option("--as", help="Who acts.")],
+        data: Annotated[str, typer.Option(help="The command's data as JSON; @FILE reads a file.")] = "{}",
+        request_id: Annotated[str | None, typer.Option(help="The same id asks for the same answer.")] = None,
+        as_json: Json = False,
+    ) -> None:
+        """Ask something of a dossier."""
+        work(_act(shop, code, command, user, data, request_id, as_json=as_json))
+
+    @app.command()
+    def tasks(
+        unit: Annotated[str | None, typer.Option(help="Only of this unit.")] = None,
+        role: Annotated[str | None, typer.Option(help="Only for this role.")] = None,
+        user: Annotated[str | None, typer.Option(help="What this user has or may take.")] = None,
+        overdue: Annotated[bool, typer.Option("--overdue", help="Only those past their due time.")] = False,
+        as_json: Json = False,
+    ) -> None:
+        """The open tasks, the most urgent first."""
+        due_before = datetime.now(UTC) if overdue else None
+        wanted = TaskFilter(unit=unit, role=role, user=user, due_before=due_before)
+        work(_tasks(shop, wanted, as_json=as_json))
+
+    @app.command()
+    def show(
+        code: str,
+        seq: Annotated[int | None, typer.Option("--at", help="As it stood after this fact.")] = None,
+        as_json: Json = False,
+    ) -> None:
+        """One dossier: its state, tasks, terms and facts."""
+        work(_show(shop, code, seq, as_json=as_json))
+
+
+async def _submit(shop: Workshop, file: str, user: str | None, *, as_json: bool) -> int:
+    submissions = list(_documents(file))
+    gravest = 0
+    async with shop.office() as (desk, _):
+        for where, given in submissions:
+            try:
+                if isinstance(given, Problem):
+                    raise given
+                answer = await desk.submit(desk.read_submission(given), officer=user)
+            except Problem as problem:
+                gravest = max(gravest, exit_code(problem))
+                if as_json:
+                    error = {"type": problem.type, "message": problem.message, "where": where}
+                    printing.document({"error": error})
+                else:
+                    print(f"{where}: {problem.type}: {problem.message}", file=sys.stderr)
+                continue
+            if as_json:
+                printing.document(_received(answer))
+            else:
+                due = printing.office_time(desk.rulebook.calendar, answer.due_at)
+                print(f"{answer.code}  {answer.status}" + (f", due {due}" if due else ""))
+    return gravest
+
+
+def _received(answer: Answer) -> dict[str, Any]:
+    plain = answer.model_dump(mode="json")
+    return {key: plain[key] for key in ("code", "status", "received_at", "due_at")}
+
+
+def _documents(file: str) -> list[tuple[str, Any]]:
+    """The JSON documents of a file, with where each stands: one document, an array, or one on each line."""
+    text = _text(file)
+    try:
+        whole = json.loads(text)
+    except ValueError as error:
+        lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+        if len(lines) < 2 or not lines[0][1].lstrip().startswith("{") or not _is_json(lines[0][1]):
+            raise NotJson(where=file, reason=error) from error
+        return [(f"line {n}", _line(n, line)) for n, line in lines]
+    if isinstance(whole, list):
+        return [(f"entry {n}", entry) for n, entry in enumerate(whole, 1)]
+    return [("submission", whole)]
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _line(number: int, line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        return NotJson(where=f"line {number}", reason=error)
+
+
+def _text(file: str) -> str:
+    try:
+        raw = sys.stdin.buffer.read(LONGEST_INPUT) if file == "-" else Path(file).read_bytes()
+        return raw.decode()
+    except OSError as error:
+        raise NoSuchFile(path=file, reason=error.strerror) from error
+    except UnicodeDecodeError as error:
+        raise NoSuchFile(path=file, reason=f"byte {error.start} is not UTF-8") from error
+
+
+async def _act(
+    shop: Workshop,
+    code: str,
+    command: str,
+    user: str,
+    data: str,
+    request_id: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    text = _text(data[1:]) if data.startswith("@") else data
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise NotJson(where="--data", reason=error) from error
+    async with shop.office() as (desk, _):
+        answer = await desk.act(code, command, user, given, request_id)
+        if as_json:
+            plain = answer.model_dump(mode="json")
+            printing.document({key: plain[key] for key in ("code", "seq", "stage", "status", "due_at")})
+        else:
+            due = printing.office_time(desk.rulebook.calendar, answer.due_at)
+            print(f"{answer.code}  {answer.status}, fact {answer.seq}" + (f", due {due}" if due else ""))
+
+
+async def _tasks(shop: Workshop, wanted: TaskFilter, *, as_json: bool) -> None:
+    async with shop.office() as (desk, _):
+        found = await desk.tasks(wanted)
+        if as_json:
+            printing.document(found)
+            return
+        calendar = desk.rulebook.calendar
+        rows = [
+            (
+                task["code"],
+                task["procedure"],
+                task["step"],
+                task["role"],
+                task["assignee"] or "-",
+                "paused" if task["paused"] else printing.office_time(calendar, task["due_at"]),
+                printing.office_time(calendar, task["dossier_due_at"]),
+            )
+            for task in found
+        ]
+        columns = ("dossier", "procedure", "step", "role", "with", "task due", "dossier due")
+        printing.table("", columns, rows)
+
+
+async def _show(shop: Workshop, code: str, seq: int | None, *, as_json: bool) -> None:
+    async with shop.office() as (desk, store):
+        shown = await desk.show(code)
+        view, facts = shown.row, shown.facts
+        if seq is not None:
+            if not 1 <= seq <= len(facts):
+                raise NoSuchFact(code=code, last=len(facts), seq=seq)
+            view, facts = row(await refold(store, code, office=view.office, upto=seq)), facts[:seq]
+        if as_json:
+            plain = [_fact(fact.model_dump(mode="json")) for fact in facts]
+            printing.document({**view.model_dump(mode="json"), "facts": plain})
+        else:
+            _print_dossier(desk, view)
+            local = desk.rulebook.calendar
+            rows = [
+                (f.seq, printing.office_time(local, f.at), f.kind, f.actor, _gist(f.event.model_dump()))
+                for f in facts
+            ]
+            printing.table("\nfacts", ("#", "at", "what", "who", ""), rows)
+
+
+def _fact(plain: dict[str, Any]) -> dict[str, Any]:
+    """A fact in the shape that others script against."""
+    event = plain.pop("event")
+    kind = event.pop("kind")
+    return {"seq": plain["seq"], "kind": kind, "at": plain["at"], **plain, "data": event}
+
+
+def _gist(event: dict[str, Any]) -> str:
+    """The few words of a fact that say most."""
+    words = ("step", "limit", "assignee", "to", "name", "timeliness", "number", "unit", "agency", "label")
+    return "  ".join(f"{key}={event[key]}" for key in words if event.get(key))
+
+
+def _print_dossier(desk: Desk, view: DossierRow) -> None:
+    local = desk.rulebook.calendar
+
+    def when(at: datetime | None) -> str:
+        return printing.office_time(local, at)
+
+    pairs = [
+        ("procedure", f"{view.procedure} ({view.version})"),
+        ("unit", view.unit),
+        ("stage, status", f"{view.stage.value}, {view.status} (national {view.national_status})"),
+        ("received", when(view.received_at)),
+        ("due", when(view.due_at) + (f" (first {when(view.original_due_at)})" if view.promised_at else "")),
+        ("promised", when(view.promised_at)),
+        ("ready", when(view.ready_at)),
+        ("finished", when(view.finished_at)),
+        ("timeliness", view.timeliness),
+        ("paused", "yes" if view.paused else None),
+    ]
+    printing.table(view.code, ("", ""), [pair for pair in pairs if pair[1]])
+    open_terms = [
+        (t.id, t.of, t.name, t.limit, when(t.due_at), "paused" if t.paused else "") for t in view.terms
+    ]
+    if open_terms:
+        printing.table("\nterms", ("#", "of", "", "limit", "due", ""), open_terms)
+    if view.tasks:
+        rows = [(t.id, t.step, t.role.value, t.assignee or "-", when(t.due_at)) for t in view.tasks]
+        printing.table("\ntasks", ("#", "step", "role", "with", "due"), rows)

@@ -1,0 +1,139 @@
+"""What leaders and auditors ask for: the report of a period, and whether the record holds."""
+
+from __future__ import annotations
+
+from datetime import date, time, timedelta
+from typing import Annotated
+
+import typer
+
+from motcua.audit import verify
+from motcua.cli import printing
+from motcua.cli.deadlines import BadTime
+from motcua.cli.people import Json
+from motcua.cli.workshop import Workshop, work
+from motcua.desk import Desk
+from motcua.reports import By, Line, Report, report
+from motcua.store import Store
+
+MANY = 20
+"""So many broken places are printed for people; `--json` has them all."""
+
+
+def add(app: typer.Typer, shop: Workshop) -> None:
+    """Add the commands to the command line."""
+
+    @app.command("report")
+    def report_command(
+        first: Annotated[
+            str | None, typer.Option("--from", help="First day; else the first on record.")
+        ] = None,
+        last: Annotated[str | None, typer.Option("--to", help="Last day; else the last on record.")] = None,
+        by: Annotated[By | None, typer.Option(help="Lines by field, unit or procedure.")] = None,
+        as_json: Json = False,
+    ) -> None:
+        """Dossiers received, solved and open in a period (form II.06)."""
+        days = [_day(what, text) if text else None for what, text in (("--from", first), ("--to", last))]
+        if days[0] and days[1] and days[0] > days[1]:
+            raise BadTime(what="--to", text=f"{last} (it lies before --from {first})")
+        work(_report(shop, days[0], days[1], by, as_json=as_json))
+
+    audit = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Prove the record.")
+    app.add_typer(audit, name="audit")
+
+    @audit.command("verify")
+    def verify_command(as_json: Json = False) -> int:
+        """Check every chain of facts, and that the read model ends where the chains end."""
+        return int(work(_verify(shop, as_json=as_json)))
+
+
+def _day(what: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise BadTime(what=what, text=text) from error
+
+
+async def _report(
+    shop: Workshop, first: date | None, last: date | None, by: By | None, *, as_json: bool
+) -> None:
+    async with shop.office() as (desk, store):
+        found = await period(desk, store, first, last, by)
+        if as_json:
+            printing.document(found.as_json())
+        else:
+            show(desk, found)
+
+
+async def period(
+    desk: Desk, store: Store, first: date | None = None, last: date | None = None, by: By | None = None
+) -> Report:
+    """The report over whole days, both included; open ends mean all that is on record."""
+    calendar = desk.rulebook.calendar
+    span = await store.span()
+    fallback = span or (calendar.instant(first or last or calendar.first, time()),) * 2
+    start = first or calendar.local(fallback[0]).date()
+    end = last or max(start, calendar.local(fallback[1]).date())
+    until = calendar.instant(end + timedelta(days=1), time())
+    return await report(store, calendar.instant(start, time()), until, at=until, by=by)
+
+
+def show(desk: Desk, found: Report) -> None:
+    """The report for people."""
+    whole, calendar = found.whole, desk.rulebook.calendar
+    last = calendar.local(found.end - timedelta(seconds=1)).date()
+    came, done, left = whole.received, whole.solved, whole.open
+    late = done.overdue + left.overdue
+    ways = f"{came.online:,} online, {came.direct:,} direct, {came.carried_over:,} carried over"
+    in_time, early = done.early + done.on_time, f"{done.early:,} early, {done.on_time:,} on time"
+    rows = [
+        ("received", came.total, "", ways),
+        ("solved early or on time", in_time, _percent(whole, in_time), early),
+        ("open, in time", left.in_time, _percent(whole, left.in_time), ""),
+        ("overdue", late, _percent(whole, late), f"{done.overdue:,} solved late, {left.overdue:,} open"),
+    ]
+    title = f"Dossiers from {calendar.local(found.start).date()} to {last} (shares of those received)"
+    printing.table(title, ("", "dossiers", "share", ""), [(a, f"{b:,}", c, d) for a, b, c, d in rows])
+    if found.lines:
+        printing.table(
+            "",
+            ("", "received", "early", "on time", "overdue", "open in time", "open overdue"),
+            [
+                (
+                    line.name,
+                    line.received.total,
+                    line.solved.early,
+                    line.solved.on_time,
+                    line.solved.overdue,
+                    line.open.in_time,
+                    line.open.overdue,
+                )
+                for line in found.lines
+            ],
+            right=1,
+        )
+
+
+def _percent(line: Line, count: int) -> str:
+    share = line.share(count)
+    return "" if share is None else f"{share:.2f} %"
+
+
+async def _verify(shop: Workshop, *, as_json: bool) -> int:
+    async with shop.office() as (_, store):
+        total = (await store.counts())["facts"]
+        with printing.bar("verifying") as bar:
+            found = await verify(store, lambda facts: bar.to(facts, total, "facts"))
+    if as_json:
+        printing.document(found)
+    else:
+        print(f"{found.dossiers:,} dossiers, {found.facts:,} facts: " + _verdict(len(found.broken)))
+        for broken in found.broken[:MANY]:
+            print(f"  {broken.code} fact {broken.seq}: {broken.what}")
+        if len(found.broken) > MANY:
+            print(f"  … and {len(found.broken) - MANY:,} more (--json has them all)")
+    return 1 if found.broken else 0
+
+
+def _verdict(broken: int) -> str:
+    return f"{broken:,} BROKEN" if broken else "every chain holds"

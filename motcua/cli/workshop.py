@@ -1,0 +1,83 @@
+"""What the command line needs and `starter.py` hands in: servers, desk and player, all made elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from models.calendar import Calendar
+from motcua.caseloads.player import Tally
+from motcua.caseloads.script import Case
+from motcua.catalogue import Catalogue
+from motcua.config import Settings
+from motcua.desk import Desk, Rulebook
+from motcua.store import Store
+
+
+class Office(Protocol):
+    """A running office with servers of its own."""
+
+    desk: Desk
+    store: Store
+    ui: str
+    """Address of Temporal's own pages."""
+    namespace: str
+
+    async def play(self, cases: Sequence[Case], tell: Callable[[Tally], None]) -> Tally:
+        """Put a caseload through it in virtual time."""
+        ...
+
+    async def workflows(self) -> int:
+        """How many dossiers' workflows Temporal has, open and closed."""
+        ...
+
+    def cpu(self) -> dict[str, float]:
+        """Seconds of processor time that each process has used so far."""
+        ...
+
+
+class Workshop(Protocol):
+    """Makes what commands work with."""
+
+    settings: Settings
+
+    def catalogue(self) -> Catalogue:
+        """The catalogue, read and checked."""
+        ...
+
+    def rulebook(self, catalogue: Catalogue, calendar: Calendar) -> Rulebook:
+        """The catalogue as the desk needs it, with the calendar to count by."""
+        ...
+
+    def office(self) -> AbstractAsyncContextManager[tuple[Desk, Store]]:
+        """The office that runs here, or on the servers that the environment names."""
+        ...
+
+    def embedded(self, name: str, rulebook: Rulebook) -> AbstractAsyncContextManager[Office]:
+        """An office on embedded servers, up until the end of the block."""
+        ...
+
+
+async def until_told() -> None:
+    """Wait for Ctrl-C or SIGTERM."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    await told.wait()
+
+
+def work(task: Coroutine[Any, Any, Any]) -> Any:
+    """Run a command's coroutine; SIGTERM and SIGINT cancel it, so that what it started is stopped."""
+
+    async def main() -> Any:
+        current = asyncio.current_task()
+        assert current is not None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, current.cancel)
+        return await task
+
+    return asyncio.run(main())
