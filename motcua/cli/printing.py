@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,7 +17,12 @@ from rich.table import Table
 
 from models.calendar import Calendar
 
+EVERY = 10.0
+"""Seconds between two lines of progress where no terminal is."""
+
 out = Console(highlight=False)
+if not out.is_terminal:
+    out.width = 110  # a file or a pipe has no width of its own; 80 would break the lines of a report
 err = Console(stderr=True, highlight=False)
 
 
@@ -50,19 +56,24 @@ def office_time(calendar: Calendar, at: datetime | None) -> str:
 
 
 class Bar:
-    """One line that shows how far long work is."""
+    """How far long work is: a bar that moves on a terminal, a line every ten seconds elsewhere."""
 
     def __init__(self, progress: Progress, label: str) -> None:
-        self._progress, self._task = progress, progress.add_task(label, total=None, note="")
+        self._progress, self._label = progress, label
+        self._task = progress.add_task(label, total=None, note="")
+        self._spoke = time.monotonic()
 
     def to(self, done: float, total: float | None = None, note: str = "") -> None:
         """Show that so much is done, and a word about it."""
         self._progress.update(self._task, completed=done, total=total, note=note)
+        if not err.is_terminal and time.monotonic() - self._spoke >= EVERY:
+            self._spoke = time.monotonic()
+            err.print(f"{self._label} {done:,} of {total:,} {note}" if total else f"{self._label} {done:,}")
 
 
 @contextmanager
 def bar(label: str) -> Iterator[Bar]:
-    """A progress bar on stderr for as long as the block lasts; a line now and then where no terminal is."""
+    """Progress on stderr for as long as the block lasts."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -70,7 +81,5 @@ def bar(label: str) -> Iterator[Bar]:
         TextColumn("{task.fields[note]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err, refresh_per_second=4) as progress:
-        shown = Bar(progress, label)
-        shown.to(0)
-        yield shown
+    with Progress(*columns, console=err, refresh_per_second=4, transient=True) as progress:
+        yield Bar(progress, label)

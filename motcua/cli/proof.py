@@ -84,7 +84,9 @@ def show(desk: Desk, found: Report) -> None:
     last = calendar.local(found.end - timedelta(seconds=1)).date()
     came, done, left = whole.received, whole.solved, whole.open
     late = done.overdue + left.overdue
-    ways = f"{came.online:,} online, {came.direct:,} direct, {came.carried_over:,} carried over"
+    ways = f"{came.online:,} online, {came.direct:,} direct"
+    if came.carried_over:
+        ways += f", {came.carried_over:,} carried over"
     in_time, early = done.early + done.on_time, f"{done.early:,} early, {done.on_time:,} on time"
     rows = [
         ("received", came.total, "", ways),
