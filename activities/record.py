@@ -47,7 +47,7 @@ class Recording:
         )
         self._rungs = meter.create_counter("motcua_rungs_reached", "Rungs of escalation ladders reached.")
         self._lag = meter.create_histogram_float(
-            "motcua_rung_lag", "From a rung's due instant to its record, on the dossier's clock.", "s"
+            "motcua_rung_lag", "From a rung's due instant to its record, on the dossier's clock.", "seconds"
         )
 
     @activity.defn(name="record")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import structlog
 from temporalio import workflow
 from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.record import Batch, Recording
 from models.commands import CLOCK, Command, Tick
@@ -187,9 +187,10 @@ class DossierWorkflow:
                 start_to_close_timeout=timedelta(seconds=5),
                 retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_attempts=3),
             )
-        except ActivityError:
-            # A local activity keeps its workflow task open, which costs events for each few seconds of
-            # waiting; a normal activity waits for free.
+        except (ActivityError, ApplicationError):
+            # What a local activity raises comes bare; only its timeouts are wrapped as an ActivityError.
+            # It keeps its workflow task open, which costs events for each few seconds of waiting; a normal
+            # activity waits for free.
             first, last = batch.facts[0].seq, batch.facts[-1].seq
             return await workflow.execute_activity_method(
                 Recording.record,

@@ -28,6 +28,24 @@ class DatabaseUnreachable(Unreachable):
 
     sentence = "PostgreSQL cannot be reached: {reason}"
 
+    @classmethod
+    def because(cls, error: BaseException) -> DatabaseUnreachable:
+        """The problem with the first line of what was said."""
+        return cls(reason=(str(error) or type(error).__name__).splitlines()[0])
+
+
+NO_CONNECTION = (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+"""What connecting raises where there is no such database, or none that lets us in."""
+_LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+)
+"""What working with a connection raises when the server has gone, goes, or is not there yet."""
+
 
 class RequestReused(BadInput):
     """A request id came again with other content."""
@@ -86,8 +104,8 @@ class Store:
                 # Not the owner: this role can add facts, never change or delete them.
                 server_settings={"role": "motcua_app", "application_name": "motcua"},
             )
-        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
-            raise DatabaseUnreachable(reason=_first_line(error)) from error
+        except NO_CONNECTION as error:
+            raise DatabaseUnreachable.because(error) from error
         try:
             yield cls(pool)
         finally:
@@ -98,10 +116,8 @@ class Store:
         try:
             async with self._pool.acquire(timeout=10) as connection:
                 yield connection
-        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, TimeoutError) as error:
-            raise DatabaseUnreachable(reason=_first_line(error)) from error
-        except (asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError) as error:
-            raise DatabaseUnreachable(reason=_first_line(error)) from error
+        except _LOST as error:
+            raise DatabaseUnreachable.because(error) from error
 
     # Recording
 
@@ -323,7 +339,3 @@ def _fact(row: dict[str, Any]) -> Fact:
             }
         )
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

@@ -7,6 +7,7 @@ import hashlib
 import asyncpg
 
 from models.refusals import Unreachable
+from motcua.store import NO_CONNECTION, DatabaseUnreachable
 from motcua.store.sql import HERE
 
 _LOCK = 7_200_519_033  # any fixed number: two processes that start at once must not both migrate
@@ -20,7 +21,10 @@ class MigrationChanged(Unreachable):
 
 async def migrate(url: str) -> list[str]:
     """Bring the database at `url` up to date with the owner's rights; returns what was applied."""
-    connection = await asyncpg.connect(url)
+    try:
+        connection = await asyncpg.connect(url, timeout=10)
+    except NO_CONNECTION as error:
+        raise DatabaseUnreachable.because(error) from error
     try:
         await connection.execute("select pg_advisory_lock($1)", _LOCK)
         await connection.execute(

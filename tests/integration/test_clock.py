@@ -1,0 +1,158 @@
+"""Deadlines in virtual time: rungs at their instants, pauses, lapses, and one timer at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import urllib.request
+from collections.abc import Iterator
+from datetime import timedelta
+
+import asyncpg
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowHistory
+
+from models.facts import ClockResumed, Fact, RungReached, Stopped
+from models.refusals import DossierClosed
+from tests.integration.conftest import Telemetry
+from tests.running import PLAIN, Life, Running, count_events
+from tests.unit.office import local
+
+HANDLING = PLAIN[:3]
+"""Accepted on Monday, 2 March, at 08:00 (due on the 9th), and with the handler since 09:00."""
+SECOND = timedelta(seconds=1)
+
+
+def rungs(facts: list[Fact]) -> Iterator[tuple[str, str | None]]:
+    """The rungs that were reached, each with its instant; each fact is of that instant, too."""
+    for fact in facts:
+        if isinstance(event := fact.event, RungReached):
+            assert timedelta(0) <= fact.at - event.due_at < SECOND
+            yield event.name, local(event.due_at)
+
+
+async def notices(office: Running, code: str) -> list[tuple[str, str]]:
+    """Who is told of which rung, in order."""
+    connection = await asyncpg.connect(office.local.run.database_url)
+    try:
+        found = await connection.fetch("select * from notices where code = $1 order by fact, recipient", code)
+    finally:
+        await connection.close()
+    return [(notice["name"], notice["recipient"]) for notice in found]
+
+
+async def scrape(port: int, name: str) -> float:
+    """The sum of a metric over its labels, as Prometheus sees it."""
+    with await asyncio.to_thread(urllib.request.urlopen, f"http://127.0.0.1:{port}/metrics") as answer:
+        lines = answer.read().decode()
+    return sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", lines, re.MULTILINE))
+
+
+def most_timers_at_once(history: WorkflowHistory) -> int:
+    """How many timers ran at the same time, at most."""
+    running = most = 0
+    for event in history.events:
+        match event.event_type:
+            case EventType.EVENT_TYPE_TIMER_STARTED:
+                running += 1
+            case EventType.EVENT_TYPE_TIMER_FIRED | EventType.EVENT_TYPE_TIMER_CANCELED:
+                running -= 1
+        most = max(most, running)
+    return most
+
+
+async def test_rungs_are_reached_at_their_instants(office: Running, telemetry: Telemetry) -> None:
+    """Nobody acts for ten days: each rung is a fact of its instant, told once, and its lag is measured."""
+    life = await Life.begin(office, *HANDLING)
+    counted = "motcua_rungs_reached_total", "motcua_rung_lag_seconds_count", "motcua_rung_lag_seconds_sum"
+    before = [await scrape(telemetry.port, name) for name in counted]
+    await life.forward("2026-03-12 12:00")
+    assert list(rungs(await life.facts())) == [
+        ("due", "2026-03-03 15:00"),  # of the handler's step: 1.5 days
+        ("late", "2026-03-04 09:00"),
+        ("soon", "2026-03-06 08:00"),  # of the dossier: 5 days
+        ("due", "2026-03-09 08:00"),
+        ("late", "2026-03-10 08:00"),
+        ("late", "2026-03-11 08:00"),
+        ("late", "2026-03-12 08:00"),
+    ]
+    assert await notices(office, life.code) == [
+        ("due", "assignee"),
+        ("late", "unit-leader"),
+        ("soon", "assignee"),
+        ("due", "assignee"),
+        ("due", "unit-leader"),
+        *[("late", "office-leader")] * 3,
+    ]
+    reached, measured, lag = [await scrape(telemetry.port, name) for name in counted]
+    assert (reached - before[0], measured - before[1]) == (7, 7)
+    assert 0 < lag - before[2] < 7
+    assert await office.state(life.code) == await office.refolded(life.code)
+
+
+async def test_a_supplement_stops_the_clock_until_it_is_supplied(office: Running) -> None:
+    """Two working days of waiting move every instant by two working days, and no alarm sounds meanwhile."""
+    life = await Life.begin(office, *HANDLING, "@ 2026-03-03 09:00")
+    await life.run("handler1 request-supplement reason='a plan'", "@ 2026-03-05 09:00")
+    assert (await office.desk.row(life.code)).status == "awaiting-supplement"
+    assert list(rungs(await life.facts())) == []
+    answer = await life.do("citizen1 supply", papers="the plan")
+    assert local(answer.due_at) == "2026-03-11 08:00"
+    resumed = (await life.facts())[-1].event
+    assert isinstance(resumed, ClockResumed)
+    assert [local(move.due_at) for move in resumed.moves] == ["2026-03-11 08:00", "2026-03-05 15:00"]
+    await life.run("@ 2026-03-10 09:00")
+    assert list(rungs(await life.facts())) == [
+        ("due", "2026-03-05 15:00"),
+        ("late", "2026-03-06 09:00"),
+        ("soon", "2026-03-10 08:00"),
+    ]
+    row = await office.desk.row(life.code)
+    assert (local(row.due_at), local(row.original_due_at)) == ("2026-03-11 08:00", "2026-03-09 08:00")
+    assert most_timers_at_once(await office.history(life.code)) == 1
+
+
+async def test_an_unanswered_supplement_stops_the_dossier_for_good(office: Running) -> None:
+    """At the end of its seven days, as the clock's own act; nothing can be supplied any more."""
+    life = await Life.begin(office, *HANDLING, "@ 2026-03-03 09:00")
+    await life.run("handler1 request-supplement reason='a plan'", "@ 2026-03-13 09:00")
+    stopped = (await life.facts())[-1]
+    assert stopped.event == Stopped(final=True, timeliness="early")
+    assert (stopped.actor, local(stopped.at)) == ("clock", "2026-03-12 09:00")
+    assert (await office.desk.row(life.code)).status == "stopped"
+    await office.client.get_workflow_handle(life.code).result()
+    with pytest.raises(DossierClosed):
+        await life.do("citizen1 supply")
+
+
+async def test_silence_is_consent(office: Running) -> None:
+    """A consulted agency that says nothing for two days has agreed; the work may go on."""
+    life = await Life.begin(office, *HANDLING, procedure="consented")
+    await life.run("handler1 consult agency=fire-brigade", "@ 2026-03-04 10:00")
+    (answered,) = [fact for fact in await life.facts() if fact.kind == "answered"]
+    assert (answered.actor, local(answered.at)) == ("clock", "2026-03-04 09:00")
+    assert (await life.do("handler1 complete")).status == "processing"
+
+
+async def test_the_chance_to_rate_lapses(office: Running) -> None:
+    """The dossier closes by itself ten working days after the return."""
+    life = await Life.begin(office, *PLAIN, "@ 2026-03-18 15:00")
+    assert (await life.kinds())[-2:] == ["returned", "rating-lapsed"]
+    assert local((await life.facts())[-1].at) == "2026-03-18 14:00"
+    await office.client.get_workflow_handle(life.code).result()
+
+
+async def test_one_timer_at_a_time(office: Running) -> None:
+    """An alarm that moved later lets the old timer fire and is armed anew; only an earlier one replaces it.
+
+    Timers: intake (replaced by the first step's), first step (fires when the second is open), second step
+    (fires during the fourth), fourth step (fires when all is ready), rating.
+    """
+    life = await Life.begin(office, *PLAIN)
+    history = await office.history(life.code)
+    events = count_events(history)
+    timers = {kind: events[f"TIMER_{kind}"] for kind in ("STARTED", "FIRED", "CANCELED")}
+    assert timers == {"STARTED": 5, "FIRED": 3, "CANCELED": 1}
+    assert most_timers_at_once(history) == 1
+    assert list(rungs(await life.facts())) == []

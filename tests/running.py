@@ -1,0 +1,251 @@
+"""A running office for tests: real servers, a worker in Temporal's sandbox, and a driver of one dossier."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+import json
+import shlex
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowHandle, WorkflowHistory
+from temporalio.runtime import Runtime
+
+from models.calendar import Calendar
+from models.dossier import Dossier
+from models.facts import Fact, Filed
+from models.fold import fold
+from models.procedure import Procedure
+from models.service import Answer
+from motcua.config import Settings
+from motcua.desk import Desk, Rulebook
+from motcua.local import LocalOffice
+from motcua.store import Store
+from motcua.store.migrate import migrate
+from motcua.temporal import connect, register
+from motcua.virtual import VirtualClocks
+from tests.unit.office import CALENDAR, STAFF, at, procedure
+from worker import build
+from workflows.dossier import SEARCH_ATTRIBUTES
+
+T = TypeVar("T")
+OFFICE = "demo"
+NAME = "Nguyễn Thị Bí Mật"
+"""An applicant's name, which must be found nowhere but in erasable rows."""
+SETTINGS = Settings(sandbox=True)
+
+PROCEDURES = {
+    "usual": procedure(code="usual"),
+    "unrated": procedure(code="unrated", rating_window=None),
+    "consented": procedure(code="consented", consultation_silence="consent", rating_window=None),
+}
+"""The sample procedure of the unit tests: as it is, closing with the return, and with silent consent."""
+
+_numbers = itertools.count(1)
+
+
+def rulebook(calendar: Calendar = CALENDAR) -> Rulebook:
+    """What a desk of the sample office goes by."""
+    return Rulebook(
+        office=OFFICE,
+        agency="H53.26",
+        units=frozenset({"demo"}),
+        procedure=lambda code, _: PROCEDURES[code],
+        actor=STAFF.__getitem__,
+        calendar=calendar,
+    )
+
+
+def always_open() -> Calendar:
+    """A calendar for dossiers in real time: it knows today, whenever the tests run."""
+    year = date.today().year  # noqa: DTZ011 - a year either side is included
+    week = [[{"opens": "00:00", "closes": "23:59"}]] * 7
+    return Calendar.model_validate(
+        {"version": "always", "first": f"{year - 1}-01-01", "last": f"{year + 3}-12-31", "week": week}
+    )
+
+
+@dataclass
+class Running:
+    """An office that runs, with all that a test talks to."""
+
+    local: LocalOffice
+    client: Client
+    store: Store
+    desk: Desk
+    clocks: VirtualClocks
+    runtime: Runtime
+
+    async def history(self, code: str) -> WorkflowHistory:
+        """What Temporal has recorded of a dossier."""
+        return await self.client.get_workflow_handle(code).fetch_history()
+
+    async def events(self, code: str) -> Counter[str]:
+        """How many events of each type its history has."""
+        return count_events(await self.history(code))
+
+    async def state(self, code: str) -> Dossier:
+        """The dossier as its workflow sees it."""
+        handle: WorkflowHandle[Any, Any] = self.client.get_workflow_handle(code)
+        return Dossier.model_validate(await handle.query("state", result_type=Dossier))
+
+    async def refolded(self, code: str) -> Dossier:
+        """The dossier as its facts in PostgreSQL tell, under the rules that are kept there."""
+        facts = await self.store.facts(code)
+        filed = facts[0].event
+        assert isinstance(filed, Filed)
+        rules, calendar = await self.store.rules(filed.rules), await self.store.rules(filed.calendar)
+        assert rules
+        assert calendar
+        empty = Dossier(
+            code=code,
+            office=OFFICE,
+            unit=filed.unit,
+            procedure=Procedure.model_validate_json(rules),
+            calendar=Calendar.model_validate_json(calendar),
+            simulated=filed.simulated,
+        )
+        return fold(empty, facts)
+
+
+@asynccontextmanager
+async def running(data_dir: Path, runtime: Runtime) -> AsyncIterator[Running]:
+    """The embedded servers with a migrated database, registered attributes and one worker."""
+    async with LocalOffice(data_dir, runtime=runtime) as local:
+        await migrate(local.run.admin_database_url)
+        client = await connect(local.run.temporal.address, local.run.temporal.namespace, runtime=runtime)
+        await register(client, SEARCH_ATTRIBUTES)
+        async with (
+            Store.connect(local.run.database_url) as store,
+            build(client, store, SETTINGS, runtime.metric_meter),
+        ):
+            desk = Desk(client, store, rulebook())
+            yield Running(local, client, store, desk, VirtualClocks(client), runtime)
+
+
+class Life:
+    """One simulated dossier, driven like the unit tests' `Case`, but through the desk and in virtual time."""
+
+    def __init__(self, office: Running, code: str, opened_at: datetime) -> None:
+        self.office, self.code, self.opened_at = office, code, opened_at
+
+    @classmethod
+    async def begin(
+        cls,
+        office: Running,
+        *lines: str,
+        procedure: str = "usual",
+        opened: str = "2026-03-02 08:00",
+        officer: str | None = None,
+    ) -> Life:
+        """Hand a dossier in at an office time, then run these lines."""
+        answer = await office.desk.submit(submission(procedure), officer=officer, at=at(opened))
+        return await cls(office, answer.code, at(opened)).run(*lines)
+
+    async def run(self, *lines: str) -> Life:
+        """Each line is "WHO COMMAND key=value …", or "@ office time" to move the clock."""
+        for line in lines:
+            if line.startswith("@ "):
+                await self.forward(line[2:])
+                continue
+            what, *words = _command(line)
+            await self.do(what, **dict(word.split("=", 1) for word in words))
+        return self
+
+    async def do(self, what: str, request_id: str | None = None, **data: Any) -> Answer:
+        """One command: "WHO COMMAND"."""
+        who, kind = what.split()
+        person = STAFF.get(who, who)
+        return await self.office.desk.act(self.code, kind, person, data, request_id)
+
+    async def forward(self, target: str) -> None:
+        """Move the clock, and wait until nothing that had come due by then is left undone."""
+        await self.office.clocks.forward(self.code, self.opened_at, at(target))
+
+        async def settled() -> bool:
+            call = (await self.office.refolded(self.code)).next_call()
+            return call is None or call[0] > at(target)
+
+        await until(settled)
+
+    async def facts(self) -> list[Fact]:
+        """Its facts as they are on record."""
+        return await self.office.store.facts(self.code)
+
+    async def kinds(self) -> list[str]:
+        """What has happened so far."""
+        return [fact.kind for fact in await self.facts()]
+
+
+def _command(line: str) -> list[str]:
+    who, kind, *words = shlex.split(line)
+    return [f"{who} {kind}", *words]
+
+
+def submission(procedure: str = "usual", **more: Any) -> dict[str, Any]:
+    """A dossier as it is handed in, with a request id of its own unless one is given."""
+    return {
+        "request_id": f"request-{next(_numbers)}",
+        "procedure": procedure,
+        "channel": "online",
+        "unit": "demo",
+        "applicant": {"name": NAME, "phone": "0900000001"},
+        **more,
+    }
+
+
+ISSUE = "clerk1 complete number=12/GP date=2026-03-04T09:00"
+PLAIN = (
+    "receiver1 accept",
+    "@ 2026-03-02 09:00",
+    "receiver1 complete",
+    "@ 2026-03-03 09:00",
+    "handler1 complete",
+    "leader1 complete",
+    "@ 2026-03-04 08:00",
+    "approver1 approve",
+    ISSUE,
+    "@ 2026-03-04 14:00",
+    "returner1 return",
+)
+"""The plain way: each step done before its reminder."""
+
+
+async def until(condition: Callable[[], Awaitable[T]], seconds: float = 20.0) -> T:
+    """Poll until it holds, and return what it said; fail when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not (found := await condition()):
+        assert time.monotonic() < deadline, "did not happen in time"
+        await asyncio.sleep(0.01)
+    return found
+
+
+def count_events(history: WorkflowHistory) -> Counter[str]:
+    """How many events of each type a history has."""
+    names = (EventType.Name(event.event_type) for event in history.events)
+    return Counter(name.removeprefix("EVENT_TYPE_") for name in names)
+
+
+def readable(history: WorkflowHistory) -> str:
+    """A history as text, its payloads decoded, so that it can be searched."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                key: base64.b64decode(item).decode()
+                if key == "data" and isinstance(item, str)
+                else plain(item)
+                for key, item in value.items()
+            }
+        return [plain(item) for item in value] if isinstance(value, list) else value
+
+    return json.dumps(plain(history.to_json_dict()), ensure_ascii=False)
