@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, get_args
 
+import structlog
 from pydantic import Field, TypeAdapter, ValidationError
 from temporalio.client import (
     Client,
@@ -34,15 +36,19 @@ from models.dossier import Dossier
 from models.facts import Fact
 from models.limits import Limit
 from models.procedure import Procedure, Role, Stage
-from models.refusals import BadInput, DossierClosed, UnknownDossier, Unreachable, revive
+from models.refusals import BadInput, DossierClosed, Problem, UnknownDossier, Unreachable, revive
 from models.rules import decide
 from models.service import Answer, Opening
 from models.view import DossierRow
 from motcua.store import Intake, Private, Store, TaskFilter
 from workflows.dossier import OFFICE, STAGE, TASK_QUEUE, UNIT, DossierWorkflow
 
+log = structlog.get_logger()
+
 TEXT_LIMIT = 20_000
 """Characters of one free text; longer papers are files, not reasons."""
+_UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
+UNKEEPABLE = "holds a character that cannot be kept (NUL, or half of a surrogate pair)"
 
 CITIZEN = Actor(id="citizen", roles=(Role.CITIZEN,), unit="")
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
@@ -200,6 +206,8 @@ class Desk:
     def read_submission(self, data: Any) -> Submission:
         """A submission from its JSON; what is wrong is named by its field."""
         if isinstance(data, dict):
+            if field := _unkeepable(data):
+                raise InvalidSubmission(field=field, reason=UNKEEPABLE)
             data = {**data, **self._office_times(data, ("submitted_at", "due_at"))}
         try:
             return Submission.model_validate_json(json.dumps(data))
@@ -286,10 +294,17 @@ class Desk:
 
     async def sweep(self, older_than: float = 10.0) -> int:
         """Finish intakes whose desk died before their first fact; returns how many."""
-        waiting = await self._store.pending(older_than)
-        for code, _, _ in waiting:
-            await self._begin(code)
-        return len(waiting)
+        begun = 0
+        for code, _, _ in await self._store.pending(older_than):
+            try:
+                await self._begin(code)
+                begun += 1
+            except Unreachable:
+                raise
+            except Problem as problem:
+                # It stays where it is, for people to look at; those behind it must not wait for that.
+                log.error("intake cannot be finished", dossier=code, why=problem.message)
+        return begun
 
     # Acting
 
@@ -316,7 +331,7 @@ class Desk:
         except Exception as error:
             problem = await self._settled(self._explained(error, request_id), code, kind)
             if not isinstance(problem, Unreachable) and kept:
-                await self._store.drop_private(kept)
+                await self._store.drop_private(code, request_id, kept)
             raise problem from error
 
     def _actor(self, user: str) -> Actor:
@@ -334,6 +349,8 @@ class Desk:
         for reserved in ("id", "actor", "kind"):
             if reserved in data:
                 raise InvalidCommand(command=kind, field=reserved, reason="is not yours to set")
+        if field := _unkeepable({**data, "request_id": request_id}):
+            raise InvalidCommand(command=kind, field=field, reason=UNKEEPABLE)
         texts = [name for name, field in model.model_fields.items() if _refers(field.annotation)]
         times = [name for name, field in model.model_fields.items() if _is_time(field.annotation)]
         plain = {**data, **self._office_times(data, times)}
@@ -450,6 +467,22 @@ def _refers(annotation: Any) -> bool:
 
 def _is_time(annotation: Any) -> bool:
     return annotation is datetime or datetime in get_args(annotation) or "Aware" in str(annotation)
+
+
+def _unkeepable(data: dict[str, Any]) -> str | None:
+    """The field, if any, with text that PostgreSQL refuses: a fact with it could never go on record."""
+    return next((name for name in data if any(map(_UNKEEPABLE.search, _texts([name, data[name]])))), None)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every piece of text inside a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from _texts([*value, *value.values()])
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
 
 
 def _first(error: ValidationError) -> dict[str, str]:

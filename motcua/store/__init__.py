@@ -146,19 +146,17 @@ class Store:
         The same request id gives the same code; with another `digest` it is refused.
         """
         async with self._connection() as connection, connection.transaction():
+            # Requests with the same id queue here, so a rival has been taken in by now or waits for us.
+            await connection.execute(query("lock_request"), request_id)
             known = await connection.fetchrow(query("intake_of"), request_id)
             if known is None:
                 number = await connection.fetchval(query("next_number"), agency, day)
-                # The counter's row lock makes same-day intakes queue here, so a rival with the same
-                # request id has either committed by now or will wait for us.
-                known = await connection.fetchrow(query("intake_of"), request_id)
-                if known is None:
-                    code = f"{agency}-{day:%y%m%d}-{number:04d}"
-                    intake = prepare(code)
-                    await connection.execute(query("intake"), request_id, code, digest)
-                    await connection.execute(query("add_pending"), code, intake.opening, intake.command)
-                    await self._keep_private(connection, intake.private)
-                    return code
+                code = f"{agency}-{day:%y%m%d}-{number:04d}"
+                intake = prepare(code)
+                await connection.execute(query("intake"), request_id, code, digest)
+                await connection.execute(query("add_pending"), code, intake.opening, intake.command)
+                await self._keep_private(connection, intake.private)
+                return code
             if known["digest"] != digest:
                 raise RequestReused(request_id=request_id)
             return str(known["code"])
@@ -184,10 +182,10 @@ class Store:
         async with self._connection() as connection:
             return await self._keep_private(connection, rows)
 
-    async def drop_private(self, ids: Sequence[str]) -> None:
-        """Take back what a refused command had brought."""
+    async def drop_private(self, code: str, command: str, ids: Sequence[str]) -> None:
+        """Take back what a refused command had brought, unless that command is on record after all."""
         async with self._connection() as connection:
-            await connection.execute(query("drop_private"), list(ids))
+            await connection.execute(query("drop_private"), code, command, list(ids))
 
     async def _keep_private(self, connection: Any, rows: Sequence[Private]) -> list[Private]:
         kept = await connection.fetch(

@@ -9,6 +9,9 @@ insert into intakes (request_id, code, digest) values ($1, $2, $3)
 -- name: intake_of
 select code, digest from intakes where request_id = $1
 
+-- name: lock_request
+select pg_advisory_xact_lock(hashtextextended($1, 0))
+
 -- name: next_number
 insert into code_numbers (agency, day, last) values ($1, $2, 1)
 on conflict (agency, day) do update set last = code_numbers.last + 1
@@ -42,7 +45,8 @@ select kind, body from rules where fingerprint = $1
 select id, kind, content from private where code = $1
 
 -- name: drop_private
-delete from private where id = any($1::text[])
+delete from private where id = any($3::text[])
+   and not exists (select from facts where code = $1 and command = $2)
 
 -- name: dossier
 select * from dossiers where code = $1
