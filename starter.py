@@ -23,13 +23,13 @@ from motcua.caseloads.script import Case
 from motcua.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk, Rulebook
-from motcua.local import Child, LocalOffice, whereabouts
+from motcua.local import Child, LocalOffice, busy, whereabouts
 from motcua.store import Store
 from motcua.store.migrate import migrate
-from motcua.telemetry import configure_logging
-from motcua.temporal import connect, register
+from motcua.telemetry import MetricsPortInUse, configure_logging
+from motcua.temporal import connect, pollers, register
 from motcua.virtual import VirtualClocks
-from workflows.dossier import SEARCH_ATTRIBUTES
+from workflows.dossier import SEARCH_ATTRIBUTES, TASK_QUEUE
 
 ROOT = Path(__file__).resolve().parent
 
@@ -108,6 +108,8 @@ class Workshop:
     async def embedded(self, name: str, rulebook: Rulebook) -> AsyncIterator[Office]:
         """An office on embedded servers with its workers, up until the end of the block."""
         settings = self.settings
+        if settings.metrics_port and busy(settings.metrics_port):
+            raise MetricsPortInUse(port=settings.metrics_port)
         servers = LocalOffice(
             settings.data_dir,
             name=name,
@@ -122,7 +124,7 @@ class Workshop:
             client = await connect(run.temporal.address, run.temporal.namespace)
             await register(client, SEARCH_ATTRIBUTES)
             for number in range(1, settings.workers + 1):
-                await servers.add(self._worker(servers, number))
+                await servers.add(self._worker(servers, client, number))
             async with Store.connect(run.database_url, most=25) as store:
                 desk = Desk(client, store, rulebook, rpc_timeout=settings.rpc_timeout)
                 sweeping = asyncio.create_task(_sweep(desk))
@@ -131,19 +133,28 @@ class Workshop:
                 finally:
                     sweeping.cancel()
 
-    def _worker(self, servers: LocalOffice, number: int) -> Child:
+    def _worker(self, servers: LocalOffice, client: Client, number: int) -> Child:
         # Without byte code on disk a sandboxed worker would compile the workflow for each dossier anew.
         env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
         env.pop("DATABASE_URL", None)  # this worker is the embedded office's
         if number > 1:
             env["MOTCUA_METRICS_PORT"] = "0"
-        return Child(
+
+        async def polls() -> None:
+            while True:
+                if worker.pid in await pollers(client, TASK_QUEUE):
+                    return
+                await asyncio.sleep(0.05)
+
+        worker = Child(
             f"worker-{number}",
             [sys.executable, str(ROOT / "worker.py")],
             log_file=servers.data_dir / "logs" / f"worker-{number}.log",
             env=env,
+            ready=polls,
             grace=25.0,
         )
+        return worker
 
 
 async def _sweep(desk: Desk) -> None:

@@ -26,7 +26,7 @@ from temporalio.runtime import Runtime
 from models.refusals import Unreachable
 from motcua.config import Settings
 from motcua.processes import DISK_FULL, MARK, Child, NoDiskSpace, ServerFailed, ServerMissing, stop_leftovers
-from motcua.servers import PortInUse, Postgres, choose_ports, temporal_child
+from motcua.servers import PortInUse, Postgres, busy, choose_ports, temporal_child
 
 __all__ = [
     "AlreadyRunning",
@@ -40,6 +40,7 @@ __all__ = [
     "ServerMissing",
     "TemporalInfo",
     "UnusableDataDir",
+    "busy",
     "read_run",
     "whereabouts",
 ]

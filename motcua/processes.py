@@ -241,8 +241,9 @@ class Child:
         except OSError:
             lines = []
         tail = " | ".join([line.strip() for line in lines if line.strip()][-3:]) or "(empty)"
-        if os.strerror(errno.ENOSPC) in tail:
-            return NoDiskSpace(path=self.log_file.parent, reason=f"{self.name} says: {tail}")
+        full = next((line.strip() for line in lines if os.strerror(errno.ENOSPC) in line), None)
+        if full:  # often not among the last lines: programs go on to say what they undo
+            return NoDiskSpace(path=self.log_file.parent, reason=f"{self.name} says: {full}")
         return ServerFailed(name=self.name, reason=reason, log=self.log_file, tail=tail)
 
 

@@ -274,7 +274,7 @@ def choose_ports(memory: Path, temporal: int | None, ui: int | None) -> tuple[in
         kept = {}
     chosen: dict[str, int] = {}
     for what, asked in (("temporal", temporal), ("ui", ui)):
-        if asked and (reason := _busy(asked)):
+        if asked and (reason := busy(asked)):
             raise PortInUse(port=asked, what=what, reason=reason)
         # Not from the range of outgoing connections: a client that reconnects to a server just dying
         # could be given that very port as its own, connect to itself, and keep the server out.
@@ -282,13 +282,14 @@ def choose_ports(memory: Path, temporal: int | None, ui: int | None) -> tuple[in
         chosen[what] = asked or next(
             port
             for port in (kept.get(what, 0), *free)
-            if port and port not in chosen.values() and not _busy(port)
+            if port and port not in chosen.values() and not busy(port)
         )
     memory.write_text(json.dumps(chosen))
     return chosen["temporal"], chosen["ui"]
 
 
-def _busy(port: int) -> str | None:
+def busy(port: int) -> str | None:
+    """Why nobody can listen on this port of loopback; None when it is free."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server will do
         try:

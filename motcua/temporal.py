@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import socket
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.enums.v1 import IndexedValueType, TaskQueueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -92,6 +96,20 @@ async def register(client: Client, keys: Sequence[SearchAttributeKey[Any]]) -> N
         ) from error
 
 
+async def pollers(client: Client, task_queue: str) -> set[int | None]:
+    """The process ids, on this machine, of the workers that listen on a task queue (or did lately)."""
+    described = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace,
+            task_queue=TaskQueue(name=task_queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        ),
+        timeout=RPC_TIMEOUT,
+    )
+    identities = (poller.identity.partition("@") for poller in described.pollers)
+    return {int(pid) for pid, _, host in identities if pid.isdigit() and host == socket.gethostname()}
+
+
 def sandbox(*, pass_through: Sequence[str] = PURE) -> SandboxedWorkflowRunner:
     """The workflow sandbox, with what is pure passed through."""
     restrictions = SandboxRestrictions.default.with_passthrough_modules(*pass_through)
@@ -99,4 +117,7 @@ def sandbox(*, pass_through: Sequence[str] = PURE) -> SandboxedWorkflowRunner:
 
 
 def _reason(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+    """One line; of a chain of Rust errors, the words of the innermost."""
+    text = (str(error) or type(error).__name__).splitlines()[0]
+    words = re.findall(r'message: "([^"]+)"', text)
+    return words[-1] if words else text

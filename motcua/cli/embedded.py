@@ -83,10 +83,9 @@ async def _demo(
         name += f"-without-{free}"
     plan = TownPlan(town, catalogue, seed)
     cases = plan.cases(dossiers)
-    if not as_json:
-        printing.err.print(f"{town.name}: {dossiers:,} dossiers from {town.first} to {town.last}")
     async with shop.embedded(name, shop.rulebook(catalogue, calendar)) as office:
         if not as_json:
+            printing.err.print(f"{town.name}: {dossiers:,} dossiers from {town.first} to {town.last}")
             printing.err.print(f"Temporal's own pages: {office.ui}/namespaces/{name}/workflows")
         played = await _play(office, cases)
         found = await proof.period(office.desk, office.store, town.first, town.last)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from models.refusals import BadInput, Problem, exit_code
+from models.refusals import BadInput, Problem, Refusal, exit_code
 from models.service import Answer
 from models.view import DossierRow, row
 from motcua.audit import refold
@@ -100,7 +100,8 @@ async def _submit(shop: Workshop, file: str, user: str | None, *, as_json: bool)
                     raise given
                 answer = await desk.submit(desk.read_submission(given), officer=user)
             except Problem as problem:
-                gravest = max(gravest, exit_code(problem))
+                # What a rule says to a submission is something wrong inside it: bad input, like the rest.
+                gravest = max(gravest, 2 if isinstance(problem, Refusal) else exit_code(problem))
                 if as_json:
                     error = {"type": problem.type, "message": problem.message, "where": where}
                     printing.document({"error": error})
@@ -128,7 +129,7 @@ def _documents(file: str) -> list[tuple[str, Any]]:
     except ValueError as error:
         lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
         if len(lines) < 2 or not lines[0][1].lstrip().startswith("{") or not _is_json(lines[0][1]):
-            raise NotJson(where=file, reason=error) from error
+            raise NotJson(where="the standard input" if file == "-" else file, reason=error) from error
         return [(f"line {n}", _line(n, line)) for n, line in lines]
     if isinstance(whole, list):
         return [(f"entry {n}", entry) for n, entry in enumerate(whole, 1)]
@@ -248,12 +249,14 @@ def _print_dossier(desk: Desk, view: DossierRow) -> None:
     def when(at: datetime | None) -> str:
         return printing.office_time(local, at)
 
+    moved = view.original_due_at != view.due_at
+    first = f" (at first {when(view.original_due_at)})" if moved else ""
     pairs = [
         ("procedure", f"{view.procedure} ({view.version})"),
         ("unit", view.unit),
         ("stage, status", f"{view.stage.value}, {view.status} (national {view.national_status})"),
         ("received", when(view.received_at)),
-        ("due", when(view.due_at) + (f" (first {when(view.original_due_at)})" if view.promised_at else "")),
+        ("due", when(view.due_at) + first),
         ("promised", when(view.promised_at)),
         ("ready", when(view.ready_at)),
         ("finished", when(view.finished_at)),

@@ -1,0 +1,302 @@
+"""One office, and everything that people hand it: what is right, and each way of getting it wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from motcua.local import RunInfo
+from tests.story.cli import Ran, dead, frozen, office, starter
+
+pytestmark = pytest.mark.timeout(120)
+UNTIL = '{"until": "2027-03-01T09:00", "reason": "chờ ý kiến"}'
+
+
+class Office(NamedTuple):
+    """An office that runs."""
+
+    data_dir: Path
+    run: RunInfo
+
+    def __call__(self, *arguments: str, stdin: str = "", **settings: str) -> Ran:
+        """Run one command there."""
+        return starter(self.data_dir, *arguments, stdin=stdin, **settings)
+
+    def submit(self, request_id: str, *options: str, **more: Any) -> Ran:
+        """Hand one dossier in."""
+        return self("submit", "-", *options, "--json", stdin=json.dumps(submission(request_id, **more)))
+
+    def act(self, code: str, command: str, user: str, *options: str) -> Ran:
+        """Ask something of a dossier."""
+        return self("act", code, command, "--as", user, *options)
+
+    def facts(self, code: str) -> list[str]:
+        """What has happened to a dossier."""
+        return [fact["kind"] for fact in self("show", code, "--json").json["facts"]]
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """The office of these stories."""
+    data_dir = tmp_path_factory.mktemp("office")
+    with office(data_dir) as run:
+        yield Office(data_dir, run)
+
+
+def submission(request_id: str, **more: Any) -> dict[str, Any]:
+    """A house permit, handed in at the counter."""
+    return {
+        "request_id": request_id,
+        "procedure": "1.013225",
+        "channel": "counter",
+        "unit": "demo",
+        "applicant": {"name": "Nguyễn Văn A"},
+        **more,
+    }
+
+
+def test_a_dossier_from_hand_in_to_result(there: Office) -> None:
+    """The plain way with the commands of the README, and what each of them prints."""
+    taken = there.submit("plain", "--as", "receiver1").json
+    assert set(taken) == {"code", "status", "received_at", "due_at"}
+    assert re.fullmatch(r"H53\.26-\d{6}-\d{4}", taken["code"])
+    assert (taken["status"], bool(taken["due_at"])) == ("received", True)
+    code = taken["code"]
+    (task,) = [task for task in there("tasks", "--json").json if task["code"] == code]
+    assert (task["step"], task["role"], task["assignee"]) == ("digitise", "receiver", None)
+    for user, command, data in (
+        ("receiver1", "complete", "{}"),
+        ("handler1", "claim", "{}"),
+        ("handler1", "complete", '{"step": "check-site"}'),
+        ("handler1", "complete", '{"note": "Đã kiểm tra"}'),
+        ("leader1", "complete", "{}"),
+        ("approver1", "approve", "{}"),
+        ("clerk1", "complete", '{"number": "12/GPXD", "date": "2026-11-24"}'),
+    ):
+        assert there.act(code, command, user, "--data", data).code == 0
+    ready = there("show", code, "--json").json
+    assert (ready["status"], ready["timeliness"], ready["national_status"]) == ("ready", "early", 9)
+    returned = there.act(code, "return", "returner1", "--json").json
+    assert set(returned) == {"code", "seq", "stage", "status", "due_at"}
+    assert there.act(code, "rate", "citizen", "--data", '{"score": 5}').code == 0
+    shown = there("show", code, "--json").json
+    wanted = "code procedure stage status national_status received_at due_at original_due_at promised_at"
+    wanted += " finished_at timeliness paused seq tasks terms facts"
+    assert set(wanted.split()) <= set(shown)
+    fact = shown["facts"][0]
+    assert {"seq", "kind", "at", "actor", "data", "prev_hash", "hash"} <= set(fact)
+    assert (shown["stage"], shown["status"], shown["seq"]) == ("closed", "returned", len(shown["facts"]))
+    assert "12/GPXD" in there("show", code).out
+    before = there("show", code, "--at", "3", "--json").json
+    assert (before["seq"], before["stage"], len(before["facts"])) == (3, "receive", 3)
+    report = there("report", "--json").json
+    assert report["solved"]["early"] == 1
+    verified = there("audit", "verify", "--json")
+    assert (verified.code, verified.json["broken"]) == (0, [])
+    assert verified.json["facts"] >= shown["seq"]
+
+
+def test_the_same_request_twice(there: Office) -> None:
+    """One dossier, one fact; other content under the same id is refused."""
+    first = there.submit("twice", "--as", "receiver1").json
+    assert there.submit("twice", "--as", "receiver1").json == first
+    other = there.submit("twice", applicant={"name": "Somebody Else"})
+    assert (other.code, other.json["error"]["type"]) == (2, "RequestReused")
+    ask = (first["code"], "complete", "receiver1", "--request-id", "once", "--json")
+    answer = there.act(*ask).json
+    assert there.act(*ask).json == answer
+    assert there.facts(first["code"]) == ["filed", "accepted", "step-opened", "step-completed", "step-opened"]
+
+
+def test_each_line_stands_alone(there: Office) -> None:
+    """Of JSON lines the good ones are taken in, the bad ones named, and the gravest code wins."""
+    good, unknown = submission("line-1"), submission("line-3", procedure="9.999999")
+    lines = "\n".join((json.dumps(good), "{not json", json.dumps(unknown), json.dumps({"colour": "red"})))
+    ran = there("submit", "-", "--json", stdin=lines)
+    printed = [json.loads(line) for line in ran.out.splitlines()]
+    assert (ran.code, printed[0]["status"]) == (2, "submitted")
+    assert [line["error"]["type"] for line in printed[1:]] == [
+        "NotJson",
+        "UnknownProcedure",
+        "InvalidSubmission",
+    ]
+    assert [line["error"]["where"] for line in printed[1:]] == ["line 2", "line 3", "line 4"]
+
+
+BAD_SUBMISSIONS: list[tuple[str, str, str]] = [
+    ("unknown procedure", json.dumps(submission("bad", procedure="1.013226")), "UnknownProcedure"),
+    ("malformed JSON", '{"request_id": ', "NotJson"),
+    ("unknown key", json.dumps(submission("bad", colour="red")), "InvalidSubmission"),
+    ("unknown unit", json.dumps(submission("bad", unit="elsewhere")), "InvalidSubmission"),
+    ("no applicant", json.dumps({"request_id": "bad"}), "InvalidSubmission"),
+    ("not an object", "[[]]", "InvalidSubmission"),
+    ("handed in tomorrow", json.dumps(submission("bad", submitted_at="2999-01-01T00:00")), "BadDate"),
+    ("papers without end", json.dumps(submission("bad", papers=["x" * 5_000_000])), "TextTooLong"),
+]
+
+
+def test_a_bad_submission_leaves_nothing(there: Office) -> None:
+    """One clear line, exit code 2 (also for a rule broken inside a submission), and no dossier."""
+    before = len(there("tasks", "--json").json)
+    for what, text, error in BAD_SUBMISSIONS:
+        ran = there("submit", "-", stdin=text)
+        assert (ran.code, error in ran.error) == (2, True), what
+    assert len(there("tasks", "--json").json) == before
+
+
+def test_what_a_rule_refuses(there: Office) -> None:
+    """Exit code 3, the refusal's name, and not one fact more."""
+    code = there.submit("refused", "--as", "receiver1").json["code"]
+    assert there.act(code, "complete", "receiver1").code == 0
+    assert there.act(code, "extend", "leader1", "--data", UNTIL).code == 0
+    for step in ("check-site", "draft"):
+        assert there.act(code, "complete", "handler1", "--data", json.dumps({"step": step})).code == 0
+    assert there.act(code, "complete", "leader1").code == 0
+    before = there.facts(code)
+    for command, user, data, refusal in (
+        ("accept", "receiver1", "{}", "WrongStage"),
+        ("approve", "handler1", "{}", "FourEyes"),
+        ("approve", "leader1", "{}", "FourEyes"),
+        ("complete", "clerk1", "{}", "WrongRole"),
+        ("extend", "leader1", UNTIL, "ExtensionUsed"),
+        ("supply", "citizen", "{}", "NothingAsked"),
+        ("return", "returner1", "{}", "WrongRole"),
+    ):
+        ran = there.act(code, command, user, "--data", data)
+        assert (ran.code, ran.error.partition(":")[0]) == (3, refusal)
+    as_json = there.act(code, "complete", "clerk1", "--json")
+    assert (as_json.code, as_json.json["error"]["type"]) == (3, "WrongRole")
+    assert there.facts(code) == before
+
+
+def test_what_cannot_be_understood(there: Office, tmp_path: Path) -> None:
+    """Exit code 2 for words that make no sense, 4 for a code that nobody has."""
+    code = there.submit("words").json["code"]
+    before = there.facts(code)
+    big = tmp_path / "big.json"
+    big.write_text(json.dumps({"text": "x" * 5_000_000}))
+    for arguments, exit_code, error in (
+        (("act", code, "fly", "--as", "handler1"), 2, "UnknownCommand"),
+        (("act", code, "note", "--as", "nobody", "--data", '{"text": "x"}'), 2, "UnknownUser"),
+        (("act", code, "note", "--as", "clerk1", "--data", "{"), 2, "NotJson"),
+        (("act", code, "note", "--as", "clerk1", "--data", "[]"), 2, "InvalidCommand"),
+        (("act", code, "note", "--as", "clerk1"), 2, "InvalidCommand"),
+        (("act", code, "note", "--as", "clerk1", "--data", '{"text":"x","id":"y"}'), 2, "InvalidCommand"),
+        (("act", code, "note", "--as", "clerk1", "--data", f"@{big}"), 2, "TextTooLong"),
+        (("act", code, "note", "--as", "clerk1", "--data", "@/nowhere"), 2, "NoSuchFile"),
+        (("act", code, "consult", "--as", "handler1", "--data", '{"agency":"x","limit":"0 days"}'), 2, "Inv"),
+        (
+            ("act", code, "consult", "--as", "handler1", "--data", '{"agency":"x","limit":"-1 days"}'),
+            2,
+            "Inv",
+        ),
+        (("act", "H53.26-000101-0001", "claim", "--as", "handler1"), 4, "UnknownDossier"),
+        (("show", "H53.26-000101-0001"), 4, "UnknownDossier"),
+        (("show", code, "--at", "99"), 2, "NoSuchFact"),
+        (("submit", "/nowhere"), 2, "NoSuchFile"),
+        (("tasks", "--user", "nobody"), 2, "UnknownUser"),
+        (("report", "--from", "yesterday"), 2, "BadTime"),
+        (("report", "--from", "2026-02-01", "--to", "2026-01-01"), 2, "BadTime"),
+        (("fly",), 2, "BadUsage"),
+        (("tasks", "--colour", "red"), 2, "BadUsage"),
+    ):
+        ran = there(*arguments)
+        assert (ran.code, ran.error[: len(error)]) == (exit_code, error), arguments
+    assert there.facts(code) == before
+
+
+def test_no_worker_running(there: Office) -> None:
+    """Exit code 5 with the request id; the same id asks again once a worker is back, and it happened once."""
+    code = there.submit("worker").json["code"]
+    ask = (code, "note", "clerk1", "--data", '{"text": "một ghi chú"}', "--request-id", "note-1", "--json")
+    with frozen(there.run.children["worker-1"]):
+        ran = there.act(*ask)
+        assert (ran.code, ran.json["error"]["type"]) == (5, "AnswerPending")
+        assert ran.json["error"]["request_id"] == "note-1"
+    assert there.act(*ask).code == 0
+    assert there.facts(code).count("noted") == 1
+
+
+@pytest.mark.parametrize("name", ["temporal", "postgres"])
+def test_a_server_down(there: Office, name: str) -> None:
+    """Exit code 5 and one line; once it is back the same request goes through, once."""
+    code = there.submit(f"down-{name}").json["code"]
+    text = json.dumps({"text": "một ghi chú"})
+    ask = (code, "note", "clerk1", "--data", text, "--request-id", f"note-{name}")
+    with dead(there.run, name, there.data_dir):
+        ran = there.act(*ask)
+        assert (ran.code, "cannot be reached: " in ran.error) == (5, True)
+        refused = there.submit(f"never-{name}")
+        assert refused.code == 5
+        assert "cannot be reached" in refused.json["error"]["message"]
+    deadline = time.monotonic() + 30
+    while there.act(*ask).code != 0:  # a server that runs again may still be recovering
+        assert time.monotonic() < deadline
+    assert there.facts(code).count("noted") == 1
+    assert there.submit(f"never-{name}").code == 0
+
+
+def test_a_second_office_and_taken_ports(there: Office, tmp_path: Path) -> None:
+    """One line each, and exit code 5."""
+    assert "already runs" in there("up").error
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for setting in ("MOTCUA_TEMPORAL_PORT", "MOTCUA_UI_PORT", "MOTCUA_METRICS_PORT"):
+            ran = starter(tmp_path, "up", **{setting: port})
+            assert (ran.code, port in ran.error) == (5, True), ran.err
+
+
+def test_no_office(tmp_path: Path) -> None:
+    """Commands that need an office say how to start one; nonsense in the environment is named."""
+    for arguments in (("tasks",), ("submit", "-"), ("report",), ("audit", "verify"), ("show", "x")):
+        ran = starter(tmp_path, *arguments, stdin=json.dumps(submission("x")))
+        assert (ran.code, "starter.py up" in ran.error) == (5, True)
+    assert starter(tmp_path, "tasks", MOTCUA_WORKERS="0").code == 2
+    assert starter(tmp_path, "demo", "--dossiers", "0").code == 2
+    assert starter(tmp_path, "demo", "--without-holiday", "2022-03-03", "--exit").code == 2
+
+
+def test_no_disk_space(tmp_path: Path) -> None:
+    """On a full disk the embedded servers do not start half: one line, exit code 5, nothing left running."""
+    ran = starter(tmp_path / "a", "demo", "--exit", MOTCUA_MIN_FREE_MB="999999999")
+    assert (ran.code, "not enough disk space" in ran.error) == (5, True)
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(small)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("a really full disk needs the right to mount a small one: run as root")
+    try:
+        ran = starter(small / "office", "demo", "--exit", MOTCUA_MIN_FREE_MB="0")
+        assert (ran.code, "not enough disk space" in ran.error) == (5, True), ran.err
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_due_needs_no_office(tmp_path: Path) -> None:
+    """A limit across Tết 2026, day by day; and limits that nobody can count."""
+    ran = starter(tmp_path, "due", "--received", "2026-02-10T09:32", "--limit", "5 days", "--json").json
+    assert (ran["starts_at"], ran["due_at"]) == ("2026-02-10T02:32:00+00:00", "2026-02-24T02:32:00+00:00")
+    assert sum(day["counted_minutes"] for day in ran["receipt"]) == 5 * 480
+    assert {day["date"] for day in ran["receipt"] if day["why"].startswith("holiday")} == {
+        f"2026-02-{day}" for day in range(16, 21)
+    }
+    for received, limit, error in (
+        ("2026-02-10T09:32", "0", "BadLimit"),
+        ("2026-02-10T09:32", "0 days", "BadLimit"),
+        ("2026-02-10T09:32", "-1 days", "BadLimit"),
+        ("2012-02-10T09:32", "5 days", "CalendarTooShort"),
+        ("2027-12-30T09:32", "5 days", "CalendarTooShort"),
+        ("noon", "5 days", "BadTime"),
+    ):
+        bad = starter(tmp_path, "due", "--received", received, "--limit", limit)
+        assert (bad.code, bad.error.partition(":")[0]) == (2, error)
