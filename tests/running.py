@@ -47,8 +47,12 @@ PROCEDURES = {
     "usual": procedure(code="usual"),
     "unrated": procedure(code="unrated", rating_window=None),
     "consented": procedure(code="consented", consultation_silence="consent", rating_window=None),
+    "paused": procedure(
+        code="paused", consultation_silence="consent", pausing={"consultation": "resume"}, rating_window=None
+    ),
 }
-"""The sample procedure of the unit tests: as it is, closing with the return, and with silent consent."""
+"""The sample procedure of the unit tests: as it is, closing with the return, and with silent consent
+(without and with a pause)."""
 
 _numbers = itertools.count(1)
 
@@ -208,7 +212,7 @@ PLAIN = (
     "receiver1 accept",
     "@ 2026-03-02 09:00",
     "receiver1 complete",
-    "@ 2026-03-03 09:00",
+    "@ 2026-03-03 10:00",
     "handler1 complete",
     "leader1 complete",
     "@ 2026-03-04 08:00",

@@ -71,6 +71,8 @@ class DossierWorkflow:
         self._requests: list[Request] = []
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_at: datetime | None = None
+        self._refused_clock_at: int | None = None
+        """The fact after which a rule refused the clock; it is asked again once there is another."""
         self._shown = self._news()
 
     @workflow.run
@@ -124,7 +126,7 @@ class DossierWorkflow:
         An alarm that moved later lets the old timer fire and is armed anew then: two events saved for
         each step that is done in time.
         """
-        call = self._dossier.next_call()
+        call = self._dossier.next_call() if self._dossier.seq != self._refused_clock_at else None
         if call is not None and (self._alarm_at is None or call[0] < self._alarm_at):
             if self._alarm is not None:
                 self._alarm.cancel()
@@ -146,7 +148,13 @@ class DossierWorkflow:
         refusals: dict[Request, Problem] = {}
         requests = tuple(self._requests)
         while (call := state.next_call()) is not None and call[0] <= now:
-            ticked = decide(state, Tick(id=f"tick-{state.seq + 1}", actor=CLOCK), now)
+            try:
+                ticked = decide(state, Tick(id=f"tick-{state.seq + 1}", actor=CLOCK), now)
+            except Problem as problem:
+                # The calendar ends, say. Left alone it would end the dossier: people must be able to mend it.
+                log.error("the clock was refused", dossier=state.code, what=call[1], why=problem.message)
+                self._refused_clock_at = state.seq
+                break
             facts += ticked
             state = fold(state, ticked)
         for request in requests:
@@ -258,4 +266,5 @@ def _shift(opening: Opening) -> timedelta:
         return opening.shift
     if opening.opened_at is None:
         return timedelta(0)
-    return opening.opened_at - workflow.info().start_time
+    # Not `start_time`, which is that of the first task: clocks are read and moved from the workflow's start.
+    return opening.opened_at - workflow.info().workflow_start_time

@@ -16,8 +16,8 @@ from temporalio.client import WorkflowHistory
 from models.facts import ClockResumed, Fact, RungReached, Stopped
 from models.refusals import DossierClosed
 from tests.integration.conftest import Telemetry
-from tests.running import PLAIN, Life, Running, count_events
-from tests.unit.office import local
+from tests.running import PLAIN, Life, Running, count_events, until
+from tests.unit.office import at, calendar, local
 
 HANDLING = PLAIN[:3]
 """Accepted on Monday, 2 March, at 08:00 (due on the 9th), and with the handler since 09:00."""
@@ -135,12 +135,50 @@ async def test_silence_is_consent(office: Running) -> None:
     assert (await life.do("handler1 complete")).status == "processing"
 
 
+async def test_a_calendar_that_ends_does_not_end_the_dossier(office: Running) -> None:
+    """The clock cannot say when the dossier is due after a silent consent: people go on, and mend it."""
+    life = await Life.begin(office, "receiver1 accept", procedure="paused", opened="2026-12-21 08:00")
+    await life.run("receiver1 complete", "@ 2026-12-22 09:00")
+    await life.do("handler1 consult", agency="fire-brigade", limit="5 days")
+    clocks = office.clocks
+    await clocks.forward(life.code, life.opened_at, at("2026-12-29 10:00"))
+    assert (await life.do("handler1 note", text="is nobody there?")).status == "awaiting-answer"
+    assert "answered" not in await life.kinds()
+    longer = calendar(last="2027-03-31").model_dump(mode="json")
+    await life.do("admin1 amend-calendar", calendar=longer, decree="1/2026")
+
+    async def answered() -> bool:
+        return "answered" in await life.kinds()
+
+    await until(answered)
+    row = await office.desk.row(life.code)
+    assert (row.status, local(row.due_at)) == ("processing", "2027-01-04 09:00")
+    await life.run("@ 2027-01-04 10:00")
+    assert list(rungs((await life.facts())[-2:])) == [
+        ("soon", "2027-01-01 09:00"),
+        ("due", "2027-01-04 09:00"),
+    ]
+
+
 async def test_the_chance_to_rate_lapses(office: Running) -> None:
     """The dossier closes by itself ten working days after the return."""
     life = await Life.begin(office, *PLAIN, "@ 2026-03-18 15:00")
     assert (await life.kinds())[-2:] == ["returned", "rating-lapsed"]
     assert local((await life.facts())[-1].at) == "2026-03-18 14:00"
     await office.client.get_workflow_handle(life.code).result()
+
+
+async def test_a_clock_never_stops_before_its_target(office: Running) -> None:
+    """Also where a busy worker came late to a dossier's first task: office time runs from the hand-in."""
+    target = "2026-03-02 09:00"
+
+    async def one() -> Fact:
+        life = await Life.begin(office, f"@ {target}")
+        await life.do("receiver1 note", text="nine")
+        return (await life.facts())[-1]
+
+    noted = await asyncio.gather(*[one() for _ in range(30)])
+    assert [fact.at for fact in noted if fact.at < at(target)] == []
 
 
 async def test_one_timer_at_a_time(office: Running) -> None:
