@@ -72,9 +72,8 @@ class Player:
     async def _one(self, case: Case, tally: Tally) -> None:
         code, done = await self._patiently(tally, lambda: self._desk.progress(case.request_id))
         todo = [(n, act) for n, act in enumerate(case.acts) if not _done(case.act_id(n), done)]
-        if code is not None and not todo and case.until is None:
+        if code is not None and not todo:
             tally.known += 1
-            return
         if code is None or case.request_id not in done:
             answer = await self._patiently(
                 tally, lambda: self._desk.submit(case.submission, officer=case.officer, at=case.at)

@@ -1,0 +1,85 @@
+"""The documentation holds: its commands run, its settings are those of the code, its links lead somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from motcua.config import Settings
+from tests.story.cli import ROOT, office, starter
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+STARTER = "$ .venv/bin/python starter.py "
+
+
+def commands(page: Path) -> list[str]:
+    """The command lines of a page's console blocks."""
+    blocks = re.findall(r"```console\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+
+
+@pytest.mark.timeout(180)
+def test_the_commands_of_the_readme(tmp_path: Path) -> None:
+    """In the order in which they stand there, on one office; CODE is what the first of them printed."""
+    lines = [line.removeprefix(STARTER) for line in commands(ROOT / "README.md") if line.startswith(STARTER)]
+    assert len(lines) >= 7
+    with office(tmp_path):
+        code = ""
+        for line in lines:
+            ran = starter(tmp_path, *shlex.split(line.replace("CODE", code)))
+            assert ran.code == 0, (line, ran.err)
+            code = code or ran.out.split()[0]
+    assert code.startswith("H53.26-")
+
+
+@pytest.mark.timeout(180)
+def test_the_demo_twice_and_without_a_holiday(tmp_path: Path) -> None:
+    """As docs/demo.md has it: the same demo again adds nothing, another calendar is another office."""
+    lines = [line.removeprefix(STARTER) for line in commands(ROOT / "docs" / "demo.md")]
+    printed = [starter(tmp_path, *shlex.split(line.replace("60", "30"))) for line in lines]
+    assert [ran.code for ran in printed] == [0, 0, 0], printed
+    first, again, _ = (ran.out for ran in printed)
+    assert "30 dossiers were there already" in again
+    assert first.split("took")[0] == again.split("took")[0]
+
+
+@pytest.mark.timeout(120)
+def test_make_demo(tmp_path: Path) -> None:
+    """The first of the two commands, on a small town."""
+    env = {**os.environ, "MOTCUA_DATA_DIR": str(tmp_path)}
+    ran = subprocess.run(
+        ["make", "demo", "DEMO=--dossiers 10 --exit"],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "10 dossiers in PostgreSQL, 10 workflows in Temporal" in ran.stdout
+
+
+def test_the_settings_are_those_of_the_code() -> None:
+    """Each setting has a row in the README's table, with its default."""
+    table = re.findall(r"^\| `(\w+)` \|(.*?)\|", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
+    documented = {name: default.strip(" `") for name, default in table}
+    expected = {}
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if isinstance(default, Path):
+            default = default.name
+        shown = "" if default is None else str(default).lower().removesuffix(".0")
+        expected[str(field.validation_alias or f"MOTCUA_{name.upper()}")] = shown
+    assert documented == expected
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Files that a page points to are there."""
+    targets = re.findall(r"\]\(((?!http)[^)#]+)\)", page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
