@@ -84,7 +84,9 @@ class DossierWorkflow:
             if await self._recorded(decision):
                 self._answer(decision)
                 self._show()
-            if workflow.info().is_continue_as_new_suggested() and not self._requests:
+            if workflow.info().is_continue_as_new_suggested() and not (
+                self._requests or self._dossier.closed
+            ):
                 await self._continue_as_new()
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._standing(self._dossier.seq)
