@@ -7,33 +7,38 @@ import base64
 import itertools
 import json
 import shlex
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.runtime import Runtime
+from temporalio.testing import WorkflowEnvironment
 
 from models.calendar import Calendar
+from models.commands import Command
 from models.dossier import Dossier
 from models.facts import Fact, Filed
 from models.fold import fold
 from models.procedure import Procedure
+from models.rules import decide
 from models.service import Answer
+from models.view import row
 from motcua.config import Settings
 from motcua.desk import Desk, Rulebook
 from motcua.local import LocalOffice
 from motcua.store import Store
 from motcua.store.migrate import migrate
-from motcua.temporal import connect, register
+from motcua.temporal import CONVERTER, connect, register
 from motcua.virtual import VirtualClocks
-from tests.unit.office import CALENDAR, STAFF, at, procedure
+from tests.unit.office import CALENDAR, COMMANDS, STAFF, at, procedure
 from worker import build
 from workflows.dossier import SEARCH_ATTRIBUTES
 
@@ -76,6 +81,13 @@ def always_open() -> Calendar:
     return Calendar.model_validate(
         {"version": "always", "first": f"{year - 1}-01-01", "last": f"{year + 3}-12-31", "week": week}
     )
+
+
+class Telemetry(NamedTuple):
+    """The process's one Temporal runtime, and the port where its metrics are."""
+
+    runtime: Runtime
+    port: int
 
 
 @dataclass
@@ -136,6 +148,23 @@ async def running(data_dir: Path, runtime: Runtime) -> AsyncIterator[Running]:
             yield Running(local, client, store, desk, VirtualClocks(client), runtime)
 
 
+@asynccontextmanager
+async def impatient(office: Running) -> AsyncIterator[Running]:
+    """The same office on a Temporal server that suggests to continue as new every 40 events."""
+    async with await WorkflowEnvironment.start_local(
+        runtime=office.runtime,
+        data_converter=CONVERTER,
+        dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
+        dev_server_log_level="error",
+        dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=40"],
+    ) as server:
+        client = server.client
+        await register(client, SEARCH_ATTRIBUTES)
+        async with build(client, office.store, SETTINGS, office.runtime.metric_meter):
+            desk = Desk(client, office.store, rulebook())
+            yield replace(office, client=client, desk=desk, clocks=VirtualClocks(client))
+
+
 class Life:
     """One simulated dossier, driven like the unit tests' `Case`, but through the desk and in virtual time."""
 
@@ -181,6 +210,17 @@ class Life:
 
         await until(settled)
 
+    async def put_on_record(self, *commands: Command, after: timedelta) -> list[Fact]:
+        """What a worker leaves that dies once its row is written: facts that Temporal knows nothing of."""
+        state = await self.office.state(self.code)
+        before = state.seq
+        moment = (await self.facts())[-1].at + after
+        for command in commands:
+            facts = decide(state, command, moment)
+            state = fold(state, facts)
+            await self.office.store.append(row(state), tuple(facts), [])
+        return (await self.facts())[before:]
+
     async def facts(self) -> list[Fact]:
         """Its facts as they are on record."""
         return await self.office.store.facts(self.code)
@@ -193,6 +233,11 @@ class Life:
 def _command(line: str) -> list[str]:
     who, kind, *words = shlex.split(line)
     return [f"{who} {kind}", *words]
+
+
+def asked(who: str, kind: str, request_id: str, **data: object) -> Command:
+    """A command as the desk would send it."""
+    return COMMANDS.validate_python({"id": request_id, "kind": kind, "actor": STAFF[who], **data})
 
 
 def submission(procedure: str = "usual", **more: Any) -> dict[str, Any]:

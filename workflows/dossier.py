@@ -78,7 +78,7 @@ class DossierWorkflow:
     @workflow.run
     async def run(self, opening: Opening) -> Answer:
         """Receive, process, approve, return: a person acts or the clock strikes, and it goes on record."""
-        while self._requests or not self._dossier.closed:
+        while not self._over():
             await self._somebody_asks_or_the_clock_strikes()
             decision = self._decide()
             if await self._recorded(decision):
@@ -88,7 +88,6 @@ class DossierWorkflow:
                 self._requests or self._dossier.closed
             ):
                 await self._continue_as_new()
-        await workflow.wait_condition(workflow.all_handlers_finished)
         return self._standing(self._dossier.seq)
 
     @workflow.update
@@ -122,6 +121,10 @@ class DossierWorkflow:
         """Office time: the server's clock, shifted for simulated dossiers."""
         return workflow.now() + self._shift
 
+    def _over(self) -> bool:
+        """Nothing more can happen, and everybody has been answered."""
+        return self._dossier.closed and not self._requests and workflow.all_handlers_finished()
+
     async def _somebody_asks_or_the_clock_strikes(self) -> None:
         """Wait. One timer at a time: only an earlier alarm replaces the one that runs.
 
@@ -136,7 +139,7 @@ class DossierWorkflow:
             self._alarm_at = at
             delay = max(at - self._now(), timedelta(milliseconds=1))
             self._alarm = asyncio.create_task(workflow.sleep(delay, summary=what))
-        await workflow.wait_condition(lambda: bool(self._requests) or self._struck())
+        await workflow.wait_condition(lambda: bool(self._requests) or self._struck() or self._over())
         if self._struck():
             self._alarm = self._alarm_at = None
 
@@ -259,7 +262,9 @@ class DossierWorkflow:
 
     async def _continue_as_new(self) -> None:
         """A guard against endless histories; a normal dossier stays far below the server's advice."""
-        await workflow.wait_condition(workflow.all_handlers_finished)
+        await workflow.wait_condition(lambda: workflow.all_handlers_finished() or bool(self._requests))
+        if self._requests:  # somebody came meanwhile: they are served first
+            return
         workflow.continue_as_new(Opening(dossier=self._dossier, opened_at=self._opened_at, shift=self._shift))
 
 

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator
-from typing import NamedTuple
 
 import pytest
-from temporalio.runtime import Runtime
 
 from motcua.telemetry import runtime
-from tests.running import Running, running
-
-
-class Telemetry(NamedTuple):
-    """The process's one Temporal runtime, and the port where its metrics are."""
-
-    runtime: Runtime
-    port: int
+from tests.running import Running, Telemetry, running
 
 
 @pytest.fixture(scope="session")

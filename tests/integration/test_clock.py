@@ -15,8 +15,7 @@ from temporalio.client import WorkflowHistory
 
 from models.facts import ClockResumed, Fact, RungReached, Stopped
 from models.refusals import DossierClosed
-from tests.integration.conftest import Telemetry
-from tests.running import PLAIN, Life, Running, count_events, until
+from tests.running import PLAIN, Life, Running, Telemetry, count_events, until
 from tests.unit.office import at, calendar, local
 
 HANDLING = PLAIN[:3]

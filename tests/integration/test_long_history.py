@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.testing import WorkflowEnvironment
 
 from models.chain import broken_links
 from models.refusals import DossierClosed
-from motcua.desk import Desk
-from motcua.temporal import CONVERTER, register
-from motcua.virtual import VirtualClocks
-from tests.running import SETTINGS, Life, Running, rulebook, submission
+from tests.running import Life, Running, impatient, submission
 from tests.unit.office import at
-from worker import build
-from workflows.dossier import SEARCH_ATTRIBUTES
 
 
 @pytest.fixture(scope="module")
-async def impatient(office: Running) -> AsyncIterator[Running]:
+async def hasty(office: Running) -> AsyncIterator[Running]:
     """The same office on a Temporal server that suggests to continue as new every 40 events."""
-    async with await WorkflowEnvironment.start_local(
-        runtime=office.runtime,
-        data_converter=CONVERTER,
-        dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
-        dev_server_log_level="error",
-        dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=40"],
-    ) as server:
-        await register(server.client, SEARCH_ATTRIBUTES)
-        async with build(server.client, office.store, SETTINGS, office.runtime.metric_meter):
-            desk = Desk(server.client, office.store, rulebook())
-            clocks = VirtualClocks(server.client)
-            yield Running(office.local, server.client, office.store, desk, clocks, office.runtime)
+    async with impatient(office) as hasty:
+        yield hasty
 
 
 async def runs(client: Client, code: str) -> int:
@@ -52,30 +34,30 @@ async def runs(client: Client, code: str) -> int:
         count, run_id = count + 1, started.continued_execution_run_id
 
 
-async def test_a_dossier_goes_on_in_a_new_run(impatient: Running) -> None:
+async def test_a_dossier_goes_on_in_a_new_run(hasty: Running) -> None:
     """State, office time, chain and first answers go with it; commands that come meanwhile are served."""
-    life = await Life.begin(impatient, "receiver1 accept")
+    life = await Life.begin(hasty, "receiver1 accept")
     first = await life.do("receiver1 note", "mine", text="note 0")
     before = (await life.facts())[-1].at
     for number in range(1, 12):
         await life.do("receiver1 note", text=f"note {number}")
-    assert await runs(impatient.client, life.code) > 1
+    assert await runs(hasty.client, life.code) > 1
     facts = await life.facts()
     assert [fact.kind for fact in facts[3:]] == ["noted"] * 12
     assert broken_links(life.code, facts) == []
     assert facts[-1].at - before < timedelta(minutes=1)
     assert (await life.do("receiver1 note", "mine", text="note 0")).seq == first.seq
     assert await life.facts() == facts
-    assert await impatient.state(life.code) == await impatient.refolded(life.code)
+    assert await hasty.state(life.code) == await hasty.refolded(life.code)
     assert (await life.do("receiver1 complete")).stage == "process"
 
 
-async def test_a_closed_dossier_does_not_continue(impatient: Running) -> None:
+async def test_a_closed_dossier_does_not_continue(hasty: Running) -> None:
     """However long its history: its last run has its last answers, and keeps them."""
     data = submission("unrated")
-    code = (await impatient.desk.submit(data, at=at("2026-03-02 08:00"))).code
-    life = Life(impatient, code, at("2026-03-02 08:00"))
-    handle = impatient.client.get_workflow_handle(code)
+    code = (await hasty.desk.submit(data, at=at("2026-03-02 08:00"))).code
+    life = Life(hasty, code, at("2026-03-02 08:00"))
+    handle = hasty.client.get_workflow_handle(code)
     number = 0
     while (await handle.describe()).history_length < 39:
         number += 1
@@ -83,15 +65,15 @@ async def test_a_closed_dossier_does_not_continue(impatient: Running) -> None:
     withdrawn = await life.do("citizen1 withdraw", "last")
     await handle.result()
     assert (await handle.describe()).status is WorkflowExecutionStatus.COMPLETED
-    assert await runs(impatient.client, code) == 1
+    assert await runs(hasty.client, code) == 1
     assert await life.do("citizen1 withdraw", "last") == withdrawn
     with pytest.raises(DossierClosed):
         await life.do("receiver1 note", text="too late")
 
 
-async def test_many_at_once_meanwhile(impatient: Running) -> None:
+async def test_many_at_once_meanwhile(hasty: Running) -> None:
     """Everybody is answered although the dossier continues under their hands, each once."""
-    life = await Life.begin(impatient, "receiver1 accept")
+    life = await Life.begin(hasty, "receiver1 accept")
 
     async def lane(name: str) -> list[int]:
         return [(await life.do("receiver1 note", f"{name}-{n}", text=f"{name} {n}")).seq for n in range(12)]
@@ -100,4 +82,4 @@ async def test_many_at_once_meanwhile(impatient: Running) -> None:
     facts = await life.facts()
     assert sorted(seq for lane in answers for seq in lane) == [f.seq for f in facts if f.kind == "noted"]
     assert len({fact.command for fact in facts if fact.kind == "noted"}) == 60
-    assert await runs(impatient.client, life.code) > 3
+    assert await runs(hasty.client, life.code) > 3

@@ -16,8 +16,7 @@ import pytest
 from models.chain import broken_links
 from motcua.store import DatabaseUnreachable, Store
 from motcua.store.migrate import migrate
-from tests.integration.conftest import Telemetry
-from tests.running import PLAIN, Life, Running, running, until
+from tests.running import PLAIN, Life, Running, Telemetry, running, until
 
 HANDLING = PLAIN[:3]
 

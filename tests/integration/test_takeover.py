@@ -3,45 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 
-from pydantic import TypeAdapter
-
 from models.chain import broken_links
-from models.commands import CLOCK, Command, Tick
-from models.facts import Fact
-from models.fold import fold
-from models.rules import decide
-from models.view import row
-from tests.running import PLAIN, Life, Running, count_events
-from tests.unit.office import STAFF
+from models.commands import CLOCK, Tick
+from tests.running import PLAIN, Life, Running, asked, count_events
 
-COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
 HANDLING = PLAIN[:3]
-
-
-async def put_on_record(life: Life, commands: Sequence[Command], *, later: timedelta) -> list[Fact]:
-    """What a worker leaves that dies after its row is written: facts that Temporal knows nothing of."""
-    state = await life.office.state(life.code)
-    before = state.seq
-    moment = (await life.facts())[-1].at + later
-    for command in commands:
-        facts = decide(state, command, moment)
-        state = fold(state, facts)
-        await life.office.store.append(row(state), tuple(facts), [])
-    return (await life.facts())[before:]
-
-
-def asked(who: str, kind: str, request_id: str, **data: object) -> Command:
-    """A command as the desk would send it."""
-    return COMMANDS.validate_python({"id": request_id, "kind": kind, "actor": STAFF[who], **data})
 
 
 async def test_the_same_command_was_on_record_already(office: Running) -> None:
     """Done again it comes out at another moment; the record stands, and the person is answered from it."""
     life = await Life.begin(office, *HANDLING)
-    recorded = await put_on_record(life, [asked("handler1", "complete", "mine")], later=timedelta(seconds=5))
+    recorded = await life.put_on_record(asked("handler1", "complete", "mine"), after=timedelta(seconds=5))
     answer = await life.do("handler1 complete", "mine")
     facts = await life.facts()
     assert answer.seq == facts[-1].seq == recorded[-1].seq
@@ -56,7 +30,7 @@ async def test_other_commands_were_on_record_already(office: Running) -> None:
     life = await Life.begin(office, *HANDLING)
     first = asked("handler1", "claim", "a")
     second = asked("leader1", "assign", "b", to="handler2")
-    recorded = await put_on_record(life, [first, second], later=timedelta(seconds=5))
+    recorded = await life.put_on_record(first, second, after=timedelta(seconds=5))
     outcomes = await asyncio.gather(
         life.do("handler1 claim", "a"),
         life.do("leader1 note", "c", text="who has it?"),
@@ -78,7 +52,7 @@ async def test_a_rung_was_on_record_already(office: Running) -> None:
     tick = Tick(id=f"tick-{state.seq + 1}", actor=CLOCK)
     late = due[0] - (await life.facts())[-1].at + timedelta(seconds=30)
     assert late > at_five
-    recorded = await put_on_record(life, [tick], later=late)
+    recorded = await life.put_on_record(tick, after=late)
     assert [fact.kind for fact in recorded] == ["rung-reached"]
     await life.forward("2026-03-04 10:00")
     facts = await life.facts()
@@ -90,7 +64,7 @@ async def test_a_rung_was_on_record_already(office: Running) -> None:
 async def test_a_takeover_that_closes_the_dossier(office: Running) -> None:
     """The command that was on record is answered, and the workflow ends."""
     life = await Life.begin(office, *HANDLING)
-    await put_on_record(life, [asked("citizen1", "withdraw", "w")], later=timedelta(seconds=5))
+    await life.put_on_record(asked("citizen1", "withdraw", "w"), after=timedelta(seconds=5))
     assert (await life.do("citizen1 withdraw", "w")).status == "withdrawn"
     await office.client.get_workflow_handle(life.code).result()
     events = count_events(await office.history(life.code))
