@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -68,7 +69,7 @@ async def replay(
             dossier = instances.taken[code].state() if code in instances.taken else None
             instances.taken.clear()
             if result.replay_failure is not None:
-                diverged.append(Divergence(code=code, reason=str(result.replay_failure)))
+                diverged.append(Divergence(code=code, reason=_reason(result.replay_failure)))
             elif dossier is not None and dossier.seq >= heads.get(code, Head(0, "")).seq:
                 heads[code] = Head(dossier.seq, dossier.head)
     return Replayed(replayed=replayed, diverged=tuple(diverged), heads=heads)
@@ -83,6 +84,12 @@ async def _each(
     else:
         for history in histories:
             yield history
+
+
+def _reason(failure: Exception) -> str:
+    """The sentence inside what the SDK's core prints of a failure."""
+    found = re.search(r'message: "(.*?)", source: ', str(failure))
+    return found.group(1) if found else str(failure)
 
 
 class _Instances(Interceptor):
