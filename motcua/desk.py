@@ -41,6 +41,7 @@ from models.rules import decide
 from models.service import Answer, Opening
 from models.view import DossierRow
 from motcua.store import Intake, Private, Store, TaskFilter
+from motcua.temporal import AWAY
 from workflows.dossier import OFFICE, STAGE, TASK_QUEUE, UNIT, DossierWorkflow
 
 log = structlog.get_logger()
@@ -440,7 +441,7 @@ class Desk:
         if isinstance(error, RPCError):
             if error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
                 return AnswerPending(seconds=self._timeout, request_id=request_id)
-            if error.status in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.RESOURCE_EXHAUSTED):
+            if error.status in AWAY:
                 return TemporalGone(reason=error.message.splitlines()[0])
         return error
 

@@ -31,6 +31,20 @@ CONVERTER: DataConverter = dataclasses.replace(
 
 RPC_TIMEOUT = timedelta(seconds=20)
 
+AWAY = frozenset(
+    (
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.CANCELLED,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+        RPCStatusCode.ABORTED,
+        # A server killed in the middle of a call: "transport error", "h2 protocol error".
+        RPCStatusCode.UNKNOWN,
+        RPCStatusCode.INTERNAL,
+    )
+)
+"""What a call ends with while the server is away or on its way back."""
+
 PURE = ("models", "activities", "structlog")
 """Modules that the sandbox does not import anew for each dossier: pure, or guarded by tests and linter.
 
@@ -88,7 +102,7 @@ async def register(client: Client, keys: Sequence[SearchAttributeKey[Any]]) -> N
     except RPCError as error:
         if error.status == RPCStatusCode.ALREADY_EXISTS:
             return
-        if error.status in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED):
+        if error.status in AWAY:
             raise TemporalUnreachable(address=client.namespace, reason=_reason(error)) from error
         names = ", ".join(key.name for key in keys)
         raise SearchAttributesMissing(

@@ -14,20 +14,13 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from models.refusals import Unreachable
+from motcua.temporal import AWAY
 
 NOTHING = timedelta(0)
 SKIPS = 10_000
 """Timers that one forward may skip; at the server's 200 a long life would hang half way."""
 ONE_FORWARD = 60.0
 """Seconds for one forward. When its budget is spent the server never answers (temporal.md, rule 3)."""
-_AWAY = (
-    RPCStatusCode.UNAVAILABLE,
-    RPCStatusCode.DEADLINE_EXCEEDED,
-    RPCStatusCode.CANCELLED,
-    RPCStatusCode.RESOURCE_EXHAUSTED,
-    RPCStatusCode.ABORTED,
-    RPCStatusCode.UNKNOWN,
-)
 _OVER = (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION)
 
 
@@ -83,7 +76,7 @@ class VirtualClocks:
             except RPCError as error:
                 if error.status in _OVER:
                     return None
-                if error.status not in _AWAY:
+                if error.status not in AWAY:
                     raise
                 reason = error.message
             await asyncio.sleep(0.1)

@@ -76,7 +76,7 @@ async def run(
                 await process.wait()
     return Outcome(
         exit_code=process.returncode or 0,
-        printed=json.loads(printed or "{}"),
+        printed=json.loads(printed.decode().strip() or "{}"),
         log=log.read_text(encoding="utf-8"),
         kills=kills,
     )
@@ -133,6 +133,10 @@ async def main(dossiers: int, rounds: int) -> int:
         fire = await run(Path(folder) / "fire", dossiers, rounds=rounds, seconds=3600)
     for kill in fire.kills:
         print(json.dumps(kill))
+    for outcome in (peace, fire):
+        if outcome.exit_code:
+            print(outcome.exit_code, outcome.printed, outcome.log[-5000:])
+            return 1
     print(json.dumps({"peace": peace.record, "run": peace.printed["run"]}))
     print(json.dumps({"fire": fire.record, "run": fire.printed["run"]}))
     same = peace.record == fire.record and len(fire.kills) == 3 * rounds

@@ -38,7 +38,7 @@ TABLE = (
     Row((CATALOGUE,), ("models",), never=("temporalio", "asyncpg")),
     Row((TEMPORAL, "motcua.telemetry", "motcua.config"), ("models",)),
     Row(("motcua.local", *SERVING), ("models", "motcua.config", *SERVING)),
-    Row(("motcua.desk",), ("models", "workflows", STORE), ("temporalio", "pydantic", "structlog")),
+    Row(("motcua.desk",), ("models", "workflows", STORE, TEMPORAL), ("temporalio", "pydantic", "structlog")),
     # Replaying decodes payloads as every client does: with the one converter of motcua.temporal.
     Row(("motcua.replay", "motcua.virtual"), ("models", "workflows", TEMPORAL), ("temporalio", "structlog")),
     Row(

@@ -1,0 +1,29 @@
+"""What the desk makes of errors on the wire."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from temporalio.service import RPCError, RPCStatusCode
+
+from motcua.desk import AnswerPending, Desk, TemporalGone
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (RPCStatusCode.UNAVAILABLE, TemporalGone),
+        # Seen when the server was killed in the middle of a call; it ended a whole run as a bug.
+        (RPCStatusCode.UNKNOWN, TemporalGone),
+        (RPCStatusCode.DEADLINE_EXCEEDED, AnswerPending),
+        (RPCStatusCode.CANCELLED, AnswerPending),
+        (RPCStatusCode.PERMISSION_DENIED, RPCError),
+    ],
+)
+def test_a_server_killed_in_the_middle_of_a_call_is_away(
+    status: RPCStatusCode, expected: type[Exception]
+) -> None:
+    """A service that is away is a problem for people; what nobody expects stays a bug."""
+    desk = Desk(cast(Any, None), cast(Any, None), cast(Any, None))
+    assert type(desk._explained(RPCError("transport error", status, b""), "id")) is expected
