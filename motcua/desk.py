@@ -442,7 +442,7 @@ class Desk:
             if error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
                 return AnswerPending(seconds=self._timeout, request_id=request_id)
             if error.status in AWAY:
-                return TemporalGone(reason=error.message.splitlines()[0])
+                return TemporalGone(reason=error.message or error.status.name)
         return error
 
     async def _settled(self, error: Exception, code: str, kind: str) -> Exception:

@@ -71,6 +71,8 @@ class VirtualClocks:
                         there = await self._skipper.fast_forward(handle, target - now)
                     return target if there else None
                 reason = "another forward is under way"
+            except RuntimeError as error:  # another forward has taken this one's place
+                reason = str(error)
             except TimeoutError:
                 reason = f"the server did not finish within {ONE_FORWARD:g} s"
             except RPCError as error:
