@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from models.base import Instant, Value
+from models.commands import File
 from models.dossier import Dossier, Status
 from models.procedure import Stage
 
@@ -13,6 +14,9 @@ class Opening(Value):
     """What a dossier's workflow starts with: everything that its deadlines depend on travels with it."""
 
     dossier: Dossier
+    filing: File | None = None
+    """The first command. It comes with the start, so that nothing can be begun and never filed: an update
+    that is sent along with a start lives in the server's memory until a worker has answered it."""
     opened_at: Instant | None = None
     """The office time at which a simulated dossier starts; None for real ones."""
     shift: timedelta | None = None

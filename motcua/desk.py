@@ -192,11 +192,8 @@ class Desk:
             dossier = opening.dossier.model_copy(update={"code": code})
             # A refusal must come before anything is stored; rules are pure, so the desk can ask them.
             decide(dossier, command, now)
-            return Intake(
-                opening=opening.model_copy(update={"dossier": dossier}).model_dump_json(),
-                command=command.model_dump_json(),
-                private=rows,
-            )
+            whole = opening.model_copy(update={"dossier": dossier, "filing": command})
+            return Intake(opening=whole.model_dump_json(), private=rows)
 
         await self._keep_rules(opening.dossier)
         day = opening.dossier.calendar.local(now).date()
@@ -261,9 +258,9 @@ class Desk:
         pending = await self._store.pending_of(code)
         if pending is None:
             return _as_answer(await self.row(code))
-        opening = Opening.model_validate_json(pending[0])
-        command = _COMMAND.validate_json(pending[1])
-        dossier = opening.dossier
+        opening = Opening.model_validate_json(pending)
+        dossier, filing = opening.dossier, opening.filing
+        assert filing is not None
         operation = WithStartWorkflowOperation(
             DossierWorkflow.run,
             opening,
@@ -283,20 +280,20 @@ class Desk:
         try:
             return await self._client.execute_update_with_start_workflow(
                 DossierWorkflow.act,
-                command,
-                id=command.id,
+                filing,  # the workflow files by itself; this asks for its answer
+                id=filing.id,
                 start_workflow_operation=operation,
                 rpc_timeout=timedelta(seconds=self._timeout),
             )
         except WorkflowAlreadyStartedError:
             return _as_answer(await self.row(code))
         except Exception as error:
-            raise self._explained(error, command.id) from error
+            raise self._explained(error, filing.id) from error
 
     async def sweep(self, older_than: float = 10.0) -> int:
         """Finish intakes whose desk died before their first fact; returns how many."""
         begun = 0
-        for code, _, _ in await self._store.pending(older_than):
+        for code in await self._store.pending(older_than):
             try:
                 await self._begin(code)
                 begun += 1

@@ -68,7 +68,7 @@ class DossierWorkflow:
         self._dossier = opening.dossier
         self._opened_at = opening.opened_at
         self._shift = _shift(opening)
-        self._requests: list[Request] = []
+        self._requests = [Request(opening.filing)] if opening.filing is not None else []
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_at: datetime | None = None
         self._refused_clock_at: int | None = None
@@ -93,8 +93,10 @@ class DossierWorkflow:
     @workflow.update
     async def act(self, command: Command) -> Answer:
         """Ask something of the dossier; answered when it is on record, refused if a rule says so."""
-        request = Request(command)
-        self._requests.append(request)
+        request = next((asked for asked in self._requests if asked.command.id == command.id), None)
+        if request is None:
+            request = Request(command)
+            self._requests.append(request)
         await workflow.wait_condition(lambda: request.served)
         if request.refusal is not None:
             raise request.refusal

@@ -64,10 +64,9 @@ class Private(Value):
 
 
 class Intake(Value):
-    """What is needed to start a dossier: the workflow's input, its first command, what to keep apart."""
+    """What is needed to start a dossier: the workflow's input, and what to keep apart."""
 
     opening: str
-    command: str
     private: tuple[Private, ...]
 
 
@@ -154,24 +153,23 @@ class Store:
                 code = f"{agency}-{day:%y%m%d}-{number:04d}"
                 intake = prepare(code)
                 await connection.execute(query("intake"), request_id, code, digest)
-                await connection.execute(query("add_pending"), code, intake.opening, intake.command)
+                await connection.execute(query("add_pending"), code, intake.opening)
                 await self._keep_private(connection, intake.private)
                 return code
             if known["digest"] != digest:
                 raise RequestReused(request_id=request_id)
             return str(known["code"])
 
-    async def pending(self, older_than: float, most: int = 100) -> list[tuple[str, str, str]]:
-        """Intakes without a first fact, as (code, opening, command), older than so many seconds."""
+    async def pending(self, older_than: float, most: int = 100) -> list[str]:
+        """The codes of intakes without a first fact that are older than so many seconds."""
         async with self._connection() as connection:
-            rows = await connection.fetch(query("pending"), older_than, most)
-        return [(row["code"], row["opening"], row["command"]) for row in rows]
+            return [row["code"] for row in await connection.fetch(query("pending"), older_than, most)]
 
-    async def pending_of(self, code: str) -> tuple[str, str] | None:
-        """The (opening, command) of an intake that has no first fact yet."""
+    async def pending_of(self, code: str) -> str | None:
+        """The workflow's input of an intake that has no first fact yet."""
         async with self._connection() as connection:
-            row = await connection.fetchrow(query("pending_of"), code)
-        return (row["opening"], row["command"]) if row else None
+            opening: str | None = await connection.fetchval(query("pending_of"), code)
+        return opening
 
     async def keep_private(self, rows: Sequence[Private]) -> list[Private]:
         """Keep personal data or free text where it can be erased; returns the rows as they are kept.

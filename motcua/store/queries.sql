@@ -18,15 +18,15 @@ on conflict (agency, day) do update set last = code_numbers.last + 1
 returning last
 
 -- name: add_pending
-insert into pending (code, opening, command) values ($1, $2::jsonb, $3::jsonb)
+insert into pending (code, opening) values ($1, $2::jsonb)
 
 -- name: pending
-select code, opening, command from pending
+select code from pending
 where created_at < clock_timestamp() - make_interval(secs => $1)
 order by created_at limit $2
 
 -- name: pending_of
-select code, opening, command from pending where code = $1
+select opening from pending where code = $1
 
 -- name: keep_private
 -- Returns what is kept: a command that is sent again finds its first salt.

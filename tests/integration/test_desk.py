@@ -85,7 +85,7 @@ async def left_half_done(office: Running) -> str:
 async def test_the_sweep_finishes_intakes(office: Running) -> None:
     """A dossier that was taken in is begun, whatever became of its desk; one that cannot stops no other."""
     bad, good = await left_half_done(office), await left_half_done(office)
-    spoil = "update pending set command = jsonb_set(command, '{actor,roles}', '[]') where code = $1"
+    spoil = "update pending set opening = jsonb_set(opening, '{filing,actor,roles}', '[]') where code = $1"
     await as_owner(office, spoil, bad)
     assert await office.desk.sweep(older_than=60) == 0
     assert await office.store.facts(good) == []

@@ -7,7 +7,12 @@ from datetime import timedelta
 
 from models.chain import broken_links
 from models.commands import CLOCK, Tick
-from tests.running import PLAIN, Life, Running, asked, count_events
+from models.procedure import Stage
+from models.service import Answer, Opening
+from motcua.desk import Desk
+from tests.running import PLAIN, Life, Running, asked, count_events, rulebook, submission, until
+from tests.unit.office import STAFF, at
+from workflows.dossier import TASK_QUEUE, DossierWorkflow
 
 HANDLING = PLAIN[:3]
 
@@ -69,3 +74,29 @@ async def test_a_takeover_that_closes_the_dossier(office: Running) -> None:
     await office.client.get_workflow_handle(life.code).result()
     events = count_events(await office.history(life.code))
     assert events["WORKFLOW_EXECUTION_COMPLETED"] == 1
+
+
+class Forgetful(Desk):
+    """Its server dies after it has stored a start, and before it has done anything about the update."""
+
+    async def _begin(self, code: str) -> Answer:
+        opening = Opening.model_validate_json(await self._store.pending_of(code) or "")
+        await self._client.start_workflow(DossierWorkflow.run, opening, id=code, task_queue=TASK_QUEUE)
+        return Answer(
+            code=code, seq=0, stage=Stage.RECEIVE, status="submitted", received_at=None, due_at=None
+        )
+
+
+async def test_a_start_whose_update_was_lost_files_all_the_same(office: Running) -> None:
+    """An update lives in the memory of the server: a dossier on record was never filed in its workflow."""
+    desk = Forgetful(office.client, office.store, rulebook())
+    given = submission("usual")
+    code = (await desk.submit(given, at=at("2026-03-02 08:00"))).code
+
+    async def filed() -> bool:
+        return [fact.kind for fact in await office.store.facts(code)] == ["filed"]
+
+    await until(filed)
+    assert (await office.desk.submit(given, at=at("2026-03-02 08:00"))).code == code
+    assert (await office.desk.act(code, "accept", STAFF["receiver1"])).status == "received"
+    assert await office.state(code) == await office.refolded(code)

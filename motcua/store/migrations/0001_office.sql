@@ -145,7 +145,6 @@ create table rules (
 create table pending (
     code       text primary key,
     opening    jsonb not null,
-    command    jsonb not null,
     created_at timestamptz not null default clock_timestamp()
 );
 create index pending_by_age on pending (created_at);
