@@ -42,7 +42,7 @@ NATIONAL_STATUS: dict[Status, int] = {
     "ready": 9,
     "returned": 10,
 }
-"""The national portal's codes 1-10 (domain.md section 2); 5, 6 and 8 stay what they are, never 9."""
+"""The national portal's codes 1-10 (docs/sources.md); 5, 6 and 8 stay what they are, never 9."""
 
 _WAITING: dict[WaitReason, Status] = {
     "stop": "stopped",

@@ -13,7 +13,7 @@ from pydantic_core import CoreSchema, core_schema
 from models.refusals import BadInput
 
 HOURS_A_DAY = 8
-"""A working day is 8 hours when fractions of a day are counted (domain.md, counting)."""
+"""A working day is 8 hours when fractions of a day are counted (S4 in docs/sources.md)."""
 
 Kind = Literal["days", "hours", "clock hours", "calendar days", "same day", "until"]
 

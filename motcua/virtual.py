@@ -19,8 +19,9 @@ from motcua.temporal import AWAY
 NOTHING = timedelta(0)
 SKIPS = 10_000
 """Timers that one forward may skip; at the server's 200 a long life would hang half way."""
-ONE_FORWARD = 60.0
-"""Seconds for one forward. When its budget is spent the server never answers (temporal.md, rule 3)."""
+ONE_FORWARD = 15.0
+"""Seconds to wait for the end of a forward before looking again: after a restart, or when its budget of
+skips is spent, the server never tells of it."""
 _OVER = (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION)
 
 

@@ -95,7 +95,7 @@ class Office(Value):
 
 class _OfficeFile(Value):
     id: Text
-    # The old order of agency codes and the current one (domain.md §2).
+    # The old order of agency codes and the current one (docs/sources.md).
     agency: str = Field(pattern=r"^(?:\d{3}\.\d{2}\.\d{2}\.[A-Z]\d{2}|[A-Z]\d{2}(?:\.\d{1,3}){0,3})$")
     calendar: str
     unit: tuple[Unit, ...] = Field(min_length=1)

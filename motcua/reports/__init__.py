@@ -108,7 +108,7 @@ def _line(row: dict[str, Any]) -> Line:
         open=Open(total=row["open"], in_time=row["open_in_time"], overdue=row["open_overdue"]),
     )
     came, done, left = line.received, line.solved, line.open
-    # The form's own checks (domain.md section 3): columns 3 = 4+5+6, 7 = 8+9+10, 11 = 12+13, 3 = 7+11.
+    # The form's own checks (docs/sources.md): columns 3 = 4+5+6, 7 = 8+9+10, 11 = 12+13, 3 = 7+11.
     if not (
         came.total == came.online + came.direct + came.carried_over
         and done.total == done.early + done.on_time + done.overdue

@@ -30,7 +30,7 @@ from motcua.catalogue.calendars import library_days
 ROOT = Path(__file__).resolve().parents[2] / "catalog"
 BEFORE, NOW = date(2022, 10, 3), date(2026, 11, 25)
 
-# domain.md §5, row by row: code -> limit in the years of the report, limit now
+# docs/sources.md, row by row: code -> limit in the years of the report, limit now
 TWELVE = {
     "1.001193": ("same day", "same day"),
     "x.linked-birth": ("3 days", "3 days"),

@@ -58,7 +58,7 @@ TABLE = (
     Row(("worker", "starter"), EVERYTHING),
     Row(("motcua",), (), ()),
 )
-"""design.md, "Who may import whom"; the most precise row counts."""
+"""Who may import whom; the most precise row counts."""
 
 PURE = ("models", "workflows")
 NEVER = ("time", "random", "uuid", "secrets", "os", "threading", "socket", "subprocess", "concurrent")
