@@ -39,7 +39,7 @@ class VirtualClocks:
 
     def __init__(self, client: Client, *, patience: float = 180.0) -> None:
         self._client = client
-        # Not enabled at the start: a dossier would skip every alarm as soon as nobody acts (rule 1).
+        # Not enabled at the start: a dossier would skip every alarm as soon as nobody acts.
         config = TimeSkippingConfig(enabled=False, max_session_skip_count=SKIPS)
         self._skipper = TimeSkipper(client, config=config)
         self._patience = patience
@@ -52,8 +52,8 @@ class VirtualClocks:
     async def forward(self, code: str, opened_at: datetime, target: datetime) -> datetime | None:
         """Move a dossier's clock to an absolute office time, unless it is there; returns the time it had.
 
-        None when its workflow has ended, be it on the way. Nothing may be sent to the dossier meanwhile
-        (rule 2). An absolute target makes trying again harmless: it can never overshoot.
+        None when its workflow has ended, be it on the way. Nothing may be sent to the dossier meanwhile: the
+        server would skip past alarms that are due. An absolute target makes trying again harmless: it can never overshoot.
         """
         loop = asyncio.get_running_loop()
         until, reason = loop.time() + self._patience, "it did not answer"
