@@ -53,7 +53,8 @@ class VirtualClocks:
         """Move a dossier's clock to an absolute office time, unless it is there; returns the time it had.
 
         None when its workflow has ended, be it on the way. Nothing may be sent to the dossier meanwhile: the
-        server would skip past alarms that are due. An absolute target makes trying again harmless: it can never overshoot.
+        server would skip past alarms that are due. An absolute target makes trying again harmless: it can
+        never overshoot.
         """
         loop = asyncio.get_running_loop()
         until, reason = loop.time() + self._patience, "it did not answer"
