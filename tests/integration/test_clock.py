@@ -6,7 +6,7 @@ import asyncio
 import re
 import urllib.request
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
 import pytest
@@ -20,15 +20,20 @@ from tests.unit.office import at, calendar, local
 
 HANDLING = PLAIN[:3]
 """Accepted on Monday, 2 March, at 08:00 (due on the 9th), and with the handler since 09:00."""
-SECOND = timedelta(seconds=1)
+SOON = timedelta(seconds=10)
+
+
+def when(instant: datetime | None) -> str | None:
+    """Office time to the nearest minute: a clock that was moved to an hour stands some ms after it."""
+    return local(instant + timedelta(seconds=30)) if instant else None
 
 
 def rungs(facts: list[Fact]) -> Iterator[tuple[str, str | None]]:
     """The rungs that were reached, each with its instant; each fact is of that instant, too."""
     for fact in facts:
         if isinstance(event := fact.event, RungReached):
-            assert timedelta(0) <= fact.at - event.due_at < SECOND
-            yield event.name, local(event.due_at)
+            assert timedelta(0) <= fact.at - event.due_at < SOON
+            yield event.name, when(event.due_at)
 
 
 async def notices(office: Running, code: str) -> list[tuple[str, str]]:
@@ -86,7 +91,7 @@ async def test_rungs_are_reached_at_their_instants(office: Running, telemetry: T
     ]
     reached, measured, lag = [await scrape(telemetry.port, name) for name in counted]
     assert (reached - before[0], measured - before[1]) == (7, 7)
-    assert 0 < lag - before[2] < 7
+    assert 0 < lag - before[2] < 70
     assert await office.state(life.code) == await office.refolded(life.code)
 
 
@@ -97,10 +102,10 @@ async def test_a_supplement_stops_the_clock_until_it_is_supplied(office: Running
     assert (await office.desk.row(life.code)).status == "awaiting-supplement"
     assert list(rungs(await life.facts())) == []
     answer = await life.do("citizen1 supply", papers="the plan")
-    assert local(answer.due_at) == "2026-03-11 08:00"
+    assert when(answer.due_at) == "2026-03-11 08:00"
     resumed = (await life.facts())[-1].event
     assert isinstance(resumed, ClockResumed)
-    assert [local(move.due_at) for move in resumed.moves] == ["2026-03-11 08:00", "2026-03-05 15:00"]
+    assert [when(move.due_at) for move in resumed.moves] == ["2026-03-11 08:00", "2026-03-05 15:00"]
     await life.run("@ 2026-03-10 09:00")
     assert list(rungs(await life.facts())) == [
         ("due", "2026-03-05 15:00"),
@@ -108,7 +113,7 @@ async def test_a_supplement_stops_the_clock_until_it_is_supplied(office: Running
         ("soon", "2026-03-10 08:00"),
     ]
     row = await office.desk.row(life.code)
-    assert (local(row.due_at), local(row.original_due_at)) == ("2026-03-11 08:00", "2026-03-09 08:00")
+    assert (when(row.due_at), when(row.original_due_at)) == ("2026-03-11 08:00", "2026-03-09 08:00")
     assert most_timers_at_once(await office.history(life.code)) == 1
 
 
@@ -118,7 +123,7 @@ async def test_an_unanswered_supplement_stops_the_dossier_for_good(office: Runni
     await life.run("handler1 request-supplement reason='a plan'", "@ 2026-03-13 09:00")
     stopped = (await life.facts())[-1]
     assert stopped.event == Stopped(final=True, timeliness="early")
-    assert (stopped.actor, local(stopped.at)) == ("clock", "2026-03-12 09:00")
+    assert (stopped.actor, when(stopped.at)) == ("clock", "2026-03-12 09:00")
     assert (await office.desk.row(life.code)).status == "stopped"
     await office.client.get_workflow_handle(life.code).result()
     with pytest.raises(DossierClosed):
@@ -130,7 +135,7 @@ async def test_silence_is_consent(office: Running) -> None:
     life = await Life.begin(office, *HANDLING, procedure="consented")
     await life.run("handler1 consult agency=fire-brigade", "@ 2026-03-04 10:00")
     (answered,) = [fact for fact in await life.facts() if fact.kind == "answered"]
-    assert (answered.actor, local(answered.at)) == ("clock", "2026-03-04 09:00")
+    assert (answered.actor, when(answered.at)) == ("clock", "2026-03-04 09:00")
     assert (await life.do("handler1 complete")).status == "processing"
 
 
@@ -151,7 +156,7 @@ async def test_a_calendar_that_ends_does_not_end_the_dossier(office: Running) ->
 
     await until(answered)
     row = await office.desk.row(life.code)
-    assert (row.status, local(row.due_at)) == ("processing", "2027-01-04 09:00")
+    assert (row.status, when(row.due_at)) == ("processing", "2027-01-04 09:00")
     await life.run("@ 2027-01-04 10:00")
     assert list(rungs((await life.facts())[-2:])) == [
         ("soon", "2027-01-01 09:00"),
@@ -163,7 +168,7 @@ async def test_the_chance_to_rate_lapses(office: Running) -> None:
     """The dossier closes by itself ten working days after the return."""
     life = await Life.begin(office, *PLAIN, "@ 2026-03-18 15:00")
     assert (await life.kinds())[-2:] == ["returned", "rating-lapsed"]
-    assert local((await life.facts())[-1].at) == "2026-03-18 14:00"
+    assert when((await life.facts())[-1].at) == "2026-03-18 14:00"
     await office.client.get_workflow_handle(life.code).result()
 
 
