@@ -6,9 +6,11 @@ import asyncio
 import base64
 import itertools
 import json
+import re
 import shlex
 import sys
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -276,6 +278,13 @@ async def until(condition: Callable[[], Awaitable[T]], seconds: float = 20.0) ->
         assert time.monotonic() < deadline, "did not happen in time"
         await asyncio.sleep(0.01)
     return found
+
+
+async def scrape(port: int, name: str) -> float:
+    """The sum of a metric over its labels, as Prometheus sees it."""
+    with await asyncio.to_thread(urllib.request.urlopen, f"http://127.0.0.1:{port}/metrics") as answer:
+        lines = answer.read().decode()
+    return sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", lines, re.MULTILINE))
 
 
 def count_events(history: WorkflowHistory) -> Counter[str]:

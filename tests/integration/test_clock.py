@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import urllib.request
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -15,7 +13,7 @@ from temporalio.client import WorkflowHistory
 
 from models.facts import ClockResumed, Fact, RungReached, Stopped
 from models.refusals import DossierClosed
-from tests.running import PLAIN, Life, Running, Telemetry, count_events, until
+from tests.running import PLAIN, Life, Running, Telemetry, count_events, scrape, until
 from tests.unit.office import at, calendar, local
 
 HANDLING = PLAIN[:3]
@@ -44,13 +42,6 @@ async def notices(office: Running, code: str) -> list[tuple[str, str]]:
     finally:
         await connection.close()
     return [(notice["name"], notice["recipient"]) for notice in found]
-
-
-async def scrape(port: int, name: str) -> float:
-    """The sum of a metric over its labels, as Prometheus sees it."""
-    with await asyncio.to_thread(urllib.request.urlopen, f"http://127.0.0.1:{port}/metrics") as answer:
-        lines = answer.read().decode()
-    return sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", lines, re.MULTILINE))
 
 
 def most_timers_at_once(history: WorkflowHistory) -> int:

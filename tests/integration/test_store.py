@@ -11,7 +11,9 @@ from typing import Any
 
 import asyncpg
 import pytest
+from temporalio.testing import ActivityEnvironment
 
+from activities.record import Batch, Recording
 from models.facts import Fact
 from models.fold import fold
 from models.ledger import Appended
@@ -20,7 +22,7 @@ from models.view import DossierRow, row
 from motcua.store import Store
 from motcua.store import migrate as migrations
 from motcua.store.migrate import MigrationChanged, migrate
-from tests.running import NAME, PLAIN, Life, Running
+from tests.running import NAME, PLAIN, Life, Running, Telemetry, scrape
 from tests.unit.office import Case, stage
 
 TABLES = ("facts", "dossiers", "tasks", "terms", "notices", "intakes", "rules", "pending", "private")
@@ -143,18 +145,30 @@ async def test_a_notice_exists_once(store: Store, url: str) -> None:
     assert len(await rows(url, "select * from notices")) == len(told)
 
 
-@pytest.mark.parametrize("role", ["motcua_app", "postgres"])
+async def test_only_what_is_new_is_counted(store: Store, telemetry: Telemetry) -> None:
+    """A worker that does its work again after a crash must not count it again."""
+    case, recording = stage("accepted"), Recording(store, telemetry.runtime.metric_meter)
+    batch = Batch(facts=tuple(case.facts), row=row(case.dossier))
+    before = await scrape(telemetry.port, "motcua_dossiers_received_total")
+    for _ in range(3):
+        assert await ActivityEnvironment().run(recording.record, batch) == ()
+    assert await scrape(telemetry.port, "motcua_dossiers_received_total") == before + 1
+
+
+@pytest.mark.parametrize(
+    ("role", "why"), [("motcua_app", "permission denied"), ("postgres", "never changed or deleted")]
+)
 @pytest.mark.parametrize(
     "sql",
     ["update facts set actor = 'nobody'", "delete from facts", "truncate facts", "truncate facts cascade"],
 )
-async def test_facts_stay(store: Store, url: str, role: str, sql: str) -> None:
+async def test_facts_stay(store: Store, url: str, role: str, why: str, sql: str) -> None:
     """The application may not touch them, and a trigger stops even the owner's slip."""
     case = stage("handling")
     await append(store, case, *case.facts)
     connection = await asyncpg.connect(url, server_settings={"role": role})
     try:
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match=why):
             await connection.execute(sql)
     finally:
         await connection.close()
