@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 from pydantic import ValidationError
 from temporalio.client import Client
+from temporalio.runtime import Runtime
 
 from models.calendar import Calendar
 from models.refusals import BadInput, Problem
@@ -26,7 +27,7 @@ from motcua.desk import Desk, Rulebook
 from motcua.local import Child, LocalOffice, busy, whereabouts
 from motcua.store import Store
 from motcua.store.migrate import migrate
-from motcua.telemetry import MetricsPortInUse, configure_logging
+from motcua.telemetry import MetricsPortInUse, configure_logging, quiet_runtime
 from motcua.temporal import connect, pollers, register
 from motcua.virtual import VirtualClocks
 from workflows.dossier import SEARCH_ATTRIBUTES, TASK_QUEUE
@@ -175,6 +176,7 @@ def main(argv: list[str]) -> int:
         print(BadSetting(name=name, reason=first["msg"]).message, file=sys.stderr)
         return 2
     configure_logging("error")
+    Runtime.set_default(quiet_runtime())
     logging.getLogger("temporalio").setLevel(logging.ERROR)
     return cli.run(Workshop(settings), argv)
 

@@ -41,6 +41,11 @@ def runtime(metrics_port: int) -> Runtime:
         raise MetricsPortInUse(port=metrics_port) from error
 
 
+def quiet_runtime() -> Runtime:
+    """A runtime that says nothing: Temporal's default one writes its warnings to stdout, among the results."""
+    return Runtime(telemetry=TelemetryConfig(logging=None))
+
+
 def configure_logging(level: str, stream: TextIO | None = None) -> None:
     """JSON lines for our own log and for the libraries', to stderr unless told otherwise."""
     shared: list[Any] = [

@@ -74,9 +74,11 @@ async def run(
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+    text = printed.decode()
+    assert not text or text.startswith("{"), f"not JSON alone on stdout: {text}"
     return Outcome(
         exit_code=process.returncode or 0,
-        printed=json.loads(printed.decode().strip() or "{}"),
+        printed=json.loads(text or "{}"),
         log=log.read_text(encoding="utf-8"),
         kills=kills,
     )
