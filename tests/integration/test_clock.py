@@ -131,14 +131,16 @@ async def test_silence_is_consent(office: Running) -> None:
 
 
 async def test_a_calendar_that_ends_does_not_end_the_dossier(office: Running) -> None:
-    """The clock cannot say when the dossier is due after a silent consent: people go on, and mend it."""
+    """The clock cannot say when the dossier is due after a silent consent: people go on, and mend it.
+
+    Of the two rungs that have passed by then both are on record, and only the higher one is told.
+    """
     life = await Life.begin(office, "receiver1 accept", procedure="paused", opened="2026-12-21 08:00")
     await life.run("receiver1 complete", "@ 2026-12-22 09:00")
     await life.do("handler1 consult", agency="fire-brigade", limit="5 days")
-    clocks = office.clocks
-    await clocks.forward(life.code, life.opened_at, at("2026-12-29 10:00"))
+    await office.clocks.forward(life.code, life.opened_at, at("2026-12-30 10:00"))
     assert (await life.do("handler1 note", text="is nobody there?")).status == "awaiting-answer"
-    assert "answered" not in await life.kinds()
+    assert "rung-reached" not in await life.kinds()
     longer = calendar(last="2027-03-31").model_dump(mode="json")
     await life.do("admin1 amend-calendar", calendar=longer, decree="1/2026")
 
@@ -146,12 +148,16 @@ async def test_a_calendar_that_ends_does_not_end_the_dossier(office: Running) ->
         return "answered" in await life.kinds()
 
     await until(answered)
+    assert (await life.kinds())[-5:] == [
+        *("calendar-amended", "rung-reached", "rung-reached", "answered", "clock-resumed")
+    ]
+    assert await notices(office, life.code) == [("late", "unit-leader")]
     row = await office.desk.row(life.code)
-    assert (row.status, when(row.due_at)) == ("processing", "2027-01-04 09:00")
-    await life.run("@ 2027-01-04 10:00")
+    assert (row.status, when(row.due_at)) == ("processing", "2027-01-05 09:00")
+    await life.run("@ 2027-01-05 10:00")
     assert list(rungs((await life.facts())[-2:])) == [
-        ("soon", "2027-01-01 09:00"),
-        ("due", "2027-01-04 09:00"),
+        ("soon", "2027-01-04 09:00"),
+        ("due", "2027-01-05 09:00"),
     ]
 
 
