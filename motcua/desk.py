@@ -95,6 +95,15 @@ class AnswerPending(Unreachable):
     )
 
 
+class DossierStuck(Unreachable):
+    """The dossier's workflow trips over a bug each time it is tried, and so takes nothing."""
+
+    sentence = (
+        "The dossier cannot answer now; the worker's log says why ({reason})."
+        " Ask again with the same request id: {request_id}"
+    )
+
+
 class TemporalGone(Unreachable):
     """The Temporal server stopped answering."""
 
@@ -328,8 +337,11 @@ class Desk:
             )
         except Exception as error:
             problem = await self._settled(self._explained(error, request_id), code, kind)
-            if not isinstance(problem, Unreachable) and kept:
+            refused = isinstance(problem, Problem) and not isinstance(problem, Unreachable)
+            if refused and kept:  # after any other error it may still be carried out
                 await self._store.drop_private(code, request_id, kept)
+            if problem is error:
+                raise
             raise problem from error
 
     def _actor(self, user: str) -> Actor:
@@ -438,6 +450,8 @@ class Desk:
         if isinstance(error, RPCError):
             if error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
                 return AnswerPending(seconds=self._timeout, request_id=request_id)
+            if error.status is RPCStatusCode.FAILED_PRECONDITION:
+                return DossierStuck(reason=error.message, request_id=request_id)
             if error.status in AWAY:
                 return TemporalGone(reason=error.message or error.status.name)
         return error

@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from motcua.telemetry import runtime
+from motcua.telemetry import configure_logging, runtime
 from tests.running import Running, Telemetry, running
 
 
 @pytest.fixture(scope="session")
 def telemetry() -> Telemetry:
-    """The runtime as a worker process makes it."""
+    """The runtime and the log as a worker process makes them."""
+    configure_logging("warning")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     return Telemetry(runtime(port), port)

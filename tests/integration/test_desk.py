@@ -7,12 +7,15 @@ from typing import Any, NoReturn
 
 import asyncpg
 import pytest
+from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
 
-from models.refusals import DossierClosed
-from motcua.desk import Desk, InvalidCommand, InvalidSubmission
+from models.refusals import DossierClosed, FourEyes
+from motcua.desk import AnswerPending, Desk, DossierStuck, InvalidCommand, InvalidSubmission, TemporalGone
 from motcua.temporal import connect
 from tests.running import PLAIN, Life, Running, rulebook, submission
-from tests.unit.office import at
+from tests.unit.office import STAFF, at
 
 OPENED = at("2026-05-04 08:00")
 
@@ -40,6 +43,40 @@ async def test_a_late_retry_does_not_erase_what_is_on_record(office: Running) ->
     kept = (await office.store.private(life.code)).values()
     assert "the file is blue" in kept
     assert "the file is red" not in kept
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        (RPCError("Workflow Task in failed state.", RPCStatusCode.FAILED_PRECONDITION, b""), DossierStuck),
+        (RPCError("Timeout expired", RPCStatusCode.CANCELLED, b""), AnswerPending),
+        (RPCError("", RPCStatusCode.UNAVAILABLE, b""), TemporalGone),
+        (WorkflowUpdateRPCTimeoutOrCancelledError(), AnswerPending),
+        (WorkflowUpdateFailedError(ApplicationError("No.", type="FourEyes")), FourEyes),
+    ],
+)
+async def test_what_temporal_says_is_told_in_a_sentence(
+    office: Running, error: Exception, problem: type[Exception]
+) -> None:
+    """Each of these has been seen; whatever else there is stays the bug that it is."""
+    assert type(office.desk._explained(error, "mine")) is problem
+    for bug in (KeyError("x"), WorkflowUpdateFailedError(ApplicationError("x", type="KeyError"))):
+        assert office.desk._explained(bug, "mine") is bug
+
+
+async def test_a_bug_keeps_its_cause(office: Running) -> None:
+    """What no rule refused is raised as it came, with what Temporal says of it."""
+    life = await Life.begin(office)
+
+    class Raw(Desk):
+        def _explained(self, error: Exception, request_id: str) -> Exception:
+            return error
+
+    desk = Raw(office.client, office.store, rulebook())
+    with pytest.raises(WorkflowUpdateFailedError) as caught:
+        await desk.act(life.code, "complete", STAFF["receiver1"])
+    assert isinstance(caught.value.cause, ApplicationError)
+    assert caught.value.cause.type == "WrongStage"
 
 
 @pytest.mark.parametrize("text", ["12\0", "\ud800"])
