@@ -42,7 +42,7 @@ def runtime(metrics_port: int) -> Runtime:
 
 
 def quiet_runtime() -> Runtime:
-    """A runtime that says nothing: Temporal's default one writes its warnings to stdout, among the results."""
+    """A runtime that says nothing: Temporal's default one writes warnings to stdout, among the results."""
     return Runtime(telemetry=TelemetryConfig(logging=None))
 
 
