@@ -1,11 +1,13 @@
 """What is measured side by side: a worker process for each variant, and what its client does.
 
-All lifecycles make the same five calls, each acknowledged before the next one is made: a start and four
-updates. The bare start is acknowledged by the server; the full one is a hand-in at the counter, accepted in
-the same breath, and acknowledged when it is on record, so the comparison is not in the product's favour.
-The four updates of the full lifecycle are four people's work: handle, approve and issue, return, rate. They
-follow a real procedure of the catalogue with its ladders of alarms, cut down to the steps that it cannot do
-without, because the real one has six acts after the hand-in.
+All lifecycles make the same five calls, each answered before the next one is made: a start and four
+updates. The bare start is answered by the server alone; the full one is a hand-in at the counter, accepted
+in the same breath and answered when it is on record, so it carries a fifth update and a fifth recording that
+the bare lifecycle does not have. The four updates of the full lifecycle are four people's work: handle,
+approve and issue, return, rate. They follow a real procedure of the catalogue with its ladders of alarms, cut
+down to the steps that it cannot do without, because the real one has six acts after the hand-in.
+
+The full product runs as shipped, outside of the sandbox; what the sandbox adds to it is a variant of its own.
 """
 
 from __future__ import annotations
