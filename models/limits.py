@@ -159,7 +159,6 @@ def _instant(text: str) -> datetime:
         raise BadLimit(text=text, reason="Write the instant as 2026-01-31T17:00:00+07:00.") from error
     if at.tzinfo is None:
         raise BadLimit(text=text, reason="The instant needs an offset from UTC.")
-    try:
-        return at.astimezone(UTC)
-    except OverflowError as error:
-        raise BadLimit(text=text, reason="No calendar reaches that far.") from error
+    if not 1900 <= at.year <= 2200:
+        raise BadLimit(text=text, reason="No calendar reaches that far.")
+    return at.astimezone(UTC)

@@ -174,7 +174,7 @@ class Desk:
     ) -> None:
         self._client, self._store, self.rulebook = client, store, rulebook
         self._timeout = rpc_timeout
-        self._known_rules: set[str] = set()
+        self._kept_rules: dict[int, Value] = {}
 
     # Intake
 
@@ -257,10 +257,10 @@ class Desk:
 
     async def _keep_rules(self, dossier: Dossier) -> None:
         for kind, value in (("procedure", dossier.procedure), ("calendar", dossier.calendar)):
-            known = fingerprint(value)
-            if known not in self._known_rules:
-                await self._store.add_rules(known, kind, value.model_dump_json())
-                self._known_rules.add(known)
+            # By identity: a catalogue hands out the same value again, and its fingerprint takes time.
+            if id(value) not in self._kept_rules:
+                await self._store.add_rules(fingerprint(value), kind, value.model_dump_json())
+                self._kept_rules[id(value)] = value
 
     async def _begin(self, code: str) -> Answer:
         """Start the workflow of an intake, or find it under way: either way its first answer."""

@@ -73,6 +73,7 @@ class DossierWorkflow:
         self._alarm_at: datetime | None = None
         self._refused_clock_at: int | None = None
         """The fact after which a rule refused the clock; it is asked again once there is another."""
+        self._last_decided: tuple[Dossier, Command, datetime, list[Fact]] | None = None
         self._shown = self._news()
 
     @workflow.run
@@ -107,12 +108,22 @@ class DossierWorkflow:
     def _allowed(self, command: Command) -> None:
         """Refuse what the rules forbid before it leaves a trace in the history."""
         try:
-            decide(self._dossier, command, self._now())
+            self._decided(self._dossier, command, self._now())
         except Problem:
             raise
         except Exception:
             # A bug is not a refusal: let it through, so that it fails loudly where it is handled.
             log.exception("validator failed")
+
+    def _decided(self, state: Dossier, command: Command, now: datetime) -> list[Fact]:
+        """What the rules say; what the validator has just been told is not worked out again.
+
+        Rules are pure, so it makes no difference that replays have no validator.
+        """
+        last = self._last_decided
+        if last is None or last[0] is not state or last[1] is not command or last[2] != now:
+            self._last_decided = last = (state, command, now, decide(state, command, now))
+        return last[3]
 
     @workflow.query
     def state(self) -> Dossier:
@@ -166,7 +177,7 @@ class DossierWorkflow:
             state = fold(state, ticked)
         for request in requests:
             try:
-                decided = decide(state, request.command, now)
+                decided = self._decided(state, request.command, now)
             except Problem as refusal:
                 refusals[request] = refusal
             else:

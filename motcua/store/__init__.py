@@ -100,6 +100,7 @@ class Store:
                 timeout=10,
                 command_timeout=60,
                 init=_set_codecs,
+                connection_class=_Connection,
                 # Not the owner: this role can add facts, never change or delete them.
                 server_settings={"role": "motcua_app", "application_name": "motcua"},
             )
@@ -305,6 +306,14 @@ class Store:
         async with self._connection() as connection:
             row = await connection.fetchrow(query("progress"), request_id)
         return (row["code"], set(row["commands"] or ())) if row else (None, set())
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection that is not reset when it goes back to the pool: nothing here changes its session."""
+
+    def get_reset_query(self) -> str:
+        """No round trip for each use."""
+        return ""
 
 
 async def _set_codecs(connection: Any) -> None:

@@ -328,7 +328,7 @@ def test_the_version_is_a_fingerprint(vn: Calendar, tmp_path: Path) -> None:
 
 def test_an_unknown_calendar_names_the_known_ones(catalogue: Catalogue) -> None:
     """A wrong name is answered with the right ones."""
-    with pytest.raises(UnknownCalendar, match=r"no calendar la; there is: vn\.$"):
+    with pytest.raises(UnknownCalendar, match=r"no calendar la; there is: nl, vn\.$"):
         catalogue.calendar("la")
 
 

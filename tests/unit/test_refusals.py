@@ -329,3 +329,10 @@ def test_a_repeated_command_leads_to_nothing() -> None:
         again = c.Note(id=f"c{number}", actor=STAFF["nobody1"], text=TEXT)
         assert rules.decide(closed.dossier, again, closed.now) == []
     assert closed.dossier.answered == {"c1": 1, "c2": 2}
+
+
+@pytest.mark.parametrize("until", ["9999-12-31T23:00:00Z", "0001-01-01T00:00:00Z", "2300-01-01T00:00:00Z"])
+def test_a_year_that_overflows_is_no_instant(until: str) -> None:
+    """Arithmetic with it raised in the workflow, and its dossier took nothing meanwhile."""
+    with pytest.raises(ValueError, match="is a mistake"):
+        stage("handling", f"leader1 extend until={until} legal_basis=x")
