@@ -7,7 +7,6 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
-
 _YEARS = range(1900, 2201)
 """Beyond them lies a slip of the pen, and arithmetic that overflows."""
 
