@@ -67,6 +67,10 @@ class Calendar(Value):
 
     @model_validator(mode="after")
     def _well_formed(self) -> Calendar:
+        try:
+            ZoneInfo(self.zone)
+        except (LookupError, ValueError, OSError) as error:  # what ZoneInfo says to a name it cannot use
+            raise ValueError(f"the zone {self.zone} is not known") from error
         if len(self.week) != 7:
             raise ValueError("week needs seven days, Monday first")
         if not any(self.week):

@@ -93,7 +93,7 @@ class Complete(Asked):
 
     kind: Literal["complete"] = "complete"
     step: str | None = None
-    number: str | None = Field(default=None, max_length=100)
+    number: str | None = Field(default=None, min_length=1, max_length=100)
     date: Instant | None = None
     file: Reference | None = None
     note: Reference | None = None
@@ -160,7 +160,7 @@ class Decide(Asked):
 
     kind: Literal["approve", "reject"]
     reason: Reference | None = None
-    number: str | None = Field(default=None, max_length=100)
+    number: str | None = Field(default=None, min_length=1, max_length=100)
     date: Instant | None = None
     file: Reference | None = None
 

@@ -128,7 +128,11 @@ class Procedure(Value):
             raise ValueError("exactly one step decides")
         if sum(step.issues for step in self.steps) != 1:
             raise ValueError("exactly one step issues the result")
+        if "intake" in ids:
+            raise ValueError("intake is the name of the task before the first step")
         for step in self.steps:
+            if step.role in (Role.CITIZEN, Role.CLOCK):
+                raise ValueError(f"step {step.id}: {step.role.value} is no role of staff")
             if (step.decides or step.issues) and step.stage is not Stage.APPROVE:
                 raise ValueError(f"step {step.id}: deciding and issuing belong to the stage approve")
         decides = next(i for i, step in enumerate(self.steps) if step.decides)

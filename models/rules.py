@@ -78,7 +78,8 @@ def decide(dossier: Dossier, command: c.Asked, at: datetime) -> list[Fact]:
 
     A command whose id has been answered leads to nothing: its answer is the one it got then.
     """
-    if command.id in dossier.answered:
+    # The clock asks anew each time: its ids are not handed out, so somebody's own could look like one.
+    if command.id in dossier.answered and not isinstance(command, c.Tick):
         return []
     _may(dossier, command)
     decided: list[Fact] = []
@@ -177,10 +178,18 @@ def _accepted(d: Dossier, command: c.File | c.Accept, at: datetime) -> Iterator[
     yield f.Accepted(
         limit=limit,
         started_at=start,
-        due_at=due(d.calendar, limit, start),
+        due_at=_end(d, limit, start),
         calendar=d.calendar.version,
     )
     yield _step(d, 0, at, start=start)
+
+
+def _end(d: Dossier, limit: Limit, start: datetime) -> datetime:
+    """The due instant of a limit that a person may have given: it must lie ahead."""
+    end = due(d.calendar, limit, start)
+    if end <= start:
+        raise r.BadDate(what="The end of the limit", value=end, reason="it must lie after its start.")
+    return end
 
 
 def _limit(d: Dossier, given: Limit | None) -> Limit:
@@ -361,7 +370,7 @@ def _request_supplement(d: Dossier, command: c.RequestSupplement, at: datetime) 
         reason=command.reason,
         limit=limit,
         started_at=start,
-        due_at=due(d.calendar, limit, start),
+        due_at=_end(d, limit, start),
         mode=mode,
     )
     yield _pause(d, "supplement", "", mode)
@@ -405,7 +414,7 @@ def _consult(d: Dossier, command: c.Consult, at: datetime) -> Iterator[Event]:
         question=command.question,
         limit=limit,
         started_at=start,
-        due_at=due(d.calendar, limit, start),
+        due_at=_end(d, limit, start),
         mode=mode,
     )
     if mode != "none":

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 from typing import Literal
 
+from pydantic import Field, model_validator
+
 from models.base import Instant, Value
 from models.calendar import NOTHING, ONE_DAY, Calendar, CalendarTooShort
 from models.limits import Limit, Offset
@@ -170,11 +172,17 @@ class Rung(Value):
     offset: Offset
     """From the due instant, in working time."""
     kind: Literal["reminder", "due", "escalation"]
-    to: tuple[str, ...]
+    to: tuple[str, ...] = Field(min_length=1)
     """Roles that are told, or "assignee" or "applicant"."""
     every: Offset | None = None
-    times: int = 1
+    times: int = Field(default=1, ge=1, le=100)
     """How often it is reached in all, `every` apart."""
+
+    @model_validator(mode="after")
+    def _goes_forward(self) -> Rung:
+        if self.every is not None and (self.every.days, self.every.rest) <= (0, NOTHING):
+            raise ValueError("a rung is repeated forward in time")
+        return self
 
 
 class Alarm(Value):

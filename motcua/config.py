@@ -18,11 +18,11 @@ class Settings(BaseSettings):
     """Where the embedded servers keep their data, and where a running office is found."""
     catalog_dir: Path = Path(__file__).resolve().parent.parent / "catalog"
     """The office, its procedures and calendars."""
-    metrics_port: int = 0
+    metrics_port: int = Field(default=0, ge=0, le=65535)
     """Port of the worker's Prometheus endpoint on loopback; 0 takes a free one."""
-    temporal_port: int = 0
+    temporal_port: int = Field(default=0, ge=0, le=65535)
     """Port of the embedded Temporal server; 0 takes a free one."""
-    ui_port: int = 0
+    ui_port: int = Field(default=0, ge=0, le=65535)
     """Port of the embedded Temporal server's pages; 0 takes a free one."""
     temporal_sync: Literal["off", "normal", "full"] = "normal"
     """SQLite's `synchronous` in the embedded Temporal server: what a power loss may cost (decision 0004)."""

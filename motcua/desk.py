@@ -361,6 +361,13 @@ class Desk:
                 raise InvalidCommand(command=kind, field=reserved, reason="is not yours to set")
         if field := _unkeepable({**data, "request_id": request_id}):
             raise InvalidCommand(command=kind, field=field, reason=UNKEEPABLE)
+        if kind == "transfer" and data.get("unit") not in self.rulebook.units:
+            units = ", ".join(sorted(self.rulebook.units))
+            raise InvalidCommand(
+                command=kind, field="unit", reason=f"{data.get('unit')!r} is none of {units}"
+            )
+        if kind == "assign" and isinstance(data.get("to"), str):
+            self.rulebook.actor(data["to"])  # refuses a name that nobody has
         texts = [name for name, field in model.model_fields.items() if _refers(field.annotation)]
         times = [name for name, field in model.model_fields.items() if _is_time(field.annotation)]
         plain = {**data, **self._office_times(data, times)}
@@ -405,6 +412,9 @@ class Desk:
             try:
                 at = datetime.fromisoformat(value)
             except ValueError:
+                continue
+            if not 1900 <= at.year <= 2200:  # refused by name when it is read as an instant
+                found[name] = at.replace(tzinfo=UTC).isoformat()
                 continue
             if at.tzinfo is None:
                 at = self.rulebook.calendar.instant(at.date(), at.time())

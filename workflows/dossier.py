@@ -173,6 +173,8 @@ class DossierWorkflow:
                 log.error("the clock was refused", dossier=state.code, what=call[1], why=problem.message)
                 self._refused_clock_at = state.seq
                 break
+            if not ticked:
+                raise AssertionError(f"the clock strikes and nothing happens: {call}")  # or it would for ever
             facts += ticked
             state = fold(state, ticked)
         for request in requests:

@@ -144,7 +144,7 @@ def _grouped(file: Path, mapping: Mapping) -> dict[str, list[_Row]]:
     """The lines of each case, in the order of time; cases in the order in which they appear."""
     columns, grouped = mapping.columns, defaultdict[str, list[_Row]](list)
     try:
-        with file.open(encoding="utf-8", newline="") as lines:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.DictReader(lines)
             missing = [
                 name for name in columns.model_dump().values() if name not in (reader.fieldnames or ())
@@ -165,6 +165,8 @@ def _grouped(file: Path, mapping: Mapping) -> dict[str, list[_Row]]:
 def _time(file: Path, line: int, column: str, text: str | None) -> datetime:
     try:
         at = datetime.fromisoformat(text or "")
+        if not 1900 <= at.year <= 2200:
+            raise ValueError(text)
     except ValueError as error:
         raise BadLog(file=file.name, line=line, reason=f"{column}: {text!r} is not a time") from error
     if at.tzinfo is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import date, time
+from datetime import date
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Literal
@@ -83,12 +83,11 @@ def read_calendars(root: Path) -> dict[str, CalendarFile]:
                 reason = f"lies outside {file.first} to {file.last}"
                 raise BadCatalogue(file=name, field=f"correction[{correction.date}]", reason=reason)
         try:  # Without the feasts: they take time, and could not make a wrong file right.
-            build(Path(name).stem, file, {}, set()).instant(file.last, time(0))
+            build(Path(name).stem, file, {}, set())
         except ValidationError as error:
             reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise BadCatalogue(file=name, field="calendar", reason=reason) from error
-        except (LookupError, ValueError, OSError) as error:  # what ZoneInfo says to a name it cannot use
-            raise BadCatalogue(file=name, field="zone", reason=f"{file.zone} is not known") from error
+            field = "zone" if reason.startswith("the zone") else "calendar"
+            raise BadCatalogue(file=name, field=field, reason=reason.removeprefix("the zone ")) from error
         found[Path(name).stem] = file
     return found
 

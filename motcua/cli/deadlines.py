@@ -75,6 +75,8 @@ def _calendar(catalogue: Catalogue, office: str | None) -> Calendar:
 def _moment(calendar: Calendar, what: str, text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
+        if not 1900 <= at.year <= 2200:
+            raise ValueError(text)
         return calendar.instant(at.date(), at.time()) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise BadTime(what=what, text=text) from error
@@ -84,9 +86,12 @@ def _clock(text: str | None) -> time | None:
     if text is None:
         return None
     try:
-        return time.fromisoformat(text)
+        clock = time.fromisoformat(text)
     except ValueError as error:
         raise BadTime(what="--cut-off", text=text) from error
+    if clock.tzinfo is not None:
+        raise BadTime(what="--cut-off", text=text)
+    return clock
 
 
 def _pauses(calendar: Calendar, start: datetime, given: list[str]) -> list[Pause]:

@@ -61,7 +61,7 @@ def add(app: typer.Typer, shop: Workshop) -> None:
     def import_log(
         file: Path,
         mapping: Annotated[Path, typer.Option(help="Which column and event means what (TOML).")],
-        limit: Annotated[int | None, typer.Option(help="Only the first so many dossiers.")] = None,
+        limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many dossiers.")] = None,
         stay: Annotated[bool, typer.Option("--stay", help="Stay up afterwards, until Ctrl-C.")] = False,
         as_json: Json = False,
     ) -> None:

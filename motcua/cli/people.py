@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from models.refusals import BadInput, Problem, Refusal, exit_code
+from models.refusals import BadInput, Problem, Refusal, UnknownDossier, exit_code
 from models.service import Answer
 from models.view import DossierRow, row
 from motcua.audit import refold
@@ -125,10 +126,11 @@ def _documents(file: str) -> list[tuple[str, Any]]:
     """The JSON documents of a file, with where each stands: one document, an array, or one on each line."""
     text = _text(file)
     try:
-        whole = json.loads(text)
+        whole = _read(text)
     except ValueError as error:
-        lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
-        if len(lines) < 2 or not lines[0][1].lstrip().startswith("{") or not _is_json(lines[0][1]):
+        # Not splitlines(): a name may hold a character that Unicode takes for the end of a line.
+        lines = [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
+        if len(lines) < 2 or not any(_is_json(line) for _, line in lines):
             raise NotJson(where="the standard input" if file == "-" else file, reason=error) from error
         return [(f"line {n}", _line(n, line)) for n, line in lines]
     if isinstance(whole, list):
@@ -136,9 +138,25 @@ def _documents(file: str) -> list[tuple[str, Any]]:
     return [("submission", whole)]
 
 
+def _read(text: str) -> Any:
+    """JSON that can be kept: no NaN, no number without end, nothing nested beyond reason."""
+
+    def refuse(word: str) -> Any:
+        raise ValueError(f"{word} is no number of JSON")
+
+    def number(word: str) -> float:
+        found = float(word)
+        return found if math.isfinite(found) else refuse(word)
+
+    try:
+        return json.loads(text, parse_constant=refuse, parse_float=number)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
 def _is_json(text: str) -> bool:
     try:
-        json.loads(text)
+        _read(text)
     except ValueError:
         return False
     return True
@@ -146,7 +164,7 @@ def _is_json(text: str) -> bool:
 
 def _line(number: int, line: str) -> Any:
     try:
-        return json.loads(line)
+        return _read(line)
     except ValueError as error:
         return NotJson(where=f"line {number}", reason=error)
 
@@ -154,7 +172,7 @@ def _line(number: int, line: str) -> Any:
 def _text(file: str) -> str:
     try:
         raw = sys.stdin.buffer.read(LONGEST_INPUT) if file == "-" else Path(file).read_bytes()
-        return raw.decode()
+        return raw.decode("utf-8-sig")
     except OSError as error:
         raise NoSuchFile(path=file, reason=error.strerror) from error
     except UnicodeDecodeError as error:
@@ -173,9 +191,10 @@ async def _act(
 ) -> None:
     text = _text(data[1:]) if data.startswith("@") else data
     try:
-        given = json.loads(text)
+        given = _read(text)
     except ValueError as error:
         raise NotJson(where="--data", reason=error) from error
+    _known_form(code)
     async with shop.office() as (desk, _):
         answer = await desk.act(code, command, user, given, request_id)
         if as_json:
@@ -184,6 +203,12 @@ async def _act(
         else:
             due = printing.office_time(desk.rulebook.calendar, answer.due_at)
             print(f"{answer.code}  {answer.status}, fact {answer.seq}" + (f", due {due}" if due else ""))
+
+
+def _known_form(code: str) -> None:
+    """Refuse what cannot be a code before a server has to."""
+    if not code.isprintable() or not code.strip():
+        raise UnknownDossier(code=ascii(code))
 
 
 async def _tasks(shop: Workshop, wanted: TaskFilter, *, as_json: bool) -> None:
@@ -210,6 +235,7 @@ async def _tasks(shop: Workshop, wanted: TaskFilter, *, as_json: bool) -> None:
 
 
 async def _show(shop: Workshop, code: str, seq: int | None, *, as_json: bool) -> None:
+    _known_form(code)
     async with shop.office() as (desk, store):
         shown = await desk.show(code)
         view, facts = shown.row, shown.facts

@@ -49,9 +49,12 @@ def add(app: typer.Typer, shop: Workshop) -> None:
 
 def _day(what: str, text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError as error:
         raise BadTime(what=what, text=text) from error
+    if not 1900 <= day.year <= 2200:
+        raise BadTime(what=what, text=text)
+    return day
 
 
 async def _report(

@@ -118,8 +118,17 @@ def test_the_same_request_twice(there: Office) -> None:
 
 def test_each_line_stands_alone(there: Office) -> None:
     """Of JSON lines the good ones are taken in, the bad ones named, and the gravest code wins."""
-    good, unknown = submission("line-1"), submission("line-3", procedure="9.999999")
-    lines = "\n".join((json.dumps(good), "{not json", json.dumps(unknown), json.dumps({"colour": "red"})))
+    # U+2028 ends a line for Unicode, but not for JSON lines.
+    good = submission("line-1", applicant={"name": "Nguyễn\u2028Văn A"})
+    unknown = submission("line-3", procedure="9.999999")
+    lines = "\n".join(
+        (
+            json.dumps(good, ensure_ascii=False),
+            "{not json",
+            json.dumps(unknown),
+            json.dumps({"colour": "red"}),
+        )
+    )
     ran = there("submit", "-", "--json", stdin=lines)
     printed = [json.loads(line) for line in ran.out.splitlines()]
     assert (ran.code, printed[0]["status"]) == (2, "submitted")
@@ -139,6 +148,9 @@ BAD_SUBMISSIONS: list[tuple[str, str, str]] = [
     ("no applicant", json.dumps({"request_id": "bad"}), "InvalidSubmission"),
     ("not an object", "[[]]", "InvalidSubmission"),
     ("handed in tomorrow", json.dumps(submission("bad", submitted_at="2199-01-01T00:00")), "BadDate"),
+    ("a number that is none", '{"request_id": NaN}', "NotJson"),
+    ("nested too deeply", "[" * 100_000, "NotJson"),
+    ("a year that overflows", json.dumps(submission("bad", submitted_at="0001-01-01T00:00")), "Invalid"),
     ("papers without end", json.dumps(submission("bad", papers=["x" * 5_000_000])), "TextTooLong"),
 ]
 
@@ -198,12 +210,16 @@ def test_what_cannot_be_understood(there: Office, tmp_path: Path) -> None:
             2,
             "Inv",
         ),
+        (("act", code, "transfer", "--as", "receiver1", "--data", '{"unit":"nowhere"}'), 2, "InvalidCommand"),
+        (("act", code, "assign", "--as", "leader1", "--data", '{"to":"nobody"}'), 2, "UnknownUser"),
+        (("act", "", "claim", "--as", "handler1"), 4, "UnknownDossier"),
         (("act", "H53.26-000101-0001", "claim", "--as", "handler1"), 4, "UnknownDossier"),
         (("show", "H53.26-000101-0001"), 4, "UnknownDossier"),
         (("show", code, "--at", "99"), 2, "NoSuchFact"),
         (("submit", "/nowhere"), 2, "NoSuchFile"),
         (("tasks", "--user", "nobody"), 2, "UnknownUser"),
         (("report", "--from", "yesterday"), 2, "BadTime"),
+        (("report", "--from", "0001-01-01"), 2, "BadTime"),
         (("report", "--from", "2026-02-01", "--to", "2026-01-01"), 2, "BadTime"),
         (("fly",), 2, "BadUsage"),
         (("tasks", "--colour", "red"), 2, "BadUsage"),

@@ -13,7 +13,7 @@ from models import refusals as r
 from models import rules
 from models.procedure import Procedure
 from models.refusals import Problem, Refusal, exit_code, revive
-from tests.unit.office import STAFF, TEXT, Case, procedure, stage, step
+from tests.unit.office import STAFF, TEXT, Case, at, procedure, stage, step
 
 KINDS = {
     kind
@@ -31,6 +31,7 @@ ONE_SIGNATURE = procedure(
 )
 SIGNING = ("receiver1 file", "receiver1 accept", "handler1 complete")
 BOTH_HANDLED = ("both1 complete", "leader1 complete")
+PAST = "limit='until 2026-03-02T00:00:00Z'"
 UNTIL = "until=2026-03-20T02:00:00Z"
 
 # command -> stage, lines before it, the line, what happens
@@ -91,6 +92,10 @@ REFUSED: list[tuple[str, type[Refusal], str, tuple[str, ...], Procedure | None]]
     ("receiver1 accept", r.TaskTaken, "filed", ("receiver2 claim",), None),
     ("receiver1 accept", r.DossierWaits, "filed", ("receiver1 request-supplement",), None),
     ("receiver1 accept", r.DueMissing, "filed", (), OPEN_ENDED),
+    (f"receiver1 accept {PAST.replace('limit', 'due')}", r.BadDate, "filed", (), OPEN_ENDED),
+    (f"receiver1 file accept=true {PAST.replace('limit', 'due')}", r.BadDate, "nothing", (), OPEN_ENDED),
+    (f"handler1 request-supplement {PAST}", r.BadDate, "handling", (), None),
+    (f"handler1 consult {PAST}", r.BadDate, "handling", (), None),
     ("receiver1 accept due='3 days'", r.DueNotExpected, "filed", (), None),
     ("handler1 refuse", r.WrongStage, "handling", (), None),
     ("receiver1 refuse", r.TaskTaken, "filed", ("receiver2 claim",), None),
@@ -336,3 +341,11 @@ def test_a_year_that_overflows_is_no_instant(until: str) -> None:
     """Arithmetic with it raised in the workflow, and its dossier took nothing meanwhile."""
     with pytest.raises(ValueError, match="is a mistake"):
         stage("handling", f"leader1 extend until={until} legal_basis=x")
+
+
+def test_a_request_id_like_the_clocks_own_does_not_stop_the_clock() -> None:
+    """Whoever used the id "tick-9" made the clock strike without end, and the dossier was lost."""
+    case = stage("handling")
+    case.do("clerk1 note", id="tick-9")
+    tick = c.Tick(id="tick-9", actor=c.CLOCK)
+    assert rules.decide(case.dossier, tick, at("2026-03-20 08:00"))

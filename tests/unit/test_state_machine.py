@@ -142,7 +142,7 @@ class Office(RuleBasedStateMachine):
                 assert fact.actor not in before.handled_by
         self.dossier = fold(before, facts)
         self.facts += facts
-        if facts:
+        if facts and kind != "tick":  # the clock has no ids of its own
             assert decide(self.dossier, command, self.now) == []
 
     @rule(who=st.sampled_from(sorted(STAFF)), kind=st.sampled_from(sorted(RIGHTS)), data=st.data())
