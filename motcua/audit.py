@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from pydantic import ValidationError
+
 from models.base import Value
 from models.calendar import Calendar
-from models.chain import GENESIS, digest
+from models.chain import GENESIS, digest, fingerprint
 from models.dossier import Dossier
 from models.facts import Fact, Filed
 from models.fold import fold
@@ -42,9 +44,10 @@ class RulesMissing(CheckFailed):
 
 
 async def verify(store: Store, tell: Callable[[int], None] = lambda _: None) -> Verified:
-    """Check every chain link by link, and that the read model ends where the chains end.
+    """Check every chain link by link, that the read model ends where the chains end, and the rules kept.
 
-    Streams: memory does not grow with the office. `tell` hears the number of facts checked so far.
+    What the read model says beside that, private data and notices are not compared. Streams: memory does
+    not grow with the office. `tell` hears the number of facts checked so far.
     """
     broken: list[Broken] = []
     dossiers = facts = 0
@@ -74,7 +77,22 @@ async def verify(store: Store, tell: Callable[[int], None] = lambda _: None) -> 
         broken.append(Broken(code=head[0], seq=head[1], what="no facts are on record"))
         head = await anext(heads, None)
     tell(facts)
+    broken += await _altered_rules(store)
     return Verified(dossiers=dossiers, facts=facts, broken=tuple(broken))
+
+
+async def _altered_rules(store: Store) -> list[Broken]:
+    """Procedures and calendars that are not what their fingerprint, which facts name, says they are."""
+    kinds: dict[str, type[Procedure] | type[Calendar]] = {"procedure": Procedure, "calendar": Calendar}
+    found = []
+    for known, kind, body in await store.every_rule():
+        try:
+            altered = fingerprint(kinds[kind].model_validate_json(body)) != known
+        except ValidationError:
+            altered = True
+        if altered:
+            found.append(Broken(code=f"{kind} {known}", seq=0, what="content does not match its fingerprint"))
+    return found
 
 
 def _checked(code: str, row: dict[str, Any], seq: int, link: str) -> list[Broken]:
@@ -132,10 +150,10 @@ async def _unfiled(store: Store, code: str, office: str, facts: list[Fact]) -> D
     filed = facts[0].event
     assert isinstance(filed, Filed)
     bodies = {}
-    for kind, fingerprint in (("procedure", filed.rules), ("calendar", filed.calendar)):
-        bodies[kind] = await store.rules(fingerprint)
+    for kind, known in (("procedure", filed.rules), ("calendar", filed.calendar)):
+        bodies[kind] = await store.rules(known)
         if bodies[kind] is None:
-            raise RulesMissing(code=code, kind=kind, fingerprint=fingerprint)
+            raise RulesMissing(code=code, kind=kind, fingerprint=known)
     return Dossier(
         code=code,
         office=office,

@@ -212,6 +212,12 @@ class Store:
             row = await connection.fetchrow(query("rules"), fingerprint)
         return row["body"] if row else None
 
+    async def every_rule(self) -> list[tuple[str, str, str]]:
+        """(fingerprint, kind, body) of every procedure and calendar on record."""
+        async with self._connection() as connection:
+            rows = await connection.fetch(query("all_rules"))
+        return [(row["fingerprint"], row["kind"], row["body"]) for row in rows]
+
     # Reading
 
     async def row(self, code: str) -> DossierRow | None:

@@ -38,6 +38,9 @@ returning id, salt, content
 -- name: add_rules
 insert into rules (fingerprint, kind, body) values ($1, $2, $3::jsonb) on conflict do nothing
 
+-- name: all_rules
+select fingerprint, kind, body from rules order by fingerprint
+
 -- name: rules
 select kind, body from rules where fingerprint = $1
 

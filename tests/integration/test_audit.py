@@ -78,3 +78,22 @@ async def test_a_dossier_as_it_stood(office: Running) -> None:
     assert (early.seq, early.stage.value, early.result) == (3, "receive", None)
     whole = await refold(office.store, life.code, office="demo")
     assert whole == (await office.state(life.code)).model_copy(update={"unit": whole.unit})
+
+
+async def test_an_altered_procedure_is_found(office: Running) -> None:
+    """The first fact of a dossier names the exact rules it was received under."""
+    await Life.begin(office, "receiver1 accept")
+    connection = await asyncpg.connect(office.local.run.admin_database_url)
+    longer = """update rules set body = jsonb_set(body, '{limit}', '"9 days"') where kind = 'procedure'"""
+    try:
+        kept = await connection.fetch("select * from rules where kind = 'procedure'")
+        await connection.execute(longer)
+        found = (await verify(office.store)).broken
+        await connection.executemany(
+            "update rules set body = $2 where fingerprint = $1",
+            [(row["fingerprint"], row["body"]) for row in kept],
+        )
+    finally:
+        await connection.close()
+    assert {broken.code for broken in found} == {f"procedure {row['fingerprint']}" for row in kept}
+    assert (await verify(office.store)).broken == ()
