@@ -52,6 +52,12 @@ class Refusal(Problem):
     """A rule of the office does not allow this command now; nothing was done."""
 
 
+class RequestReused(BadInput):
+    """A request id came again with other content."""
+
+    sentence = "The request id {request_id} was used before for something else."
+
+
 class UnknownDossier(Problem):
     """No dossier has this code."""
 

@@ -332,7 +332,9 @@ class Desk:
             return await handle.execute_update(
                 DossierWorkflow.act,
                 command,
-                id=request_id,
+                # The server answers for an id it knows without asking anybody: what else the same request
+                # id is used for must be another update, so that the dossier gets to refuse it.
+                id=f"{request_id} {kind} {actor.id}",
                 rpc_timeout=timedelta(seconds=self._timeout),
             )
         except Exception as error:

@@ -17,7 +17,7 @@ from models.dossier import Dossier
 from models.facts import Fact
 from models.fold import fold
 from models.procedure import Stage
-from models.refusals import Problem
+from models.refusals import Problem, RequestReused
 from models.rules import decide
 from models.service import Answer, Opening
 from models.view import row
@@ -73,6 +73,8 @@ class DossierWorkflow:
         self._alarm_at: datetime | None = None
         self._refused_clock_at: int | None = None
         """The fact after which a rule refused the clock; it is asked again once there is another."""
+        self._asked: dict[str, tuple[str, str]] = {}
+        """Which command, and by whom, each id stood for: an id that comes back for another is refused."""
         self._last_decided: tuple[Dossier, Command, datetime, list[Fact]] | None = None
         self._shown = self._news()
 
@@ -94,6 +96,7 @@ class DossierWorkflow:
     @workflow.update
     async def act(self, command: Command) -> Answer:
         """Ask something of the dossier; answered when it is on record, refused if a rule says so."""
+        self._asked.setdefault(command.id, (command.kind, command.actor.id))
         request = next((asked for asked in self._requests if asked.command.id == command.id), None)
         if request is None:
             request = Request(command)
@@ -107,6 +110,9 @@ class DossierWorkflow:
     @act.validator
     def _allowed(self, command: Command) -> None:
         """Refuse what the rules forbid before it leaves a trace in the history."""
+        mine = (command.kind, command.actor.id)
+        if self._asked.get(command.id, mine) != mine:
+            raise RequestReused(request_id=command.id)
         try:
             self._decided(self._dossier, command, self._now())
         except Problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import traceback
 
@@ -46,7 +47,8 @@ def run(shop: Workshop, argv: list[str]) -> int:
     except (KeyboardInterrupt, asyncio.CancelledError, typer.Abort):
         print("interrupted; the same command goes on where it stopped", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # `motcua … | head` has seen enough
+    except BrokenPipeError:  # `… | head` has seen enough; what is still to be flushed goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception:
         # A bug: shown whole, and with an exit code that no refusal has.

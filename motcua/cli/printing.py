@@ -20,7 +20,16 @@ from models.calendar import Calendar
 EVERY = 10.0
 """Seconds between two lines of progress where no terminal is."""
 
-out = Console(highlight=False)
+
+class _Out(Console):
+    """Rich would end the process with 1, which here means that a check found something."""
+
+    def on_broken_pipe(self) -> None:
+        """Whoever reads has seen enough; the command line as a whole deals with it."""
+        raise BrokenPipeError
+
+
+out = _Out(highlight=False)
 if not out.is_terminal:
     out.width = 110  # a file or a pipe has no width of its own; 80 would break the lines of a report
 err = Console(stderr=True, highlight=False)

@@ -15,7 +15,7 @@ from models.base import Value
 from models.facts import Fact
 from models.ledger import Appended
 from models.notices import Notice
-from models.refusals import BadInput, Unreachable
+from models.refusals import RequestReused, Unreachable
 from models.view import DossierRow
 from motcua.store.sql import query
 
@@ -45,12 +45,6 @@ _LOST = (
     asyncpg.AdminShutdownError,
 )
 """What working with a connection raises when the server has gone, goes, or is not there yet."""
-
-
-class RequestReused(BadInput):
-    """A request id came again with other content."""
-
-    sentence = "The request id {request_id} was used before for another submission."
 
 
 class Private(Value):

@@ -7,11 +7,19 @@ import asyncio
 import pytest
 
 from models.chain import broken_links
-from models.refusals import DossierClosed, FourEyes, Refusal, TaskTaken, UnknownDossier, WrongRole, WrongStage
+from models.refusals import (
+    DossierClosed,
+    FourEyes,
+    Refusal,
+    RequestReused,
+    TaskTaken,
+    UnknownDossier,
+    WrongRole,
+    WrongStage,
+)
 from models.service import Answer
 from models.view import row
 from motcua.desk import Desk
-from motcua.store import RequestReused
 from tests.running import ISSUE, NAME, PLAIN, Life, Running, always_open, readable, rulebook, submission
 from tests.unit.office import STAFF, at
 

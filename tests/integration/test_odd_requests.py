@@ -11,7 +11,7 @@ from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeou
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from models.refusals import DossierClosed, FourEyes
+from models.refusals import DossierClosed, FourEyes, RequestReused
 from motcua.desk import AnswerPending, Desk, DossierStuck, InvalidCommand, InvalidSubmission, TemporalGone
 from motcua.temporal import connect
 from tests.running import PLAIN, Life, Running, rulebook, submission
@@ -131,3 +131,14 @@ async def test_the_sweep_finishes_intakes(office: Running) -> None:
     assert await office.store.facts(bad) == []
     await as_owner(office, "delete from pending where code = $1", bad)
     assert await office.desk.sweep(older_than=0) == 0
+
+
+async def test_a_request_id_that_stood_for_something_else(office: Running) -> None:
+    """It got the first answer, as if the second thing had been done."""
+    life = await Life.begin(office, "receiver1 accept")
+    await life.do("receiver1 note", "same", text="x")
+    before = await life.kinds()
+    for what in ("receiver1 claim", "receiver2 note"):
+        with pytest.raises(RequestReused):
+            await life.do(what, "same", **({"text": "x"} if "note" in what else {}))
+    assert await life.kinds() == before
