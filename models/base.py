@@ -7,12 +7,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
-_YEARS = range(1900, 2201)
+YEARS = range(1900, 2201)
 """Beyond them lies a slip of the pen, and arithmetic that overflows."""
 
 
 def _to_utc(at: datetime) -> datetime:
-    if at.year not in _YEARS:
+    if at.year not in YEARS:
         raise ValueError(f"the year {at.year} is a mistake")
     return at.astimezone(UTC)
 

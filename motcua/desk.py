@@ -28,7 +28,7 @@ from temporalio.common import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from models.base import Instant, Reference, Value
+from models.base import YEARS, Instant, Reference, Value
 from models.calendar import Calendar
 from models.chain import fingerprint
 from models.commands import Actor, Command, File
@@ -415,7 +415,7 @@ class Desk:
                 at = datetime.fromisoformat(value)
             except ValueError:
                 continue
-            if not 1900 <= at.year <= 2200:  # refused by name when it is read as an instant
+            if at.year not in YEARS:  # refused by name when it is read as an instant
                 found[name] = at.replace(tzinfo=UTC).isoformat()
                 continue
             if at.tzinfo is None:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from models.base import Value
+from models.base import YEARS, Value
 from models.calendar import Calendar
 from models.commands import Actor
 from models.procedure import Procedure, Role
@@ -165,7 +165,7 @@ def _grouped(file: Path, mapping: Mapping) -> dict[str, list[_Row]]:
 def _time(file: Path, line: int, column: str, text: str | None) -> datetime:
     try:
         at = datetime.fromisoformat(text or "")
-        if not 1900 <= at.year <= 2200:
+        if at.year not in YEARS:
             raise ValueError(text)
     except ValueError as error:
         raise BadLog(file=file.name, line=line, reason=f"{column}: {text!r} is not a time") from error

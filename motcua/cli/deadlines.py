@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from models.base import YEARS
 from models.calendar import Calendar
 from models.limits import Limit
 from models.refusals import BadInput
@@ -75,7 +76,7 @@ def _calendar(catalogue: Catalogue, office: str | None) -> Calendar:
 def _moment(calendar: Calendar, what: str, text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
-        if not 1900 <= at.year <= 2200:
+        if at.year not in YEARS:
             raise ValueError(text)
         return calendar.instant(at.date(), at.time()) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError) as error:

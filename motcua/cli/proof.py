@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from models.base import YEARS
 from motcua.audit import verify
 from motcua.cli import printing
 from motcua.cli.deadlines import BadTime
@@ -52,7 +53,7 @@ def _day(what: str, text: str) -> date:
         day = date.fromisoformat(text)
     except ValueError as error:
         raise BadTime(what=what, text=text) from error
-    if not 1900 <= day.year <= 2200:
+    if day.year not in YEARS:
         raise BadTime(what=what, text=text)
     return day
 
