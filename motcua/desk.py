@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, get_args
 
@@ -20,7 +20,6 @@ from temporalio.client import (
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import (
-    SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
@@ -34,6 +33,7 @@ from models.chain import fingerprint
 from models.commands import Actor, Command, File
 from models.dossier import Dossier
 from models.facts import Fact
+from models.fold import fold
 from models.limits import Limit
 from models.procedure import Procedure, Role, Stage
 from models.refusals import BadInput, DossierClosed, Problem, UnknownDossier, Unreachable, revive
@@ -42,7 +42,7 @@ from models.service import Answer, Opening
 from models.view import DossierRow
 from motcua.store import Intake, Private, Store, TaskFilter
 from motcua.temporal import AWAY
-from workflows.dossier import OFFICE, STAGE, TASK_QUEUE, UNIT, DossierWorkflow
+from workflows.dossier import TASK_QUEUE, DossierWorkflow, attributes
 
 log = structlog.get_logger()
 
@@ -50,6 +50,9 @@ TEXT_LIMIT = 20_000
 """Characters of one free text; longer papers are files, not reasons."""
 _UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
 UNKEEPABLE = "holds a character that cannot be kept (NUL, or half of a surrogate pair)"
+
+NO_CODE = "(new)"
+"""How a dossier is called until it has been taken in."""
 
 CITIZEN = Actor(id="citizen", roles=(Role.CITIZEN,), unit="")
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
@@ -188,27 +191,22 @@ class Desk:
         """
         submission = data if isinstance(data, Submission) else self.read_submission(data)
         now = at or datetime.now(UTC)
-        opening, actor = self._opening(submission, officer, now, simulated=at is not None)
-        digest = hashlib.sha256(submission.model_dump_json().encode()).hexdigest()
-
-        contents: dict[str, Any] = {"applicant": submission.applicant.model_dump(mode="json")}
-        if submission.papers:
-            contents["papers"] = list(submission.papers)
-
-        def prepare(code: str) -> Intake:
-            rows = tuple(self._private(code, submission.request_id, *item) for item in contents.items())
-            command = self._filing(submission, rows, actor, accept=officer is not None)
-            dossier = opening.dossier.model_copy(update={"code": code})
-            # A refusal must come before anything is stored; rules are pure, so the desk can ask them.
-            decide(dossier, command, now)
-            whole = opening.model_copy(update={"dossier": dossier, "filing": command})
-            return Intake(opening=whole.model_dump_json(), private=rows)
+        opening, rows = self._opening(submission, officer, now, simulated=at is not None)
+        assert opening.filing is not None
+        # A refusal must come before anything is stored; rules are pure, so the desk can ask them.
+        filed = fold(opening.dossier, decide(opening.dossier, opening.filing, now))
 
         await self._keep_rules(opening.dossier)
-        day = opening.dossier.calendar.local(now).date()
-        agency = self.rulebook.agency
-        code = await self._store.take_in(submission.request_id, digest, agency, day, prepare)
-        return await self._begin(code)
+        intake = Intake(opening=opening.model_dump_json(), private=rows)
+        asked = f"{officer or ''} {submission.model_dump_json()}"
+        code, fresh = await self._store.take_in(
+            submission.request_id,
+            hashlib.sha256(asked.encode()).hexdigest(),
+            self.rulebook.agency,
+            opening.dossier.calendar.local(now).date(),
+            intake,
+        )
+        return await self._begin(code, (opening, filed) if fresh else None)
 
     def read_submission(self, data: Any) -> Submission:
         """A submission from its JSON; what is wrong is named by its field."""
@@ -223,7 +221,8 @@ class Desk:
 
     def _opening(
         self, submission: Submission, officer: str | None, now: datetime, *, simulated: bool
-    ) -> tuple[Opening, Actor]:
+    ) -> tuple[Opening, tuple[Private, ...]]:
+        """What a dossier begins with, all but its code, and what is to be kept apart."""
         book = self.rulebook
         if submission.unit not in book.units:
             units = ", ".join(sorted(book.units))
@@ -231,29 +230,30 @@ class Desk:
         day = book.calendar.local(now).date()
         procedure = book.procedure(submission.procedure, day)
         dossier = Dossier(
-            code="",
+            code=NO_CODE,
             office=book.office,
             unit=submission.unit,
             procedure=procedure,
             calendar=book.excerpt(day),
             simulated=simulated,
         )
-        actor = book.actor(officer) if officer else CITIZEN
-        return Opening(dossier=dossier, opened_at=now if simulated else None), actor
-
-    def _filing(self, submission: Submission, rows: Sequence[Private], actor: Actor, *, accept: bool) -> File:
+        contents: dict[str, Any] = {"applicant": submission.applicant.model_dump(mode="json")}
+        if submission.papers:
+            contents["papers"] = list(submission.papers)
+        rows = tuple(_private("intake", submission.request_id, *item) for item in contents.items())
         references = {row.kind: _reference(row) for row in rows}
-        return File(
+        filing = File(
             id=submission.request_id,
-            actor=actor,
+            actor=book.actor(officer) if officer else CITIZEN,
             channel=submission.channel,
             unit=submission.unit,
             applicant=references["applicant"],
             papers=references.get("papers"),
             submitted_at=submission.submitted_at,
-            accept=accept,
-            due=Limit.fixed(submission.due_at) if submission.due_at and accept else None,
+            accept=officer is not None,
+            due=Limit.fixed(submission.due_at) if submission.due_at and officer else None,
         )
+        return Opening(dossier=dossier, filing=filing, opened_at=now if simulated else None), rows
 
     async def _keep_rules(self, dossier: Dossier) -> None:
         for kind, value in (("procedure", dossier.procedure), ("calendar", dossier.calendar)):
@@ -262,29 +262,30 @@ class Desk:
                 await self._store.add_rules(fingerprint(value), kind, value.model_dump_json())
                 self._kept_rules[id(value)] = value
 
-    async def _begin(self, code: str) -> Answer:
-        """Start the workflow of an intake, or find it under way: either way its first answer."""
-        pending = await self._store.pending_of(code)
-        if pending is None:
-            return _as_answer(await self.row(code))
-        opening = Opening.model_validate_json(pending)
-        dossier, filing = opening.dossier, opening.filing
+    async def _begin(self, code: str, taken: tuple[Opening, Dossier] | None = None) -> Answer:
+        """Start the workflow of an intake, or find it under way: either way its first answer.
+
+        Who has just taken it in has its opening at hand, and the dossier as it will be once it is filed.
+        """
+        if taken is None:
+            pending = await self._store.pending_of(code)
+            if pending is None:
+                return _as_answer(await self.row(code))
+            opening = Opening.model_validate_json(pending)
+            filed = opening.dossier
+        else:
+            opening, filed = taken
+        dossier, filing = opening.dossier.model_copy(update={"code": code}), opening.filing
         assert filing is not None
         operation = WithStartWorkflowOperation(
             DossierWorkflow.run,
-            opening,
+            opening.model_copy(update={"dossier": dossier}),
             id=code,
             task_queue=TASK_QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             static_summary=f"{dossier.procedure.code} · {dossier.office} · {dossier.unit}",
-            search_attributes=TypedSearchAttributes(
-                [
-                    SearchAttributePair(STAGE, Stage.RECEIVE.value),
-                    SearchAttributePair(OFFICE, dossier.office),
-                    SearchAttributePair(UNIT, dossier.unit),
-                ]
-            ),
+            search_attributes=TypedSearchAttributes(attributes(filed)),
         )
         try:
             return await self._client.execute_update_with_start_workflow(
@@ -370,13 +371,10 @@ class Desk:
             )
         if kind == "assign" and isinstance(data.get("to"), str):
             self.rulebook.actor(data["to"])  # refuses a name that nobody has
-        texts = [name for name, field in model.model_fields.items() if _refers(field.annotation)]
-        times = [name for name, field in model.model_fields.items() if _is_time(field.annotation)]
+        texts, times = _FIELDS[kind]
         plain = {**data, **self._office_times(data, times)}
         rows = [
-            self._private(code, request_id, name, plain[name])
-            for name in texts
-            if plain.get(name) is not None
+            _private(code, request_id, name, plain[name]) for name in texts if plain.get(name) is not None
         ]
         draft = {row.kind: _reference(row).model_dump() for row in rows}
         try:
@@ -391,18 +389,6 @@ class Desk:
         kept = await self._store.keep_private(rows)
         references = {row.kind: _reference(row) for row in kept}
         return command.model_copy(update=references), [row.id for row in kept]
-
-    def _private(self, code: str, request_id: str, kind: str, content: Any) -> Private:
-        length = len(content) if isinstance(content, str) else len(json.dumps(content))
-        if length > TEXT_LIMIT:
-            raise TextTooLong(field=kind, length=length, limit=TEXT_LIMIT)
-        return Private(
-            id=f"{code}/{request_id}/{kind}",
-            code=code,
-            kind=kind,
-            salt=secrets.token_hex(16),
-            content=content,
-        )
 
     def _office_times(self, data: dict[str, Any], names: Any) -> dict[str, str]:
         """Times without an offset are office time; a date alone is its first moment."""
@@ -480,6 +466,15 @@ class Desk:
         return error
 
 
+def _private(code: str, request_id: str, kind: str, content: Any) -> Private:
+    length = len(content) if isinstance(content, str) else len(json.dumps(content))
+    if length > TEXT_LIMIT:
+        raise TextTooLong(field=kind, length=length, limit=TEXT_LIMIT)
+    return Private(
+        id=f"{code}/{request_id}/{kind}", code=code, kind=kind, salt=secrets.token_hex(16), content=content
+    )
+
+
 def _reference(row: Private) -> Reference:
     content = json.dumps(row.content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return Reference(id=row.id, hash=hashlib.sha256((row.salt + content).encode()).hexdigest())
@@ -491,6 +486,16 @@ def _refers(annotation: Any) -> bool:
 
 def _is_time(annotation: Any) -> bool:
     return annotation is datetime or datetime in get_args(annotation) or "Aware" in str(annotation)
+
+
+_FIELDS = {
+    kind: tuple(
+        [name for name, field in model.model_fields.items() if wanted(field.annotation)]
+        for wanted in (_refers, _is_time)
+    )
+    for kind, model in _KINDS.items()
+}
+"""The free texts and the times of each command."""
 
 
 def _unkeepable(data: dict[str, Any]) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import structlog
 from temporalio import workflow
-from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
+from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePair
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.record import Batch, Recording
@@ -16,7 +16,6 @@ from models.commands import CLOCK, Command, Tick
 from models.dossier import Dossier
 from models.facts import Fact
 from models.fold import fold
-from models.procedure import Stage
 from models.refusals import Problem, RequestReused
 from models.rules import decide
 from models.service import Answer, Opening
@@ -28,6 +27,26 @@ UNIT = SearchAttributeKey.for_keyword("MotcuaUnit")
 DUE = SearchAttributeKey.for_datetime("MotcuaDue")
 SEARCH_ATTRIBUTES = (STAGE, OFFICE, UNIT, DUE)
 """Typed, and never personal data: Temporal does not encrypt search attributes."""
+
+
+def attributes(d: Dossier) -> list[SearchAttributePair[Any]]:
+    """What Temporal's own pages can be searched by, for a dossier as it stands."""
+    pairs: list[SearchAttributePair[Any]] = [
+        SearchAttributePair(STAGE, d.stage.value),
+        SearchAttributePair(OFFICE, d.office),
+        SearchAttributePair(UNIT, d.unit),
+    ]
+    if d.term is not None:
+        pairs.append(SearchAttributePair(DUE, d.term.due_at))
+    return pairs
+
+
+def _differ(shown: object, value: object) -> bool:
+    """Whether it is news; a due instant that the desk foresaw may be off by the way to the server."""
+    if isinstance(shown, datetime) and isinstance(value, datetime):
+        return abs(value - shown) >= timedelta(minutes=1)
+    return shown != value
+
 
 TASK_QUEUE = "motcua"
 """The task queue that workers of dossiers listen on."""
@@ -76,7 +95,6 @@ class DossierWorkflow:
         self._asked: dict[str, tuple[str, str]] = {}
         """Which command, and by whom, each id stood for: an id that comes back for another is refused."""
         self._last_decided: tuple[Dossier, Command, datetime, list[Fact]] | None = None
-        self._shown = self._news()
 
     @workflow.run
     async def run(self, opening: Opening) -> Answer:
@@ -127,7 +145,7 @@ class DossierWorkflow:
         Rules are pure, so it makes no difference that replays have no validator.
         """
         last = self._last_decided
-        if last is None or last[0] is not state or last[1] is not command or last[2] != now:
+        if last is None or last[0] is not state or last[1] != command or last[2] != now:
             self._last_decided = last = (state, command, now, decide(state, command, now))
         return last[3]
 
@@ -263,23 +281,19 @@ class DossierWorkflow:
             due_at=d.term.due_at if d.term else None,
         )
 
-    def _news(self) -> tuple[Stage, str, datetime | None]:
-        d = self._dossier
-        return d.stage, d.unit, d.term.due_at if d.term else None
-
     def _show(self) -> None:
         """Let Temporal's own pages tell where the dossier stands."""
-        d, news = self._dossier, self._news()
+        d = self._dossier
         workflow.set_current_details(f"**{d.status}** · {d.stage.value} · {d.seq} facts")
+        shown = workflow.info().typed_search_attributes
+        news = [
+            pair.key.value_set(pair.value)
+            for pair in attributes(d)
+            if _differ(shown.get(pair.key), pair.value)
+        ]
         # Each upsert is an event, so only news; the last one would be written to a closing workflow.
-        if d.closed or news == self._shown:
-            return
-        self._shown = news
-        stage, unit, due_at = news
-        changes: list[SearchAttributeUpdate[Any]] = [STAGE.value_set(stage.value), UNIT.value_set(unit)]
-        if due_at is not None:
-            changes.append(DUE.value_set(due_at))
-        workflow.upsert_search_attributes(changes)
+        if news and not d.closed:
+            workflow.upsert_search_attributes(news)
 
     async def _continue_as_new(self) -> None:
         """A guard against endless histories; a normal dossier stays far below the server's advice."""

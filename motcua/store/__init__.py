@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from typing import Any
@@ -58,7 +58,7 @@ class Private(Value):
 
 
 class Intake(Value):
-    """What is needed to start a dossier: the workflow's input, and what to keep apart."""
+    """What is needed to start a dossier, all but its code: the workflow's input, and what to keep apart."""
 
     opening: str
     private: tuple[Private, ...]
@@ -128,32 +128,27 @@ class Store:
     # Intake
 
     async def take_in(
-        self,
-        request_id: str,
-        digest: str,
-        agency: str,
-        day: date,
-        prepare: Callable[[str], Intake],
-    ) -> str:
+        self, request_id: str, digest: str, agency: str, day: date, intake: Intake
+    ) -> tuple[str, bool]:
         """Give a request its code, once for ever, and keep what is needed to start its dossier.
 
-        The same request id gives the same code; with another `digest` it is refused.
+        Returns the code and whether it was given just now. The same request id gives the same code, and
+        what was kept with it stays; with another `digest` it is refused.
         """
-        async with self._connection() as connection, connection.transaction():
-            # Requests with the same id queue here, so a rival has been taken in by now or waits for us.
-            await connection.execute(query("lock_request"), request_id)
-            known = await connection.fetchrow(query("intake_of"), request_id)
-            if known is None:
-                number = await connection.fetchval(query("next_number"), agency, day)
-                code = f"{agency}-{day:%y%m%d}-{number:04d}"
-                intake = prepare(code)
-                await connection.execute(query("intake"), request_id, code, digest)
-                await connection.execute(query("add_pending"), code, intake.opening)
-                await self._keep_private(connection, intake.private)
-                return code
-            if known["digest"] != digest:
-                raise RequestReused(request_id=request_id)
-            return str(known["code"])
+        rows = [row.model_dump(exclude={"code"}) for row in intake.private]
+        async with self._connection() as connection:
+            taken = await connection.fetchrow(
+                query("take_in"),
+                request_id,
+                digest,
+                agency,
+                day,
+                intake.opening,
+                json.dumps(rows, ensure_ascii=False),
+            )
+        if taken["digest"] != digest:
+            raise RequestReused(request_id=request_id)
+        return taken["code"], taken["fresh"]
 
     async def pending(self, older_than: float, most: int = 100) -> list[str]:
         """The codes of intakes without a first fact that are older than so many seconds."""

@@ -3,22 +3,8 @@
 -- name: append
 select append_facts($1::jsonb)
 
--- name: intake
-insert into intakes (request_id, code, digest) values ($1, $2, $3)
-
--- name: intake_of
-select code, digest from intakes where request_id = $1
-
--- name: lock_request
-select pg_advisory_xact_lock(hashtextextended($1, 0))
-
--- name: next_number
-insert into code_numbers (agency, day, last) values ($1, $2, 1)
-on conflict (agency, day) do update set last = code_numbers.last + 1
-returning last
-
--- name: add_pending
-insert into pending (code, opening) values ($1, $2::jsonb)
+-- name: take_in
+select code, fresh, digest from take_in($1, $2, $3, $4, $5::jsonb, $6::jsonb)
 
 -- name: pending
 select code from pending

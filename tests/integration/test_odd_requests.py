@@ -107,7 +107,7 @@ async def test_one_request_at_midnight_is_one_dossier(office: Running) -> None:
 class Dying(Desk):
     """A desk that dies between keeping an intake and starting its dossier."""
 
-    async def _begin(self, code: str) -> NoReturn:
+    async def _begin(self, code: str, taken: object = None) -> NoReturn:
         raise InterruptedError(code)
 
 

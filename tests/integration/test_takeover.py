@@ -79,8 +79,9 @@ async def test_a_takeover_that_closes_the_dossier(office: Running) -> None:
 class Forgetful(Desk):
     """Its server dies after it has stored a start, and before it has done anything about the update."""
 
-    async def _begin(self, code: str) -> Answer:
-        opening = Opening.model_validate_json(await self._store.pending_of(code) or "")
+    async def _begin(self, code: str, taken: object = None) -> Answer:
+        kept = Opening.model_validate_json(await self._store.pending_of(code) or "")
+        opening = kept.model_copy(update={"dossier": kept.dossier.model_copy(update={"code": code})})
         await self._client.start_workflow(DossierWorkflow.run, opening, id=code, task_queue=TASK_QUEUE)
         return Answer(
             code=code, seq=0, stage=Stage.RECEIVE, status="submitted", received_at=None, due_at=None
