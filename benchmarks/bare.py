@@ -13,7 +13,7 @@ from models.procedure import Stage
 from models.service import Answer
 
 STEPS = 4
-"""Acknowledged updates between the start of a lifecycle and its end."""
+"""Acknowledged updates of a lifecycle: receive, process, approve, return."""
 
 LIMIT = timedelta(days=5)
 

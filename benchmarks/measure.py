@@ -24,7 +24,7 @@ class Figures(Value):
 
     rate: float
     """Lifecycles a second."""
-    start_p50: float
+    receive_p50: float
     step_p50: float
     step_p99: float
     cpu_server: float
@@ -57,7 +57,7 @@ def ratios(rounds: Sequence[Figures], baseline: Sequence[Figures]) -> dict[str, 
 class Watch:
     """The durations of the calls of a measurement, in seconds, and the dossiers that came of it."""
 
-    starts: list[float] = field(default_factory=list)
+    receives: list[float] = field(default_factory=list)
     steps: list[float] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
 
@@ -80,7 +80,7 @@ async def measure(
     weights = [await _weight(client, code) for code in watch.codes[-SAMPLED:]]
     return Figures(
         rate=lifecycles / seconds,
-        start_p50=1000 * median(watch.starts),
+        receive_p50=1000 * median(watch.receives),
         step_p50=1000 * median(watch.steps),
         step_p99=1000 * quantiles(watch.steps, n=100, method="inclusive")[-1],
         cpu_server=used["server"],
@@ -102,9 +102,9 @@ async def _lane(life: Life, watch: Watch, keys: Iterator[str]) -> None:
     """One person after another: a call begins when the call before it is answered."""
     for key in keys:
         tick = _stopwatch()
-        code = await life.start(key)
-        watch.starts.append(tick())
-        for number in range(STEPS):
+        code = await life.receive(key)
+        watch.receives.append(tick())
+        for number in range(1, STEPS):
             await life.step(code, number)
             watch.steps.append(tick())
         watch.codes.append(code)

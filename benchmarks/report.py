@@ -18,7 +18,7 @@ AIM = 0.9
 
 LINES: Mapping[str, tuple[str, int]] = {
     "rate": ("lifecycles/s", 1),
-    "start_p50": ("start p50, ms", 1),
+    "receive_p50": ("receive p50, ms", 1),
     "step_p50": ("step p50, ms", 1),
     "step_p99": ("step p99, ms", 1),
     "cpu_server": ("CPU server, ms", 1),

@@ -1,11 +1,10 @@
 """What is measured side by side: a worker process for each variant, and what its client does.
 
-All lifecycles make the same five calls, each answered before the next one is made: a start and four
-updates. The bare start is answered by the server alone; the full one is a hand-in at the counter, accepted
-in the same breath and answered when it is on record, so it carries a fifth update and a fifth recording that
-the bare lifecycle does not have. The four updates of the full lifecycle are four people's work: handle,
-approve and issue, return, rate. They follow a real procedure of the catalogue with its ladders of alarms, cut
-down to the steps that it cannot do without, because the real one has six acts after the hand-in.
+All lifecycles are four updates, receive, process, approve and return, each answered before the next is sent.
+The bare workflow is started and then gets its four. The full one is started by its first, a hand-in at the
+counter that is accepted in the same breath, and answers each when it is on record; between the hand-in and
+its end it follows a real procedure of the catalogue with its ladders of alarms, cut down to the steps that
+none can do without (the real one has five more acts) and without the days in which it could be rated.
 
 The full product runs as shipped, outside of the sandbox; what the sandbox adds to it is a variant of its own.
 """
@@ -37,20 +36,20 @@ ACTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("complete", "handler1", {}),
     ("approve", "approver1", {"number": "1/GP", "date": datetime.now(UTC).isoformat()}),
     ("return", "returner1", {}),
-    ("rate", "citizen", {"score": 5}),
 )
-assert len(ACTS) == STEPS
+"""What follows the hand-in."""
+assert 1 + len(ACTS) == STEPS
 
 
 class Life(Protocol):
     """How a client brings one dossier to its end."""
 
-    async def start(self, key: str) -> str:
-        """Open a dossier; returns its workflow id."""
+    async def receive(self, key: str) -> str:
+        """Open a dossier and take its first step; returns its workflow id."""
         ...
 
     async def step(self, code: str, number: int) -> None:
-        """Take one of its four steps, from 0."""
+        """Take one of the steps that follow, from 1."""
         ...
 
 
@@ -84,13 +83,14 @@ class BareLife:
     def __init__(self, client: Client, task_queue: str) -> None:
         self._client, self._task_queue = client, task_queue
 
-    async def start(self, key: str) -> str:
-        """Open a dossier; returns its workflow id."""
+    async def receive(self, key: str) -> str:
+        """Open a dossier and take its first step; returns its workflow id."""
         await self._client.start_workflow(BareWorkflow.run, key, id=key, task_queue=self._task_queue)
+        await self.step(key, 0)
         return key
 
     async def step(self, code: str, number: int) -> None:
-        """Take one of its four steps, from 0."""
+        """Take one of its steps."""
         command = Complete(id=f"{code}/{number}", actor=HANDLER)
         handle = self._client.get_workflow_handle_for(BareWorkflow.run, code)
         await handle.execute_update(
@@ -104,8 +104,8 @@ class FullLife:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    async def start(self, key: str) -> str:
-        """Open a dossier; returns its workflow id."""
+    async def receive(self, key: str) -> str:
+        """Hand a dossier in at the counter; returns its code."""
         submission = Submission(
             request_id=key,
             procedure=PROCEDURE,
@@ -116,8 +116,8 @@ class FullLife:
         return (await self._desk.submit(submission, officer="receiver1")).code
 
     async def step(self, code: str, number: int) -> None:
-        """Take one of its four steps, from 0."""
-        await self._desk.act(code, *ACTS[number])
+        """Take one of the steps that follow, from 1."""
+        await self._desk.act(code, *ACTS[number - 1])
 
 
 def variants(client: Client, store: Store, catalogue: Catalogue) -> tuple[Variant, ...]:
@@ -154,8 +154,9 @@ def _rulebook(catalogue: Catalogue) -> Rulebook:
 
 
 def _shortened(procedure: Procedure) -> Procedure:
-    """The steps that no procedure can do without; who approves also issues."""
+    """The steps that no procedure can do without; who approves also issues, and the return closes it."""
     steps = {step.id: step for step in procedure.steps}
     approve = steps["approve"].model_copy(update={"issues": True})
-    whole = procedure.model_copy(update={"steps": (steps["handle"], approve, steps["return"])})
+    kept = (steps["handle"], approve, steps["return"])
+    whole = procedure.model_copy(update={"steps": kept, "rating_window": None})
     return Procedure.model_validate(whole.model_dump())

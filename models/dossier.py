@@ -124,6 +124,8 @@ class Dossier(Value):
     handled_by: frozenset[str] = frozenset()
     officers: dict[str, str] = Field(default_factory=dict)
     """Who did each step last: work that is sent back returns to the same officer."""
+    payment: int | None = None
+    """The đồng that the applicant has been asked for and has not paid."""
     supplements: int = 0
     extensions: int = 0
     last_completion: Completion | None = None

@@ -170,7 +170,11 @@ def _changes(d: Dossier, fact: Fact) -> dict[str, Any]:
             return _reopened(d, fact)
         case f.RungReached() as e:
             return {"terms": tuple(_reached(d, t, e) if t.id == e.term else t for t in d.terms)}
-        case f.PaymentRequested() | f.Paid() | f.Noted() | f.Observed():
+        case f.PaymentRequested() as e:
+            return {"payment": e.amount}
+        case f.Paid():
+            return {"payment": None}
+        case f.Noted() | f.Observed():
             return {}
 
 

@@ -191,6 +191,18 @@ class ResultIncomplete(Refusal):
     sentence = "The result of dossier {code} needs its number and its date."
 
 
+class ReasonMissing(Refusal):
+    """Who rejects owes the applicant a reason."""
+
+    sentence = "Rejecting dossier {code} needs a reason: the applicant has to be told why."
+
+
+class WrongAmount(Refusal):
+    """A payment that is not what was asked for."""
+
+    sentence = "Dossier {code} waits for {asked:,} đồng; {paid:,} is not that."
+
+
 class ResultNotExpected(Refusal):
     """A number or file was given where no result is issued."""
 

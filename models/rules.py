@@ -286,7 +286,7 @@ def _complete(d: Dossier, command: c.Complete, at: datetime) -> Iterator[Event]:
     _not_waiting(d, command)
     _answers_in(d, step.stage)
     yield f.StepCompleted(task=task.id, step=step.id, note=command.note)
-    yield from _result(d, command, step.issues)
+    yield from _result(d, command, step.issues, at)
     yield from _onward(d, step.id, at, d.handled_by | {command.actor.id})
 
 
@@ -296,10 +296,12 @@ def _answers_in(d: Dossier, stage: Stage) -> None:
         raise r.ConsultationOpen(code=d.code, agency=waiting.name)
 
 
-def _result(d: Dossier, command: c.Complete | c.Decide, issues: bool) -> Iterator[Event]:
+def _result(d: Dossier, command: c.Complete | c.Decide, issues: bool, at: datetime) -> Iterator[Event]:
     if issues:
         if command.number is None or command.date is None:
             raise r.ResultIncomplete(code=d.code)
+        if d.calendar.local(command.date).date() > d.calendar.local(at).date():
+            raise r.BadDate(what="The result's date", value=command.date, reason="it lies in the future.")
         yield f.Issued(number=command.number, date=command.date, file=command.file)
     elif command.number is not None or command.date is not None or command.file is not None:
         raise r.ResultNotExpected(code=d.code)
@@ -396,6 +398,8 @@ def _request_payment(d: Dossier, command: c.RequestPayment, at: datetime) -> Ite
 def _pay(d: Dossier, command: c.Pay, at: datetime) -> Iterator[Event]:
     if not any(wait.reason == "payment" for wait in d.waits):
         raise r.NothingAsked(code=d.code, command=command.kind)
+    if d.payment not in (None, command.amount):  # None: asked for before amounts were kept
+        raise r.WrongAmount(code=d.code, asked=d.payment, paid=command.amount)
     yield f.Paid(amount=command.amount, receipt=command.receipt)
     yield _unpause(d, "payment", "", at)
 
@@ -455,8 +459,10 @@ def _decided(d: Dossier, command: c.Decide, at: datetime) -> Iterator[Event]:
     _not_waiting(d, command)
     _answers_in(d, step.stage)
     approved = command.kind == "approve"
+    if not approved and command.reason is None:
+        raise r.ReasonMissing(code=d.code)
     yield f.Decided(task=task.id, step=step.id, approved=approved, reason=command.reason)
-    yield from _result(d, command, step.issues)
+    yield from _result(d, command, step.issues, at)
     yield from _onward(d, step.id, at, d.handled_by)
 
 

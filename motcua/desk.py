@@ -116,7 +116,7 @@ class TemporalGone(Unreachable):
 class Applicant(Value):
     """Who hands in a dossier; kept only in rows that can be erased."""
 
-    name: str = Field(min_length=1, max_length=200)
+    name: str = Field(min_length=1, max_length=200, pattern=r"\S")
     id_number: str | None = Field(default=None, max_length=50)
     phone: str | None = Field(default=None, max_length=50)
     email: str | None = Field(default=None, max_length=200)

@@ -254,7 +254,7 @@ def submission(procedure: str = "usual", **more: Any) -> dict[str, Any]:
     }
 
 
-ISSUE = "clerk1 complete number=12/GP date=2026-03-04T09:00"
+ISSUE = "clerk1 complete number=12/GP date=2026-03-02T09:00"
 PLAIN = (
     "receiver1 accept",
     "@ 2026-03-02 09:00",

@@ -142,3 +142,12 @@ async def test_a_request_id_that_stood_for_something_else(office: Running) -> No
         with pytest.raises(RequestReused):
             await life.do(what, "same", **({"text": "x"} if "note" in what else {}))
     assert await life.kinds() == before
+
+
+async def test_handed_in_again_but_by_an_officer(office: Running) -> None:
+    """It got the first answer, “submitted”, as if accepting had not been asked for."""
+    data = submission()
+    code = (await office.desk.submit(data, at=OPENED)).code
+    with pytest.raises(RequestReused, match=data["request_id"]):
+        await office.desk.submit(data, officer="receiver1", at=OPENED)
+    assert [fact.kind for fact in await office.store.facts(code)] == ["filed"]

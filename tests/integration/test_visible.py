@@ -8,8 +8,8 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client
 
-from tests.running import NAME, PLAIN, Life, Running, until
-from tests.unit.office import at
+from tests.running import NAME, PLAIN, Life, Running, count_events, submission, until
+from tests.unit.office import STAFF, at
 from workflows.dossier import DUE, OFFICE, SEARCH_ATTRIBUTES, STAGE, UNIT
 
 
@@ -49,6 +49,21 @@ async def test_search_attributes_hold_nothing_personal(office: Running) -> None:
     moment = at("2026-03-09 08:00")
     assert moment <= found[DUE.name] < moment + timedelta(seconds=30)
     assert NAME not in str(description.raw_description)
+
+
+async def test_a_hand_in_foresees_what_it_will_show(office: Running) -> None:
+    """Accepted in the same breath, it starts with the stage and due instant that it then has."""
+    answer = await office.desk.submit(submission("usual"), officer="receiver1", at=at("2026-03-02 08:00"))
+    handle = office.client.get_workflow_handle(answer.code)
+    found = {pair.key.name: pair.value for pair in (await handle.describe()).typed_search_attributes}
+    assert found[STAGE.name] == answer.stage
+    assert answer.due_at is not None
+    assert abs(found[DUE.name] - answer.due_at) < timedelta(minutes=1)
+    upserts = "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES"
+    assert count_events(await office.history(answer.code))[upserts] == 0
+    leader = await office.desk.act(answer.code, "complete", STAFF["receiver1"])
+    assert (await handle.describe()).typed_search_attributes[STAGE] == leader.stage == "process"
+    assert count_events(await office.history(answer.code))[upserts] == 1
 
 
 async def test_summaries_say_what_is_awaited(office: Running) -> None:

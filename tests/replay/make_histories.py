@@ -84,7 +84,7 @@ LINES: dict[str, tuple[str, ...]] = {
     "sent-back": (
         *PLAIN[:6],
         *("leader1 note text='look again'", f"approver1 send-back step=handle {REASON}"),
-        *("@ 2026-03-04 09:00", "handler1 complete", "leader1 complete", "approver1 reject"),
+        *("@ 2026-03-04 09:00", "handler1 complete", "leader1 complete", f"approver1 reject {REASON}"),
     ),
     "refused": (f"receiver1 refuse {REASON}",),
     "stopped": (

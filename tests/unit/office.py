@@ -128,10 +128,11 @@ STAFF: dict[str, c.Actor] = {
 } | {"clock": c.CLOCK}
 
 TEXT = Reference(id="text-1", hash="5" * 64)
-ISSUE = "clerk1 complete number=12/GP date=2026-03-04T02:00:00Z"
+ISSUE = "clerk1 complete number=12/GP date=2026-03-02T02:00:00Z"
 NEEDED: dict[str, dict[str, Any]] = {
     "file": {"channel": "counter", "unit": "demo", "applicant": TEXT},
     "refuse": {"reason": TEXT},
+    "reject": {"reason": TEXT},
     "send-back": {"reason": TEXT},
     "request-supplement": {"reason": TEXT},
     "request-payment": {"amount": 100_000},
@@ -172,7 +173,7 @@ class Case:
         self.run(*lines)
 
     def run(self, *lines: str) -> Case:
-        """Each line is "WHO COMMAND key=value …", or "@ office time" to move the clock."""
+        """Each line is "WHO COMMAND key=value …" (nothing after "=": without it), or "@ office time"."""
         for line in lines:
             if line.startswith("@ "):
                 self.now = at(line[2:])
@@ -186,7 +187,8 @@ class Case:
         who, kind = what.split()
         self.asked += 1
         command = COMMANDS.validate_python(
-            {"id": f"c{self.asked}", "kind": kind, "actor": STAFF[who], **NEEDED.get(kind, {}), **data}
+            {"id": f"c{self.asked}", "kind": kind, "actor": STAFF[who]}
+            | {name: value for name, value in (NEEDED.get(kind, {}) | data).items() if value != ""}
         )
         facts = decide(self.dossier, command, self.now)
         self.dossier = fold(self.dossier, facts)

@@ -22,6 +22,7 @@ KINDS = {
 }
 
 OPEN_ENDED = procedure(limit=None)
+TOMORROW = "number=7 date=2026-03-03T02:00:00Z"
 ONE_SIGNATURE = procedure(
     steps=[
         step("handle", "process", "handler", "1 day"),
@@ -147,6 +148,8 @@ REFUSED: list[tuple[str, type[Refusal], str, tuple[str, ...], Procedure | None]]
     ("receiver1 request-payment", r.WrongStage, "ready", (), None),
     ("receiver1 request-payment", r.AlreadyAsked, "handling", ("leader1 request-payment",), None),
     ("citizen1 pay", r.NothingAsked, "handling", ("handler1 request-supplement",), None),
+    ("citizen1 pay amount=99999", r.WrongAmount, "handling", ("handler1 request-payment",), None),
+    (f"clerk1 complete {TOMORROW}", r.BadDate, "issuing", (), None),
     ("handler1 consult", r.WrongStage, "deciding", (), None),
     ("leader1 consult", r.WrongStage, "filed", (), None),
     ("handler1 consult", r.TaskTaken, "handling", ("handler2 claim",), None),
@@ -162,9 +165,11 @@ REFUSED: list[tuple[str, type[Refusal], str, tuple[str, ...], Procedure | None]]
             (f"approver1 {verb}", r.TaskTaken, "deciding", ("approver2 claim",), None),
             (f"approver1 {verb}", r.DossierWaits, "deciding", ("receiver1 request-payment",), None),
             (f"approver1 {verb}", r.ResultIncomplete, "nothing", SIGNING, ONE_SIGNATURE),
+            (f"approver1 {verb} {TOMORROW}", r.BadDate, "nothing", SIGNING, ONE_SIGNATURE),
             (f"approver1 {verb} number=7", r.ResultNotExpected, "deciding", (), None),
         )
     ),
+    ("approver1 reject reason=", r.ReasonMissing, "deciding", (), None),
     (f"leader1 extend {UNTIL}", r.WrongStage, "filed", (), None),
     (f"leader1 extend {UNTIL}", r.WrongStage, "ready", (), None),
     (
@@ -196,8 +201,13 @@ REFUSED: list[tuple[str, type[Refusal], str, tuple[str, ...], Procedure | None]]
     ("citizen1 rate", r.WrongStage, "returned", ("@ 2026-03-16 08:00",), None),
 ]
 
-UNREACHABLE = {("approve", "ConsultationOpen"), ("reject", "ConsultationOpen")}
-"""A second lock: no step before the decision can be completed while an agency has not answered."""
+UNREACHABLE = {
+    # A second lock: no step before the decision can be completed while an agency has not answered.
+    ("approve", "ConsultationOpen"),
+    ("reject", "ConsultationOpen"),
+    # One rule for both, and only who rejects owes a reason.
+    ("approve", "ReasonMissing"),
+}
 
 
 @pytest.mark.parametrize("kind", sorted(ALLOWED))
