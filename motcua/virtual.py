@@ -1,17 +1,26 @@
 """Virtual time: the server moves the clock of one simulated dossier forward (its own time skipping).
 
-The only user of TimeSkipper. Each dossier has a clock of its own, which starts at the office time in its
-`Opening` and only goes forward.
+The only user of the server's time skipping. Each dossier has a clock of its own, which starts at the office
+time in its `Opening` and only goes forward.
 """
 
 from __future__ import annotations
 
 import asyncio
+import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
+from google.protobuf.field_mask_pb2 import FieldMask
+from temporalio.api.common.v1 import FastForwardConfig, TimeSkippingConfig, WorkflowExecution
+from temporalio.api.enums.v1 import FastForwardPollingResult
+from temporalio.api.workflow.v1 import WorkflowExecutionOptions
+from temporalio.api.workflowservice.v1 import (
+    PollWorkflowExecutionTimeSkippingRequest,
+    UpdateWorkflowExecutionOptionsRequest,
+)
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from models.refusals import Unreachable
 from motcua.temporal import AWAY
@@ -38,11 +47,8 @@ class VirtualClocks:
     """
 
     def __init__(self, client: Client, *, patience: float = 180.0) -> None:
-        self._client = client
-        # Not enabled at the start: a dossier would skip every alarm as soon as nobody acts.
-        config = TimeSkippingConfig(enabled=False, max_session_skip_count=SKIPS)
-        self._skipper = TimeSkipper(client, config=config)
-        self._patience = patience
+        # Dossiers start without skipping: they would skip every alarm as soon as nobody acts.
+        self._client, self._patience = client, patience
 
     async def now(self, code: str, opened_at: datetime) -> datetime | None:
         """The office time of a dossier that was opened at `opened_at`; None when its workflow has ended."""
@@ -58,7 +64,6 @@ class VirtualClocks:
         """
         loop = asyncio.get_running_loop()
         until, reason = loop.time() + self._patience, "it did not answer"
-        handle = self._client.get_workflow_handle(code)
         while loop.time() < until:
             try:
                 reading = await self._read(code)
@@ -70,11 +75,12 @@ class VirtualClocks:
                     if target - now <= NOTHING:
                         return now
                     async with asyncio.timeout(ONE_FORWARD):
-                        there = await self._skipper.fast_forward(handle, target - now)
-                    return target if there else None
+                        outcome = await self._skip(code, target - now)
+                    if outcome == "there":
+                        return target
+                    if outcome == "ended":
+                        return None
                 reason = "another forward is under way"
-            except RuntimeError as error:  # another forward has taken this one's place
-                reason = str(error)
             except TimeoutError:
                 reason = f"the server did not finish within {ONE_FORWARD:g} s"
             except RPCError as error:
@@ -85,6 +91,39 @@ class VirtualClocks:
                 reason = error.message
             await asyncio.sleep(0.1)
         raise ClockStuck(code=code, target=target.isoformat(), reason=reason)
+
+    async def _skip(self, code: str, duration: timedelta) -> Literal["there", "ended", "replaced"]:
+        """One forward, by a length of time, and its end: there, the workflow ended, or another replaced it.
+
+        The SDK's TimeSkipper sends the length again when a server dies in the middle of the call. One that
+        had it on its disk already then moves the clock twice as far. So it is sent once; `forward` looks
+        where the clock is before it sends another.
+        """
+        forward = FastForwardConfig(id=str(uuid.uuid4()))
+        forward.duration.FromTimedelta(duration)
+        skipping = TimeSkippingConfig(enabled=True, max_session_skip_count=SKIPS, fast_forward_config=forward)
+        service, namespace = self._client.workflow_service, self._client.namespace
+        execution = WorkflowExecution(workflow_id=code)
+        await service.update_workflow_execution_options(
+            UpdateWorkflowExecutionOptionsRequest(
+                namespace=namespace,
+                workflow_execution=execution,
+                workflow_execution_options=WorkflowExecutionOptions(time_skipping_config=skipping),
+                update_mask=FieldMask(paths=["time_skipping_config"]),
+                identity=self._client.identity,
+            ),
+            retry=False,
+        )
+        asked = PollWorkflowExecutionTimeSkippingRequest(
+            namespace=namespace, workflow_execution=execution, fast_forward_id=forward.id
+        )
+        while True:
+            told = await service.poll_workflow_execution_time_skipping(asked, retry=True)
+            match told.fast_forward_polling_result:
+                case FastForwardPollingResult.FAST_FORWARD_POLLING_RESULT_FAST_FORWARD_COMPLETED:
+                    return "there"
+                case FastForwardPollingResult.FAST_FORWARD_POLLING_RESULT_FAST_FORWARD_FAILED:
+                    return "replaced" if "does not match" in told.failed_reason else "ended"
 
     async def _read(self, code: str) -> tuple[timedelta, bool] | None:
         """How much time has passed on a dossier's clock, and whether a forward is under way."""

@@ -43,6 +43,8 @@ _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
+    # A connection taken from the pool before it has noticed that its server was killed.
+    asyncpg.InternalClientError,
 )
 """What working with a connection raises when the server has gone, goes, or is not there yet."""
 
