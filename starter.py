@@ -25,6 +25,7 @@ from motcua.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk, Rulebook
 from motcua.local import Child, LocalOffice, busy, whereabouts
+from motcua.rulebook import rulebook
 from motcua.store import Store
 from motcua.store.migrate import migrate
 from motcua.telemetry import MetricsPortInUse, configure_logging, quiet_runtime
@@ -85,25 +86,16 @@ class Workshop:
 
     def rulebook(self, catalogue: Catalogue, calendar: Calendar) -> Rulebook:
         """The catalogue as the desk needs it, with the calendar to count by."""
-        office = catalogue.office
-        return Rulebook(
-            office=office.id,
-            agency=office.agency,
-            units=frozenset(unit.id for unit in office.units),
-            procedure=catalogue.procedure,
-            actor=catalogue.actor,
-            calendar=calendar,
-        )
+        return rulebook(catalogue, calendar)
 
     @asynccontextmanager
     async def office(self) -> AsyncIterator[tuple[Desk, Store]]:
         """The office that runs here, or on the servers that the environment names."""
         address, namespace, url = whereabouts(self.settings)
         catalogue = self.catalogue()
-        rulebook = self.rulebook(catalogue, catalogue.calendar(catalogue.office.calendar))
         client = await connect(address, namespace)
         async with Store.connect(url) as store:
-            yield Desk(client, store, rulebook, rpc_timeout=self.settings.rpc_timeout), store
+            yield Desk(client, store, rulebook(catalogue), rpc_timeout=self.settings.rpc_timeout), store
 
     @asynccontextmanager
     async def embedded(self, name: str, rulebook: Rulebook) -> AsyncIterator[Office]:

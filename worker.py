@@ -13,10 +13,15 @@ from temporalio.client import Client
 from temporalio.common import MetricMeter
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
+from activities.deliver import Delivering
 from activities.record import Recording
 from models.refusals import Problem, exit_code
+from motcua.catalogue import Catalogue
 from motcua.config import Settings
+from motcua.desk import Desk
+from motcua.links import Messages
 from motcua.local import whereabouts
+from motcua.rulebook import rulebook
 from motcua.store import Store
 from motcua.store.migrate import migrate
 from motcua.telemetry import configure_logging, runtime
@@ -26,14 +31,14 @@ from workflows.dossier import SEARCH_ATTRIBUTES, TASK_QUEUE, DossierWorkflow
 log = structlog.get_logger()
 
 
-def build(client: Client, store: Store, settings: Settings, meter: MetricMeter) -> Worker:
-    """A worker for dossiers on this client and store."""
-    recording = Recording(store, meter)
+def build(client: Client, store: Store, desk: Desk, settings: Settings, meter: MetricMeter) -> Worker:
+    """A worker for dossiers on this client and store; linked dossiers speak through the desk."""
+    recording, delivering = Recording(store, meter), Delivering(Messages(desk))
     return Worker(
         client,
         task_queue=TASK_QUEUE,
         workflows=[DossierWorkflow],
-        activities=[recording.record],
+        activities=[recording.record, delivering.deliver],
         workflow_runner=sandbox() if settings.sandbox else UnsandboxedWorkflowRunner(),
         max_cached_workflows=settings.cached_dossiers,
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
@@ -51,14 +56,17 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     address, namespace, url = whereabouts(settings)
+    catalogue = Catalogue.load(settings.catalog_dir)
     telemetry = runtime(settings.metrics_port)
     client = await connect(address, namespace, runtime=telemetry)
     await register(client, SEARCH_ATTRIBUTES)
     await migrate(url)
-    async with Store.connect(url) as store, build(client, store, settings, telemetry.metric_meter):
-        log.info("worker serves", task_queue=TASK_QUEUE, pid=os.getpid())
-        await stop.wait()
-        log.info("worker stops", pid=os.getpid())
+    async with Store.connect(url) as store:
+        desk = Desk(client, store, rulebook(catalogue), rpc_timeout=settings.rpc_timeout)
+        async with build(client, store, desk, settings, telemetry.metric_meter):
+            log.info("worker serves", task_queue=TASK_QUEUE, pid=os.getpid())
+            await stop.wait()
+            log.info("worker stops", pid=os.getpid())
 
 
 def main() -> int:

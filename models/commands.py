@@ -12,6 +12,8 @@ from models.limits import Limit
 from models.procedure import Role, Stage
 
 Channel = Literal["counter", "online", "post"]
+News = Literal["opened", "acknowledged", "late", "promised", "ready", "refused", "withdrawn", "stopped"]
+"""What a linked dossier tells; the last four end the waiting."""
 Identifier = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -28,6 +30,8 @@ class Actor(Value):
 
 
 CLOCK = Actor(id="clock", roles=(Role.CLOCK,), unit="")
+MESSENGER = Actor(id="messenger", roles=(Role.CLOCK,), unit="")
+"""Carries what one dossier has to tell another."""
 
 
 class Asked(Value):
@@ -249,6 +253,21 @@ class Observe(Asked):
     deviation: str | None = Field(default=None, max_length=100)
 
 
+class Hear(Asked):
+    """A message of a linked dossier at another agency: what has become of it."""
+
+    kind: Literal["hear"] = "hear"
+    link: str
+    child: str
+    """The code of the dossier that tells."""
+    what: News
+    term: str | None = None
+    """With "late": which of its terms has come due, "intake" or "dossier"."""
+    due_at: Instant | None = None
+    """When it is due there; with "promised", the date that its agency has promised."""
+    timeliness: str | None = None
+
+
 class Tick(Asked):
     """The clock: record every rung that has been reached and every limit that has lapsed."""
 
@@ -282,6 +301,7 @@ Command = Annotated[
     | Note
     | Rate
     | Observe
+    | Hear
     | Tick,
     Field(discriminator="kind"),
 ]

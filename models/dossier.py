@@ -10,7 +10,7 @@ from pydantic import Field
 from models.base import Instant, Reference, Value
 from models.calendar import Calendar
 from models.chain import GENESIS
-from models.commands import Channel
+from models.commands import Channel, News
 from models.facts import Outcome, Timeliness, WaitReason
 from models.procedure import Procedure, Role, Stage
 from models.terms import Alarm, Mode, Pause, Rung, Term, next_alarm
@@ -49,6 +49,7 @@ _WAITING: dict[WaitReason, Status] = {
     "supplement": "awaiting-supplement",
     "payment": "awaiting-payment",
     "consultation": "awaiting-answer",
+    "linked": "awaiting-answer",
 }
 
 INTAKE = "intake"
@@ -94,6 +95,34 @@ class Completion(Value):
     """The result as it was before the step."""
 
 
+class Parent(Value):
+    """The dossier that this one was opened for, and its name for this one."""
+
+    code: str
+    link: str
+
+
+class Linked(Value):
+    """A dossier at another agency that this one has asked for."""
+
+    link: str
+    round: int
+    unit: str
+    child: str | None = None
+    """Its code, once it has one."""
+    late: bool = False
+    news: News | None = None
+    """What it told last, of what moves it on."""
+
+    @property
+    def over(self) -> bool:
+        """Whether it is not waited for any more."""
+        return self.news in ENDED
+
+
+ENDED: tuple[News, ...] = ("ready", "refused", "withdrawn", "stopped")
+
+
 class Dossier(Value):
     """One application with everything that the rules need to know about it."""
 
@@ -102,10 +131,13 @@ class Dossier(Value):
     procedure: Procedure
     calendar: Calendar
     simulated: bool = False
+    parent: Parent | None = None
     seq: int = 0
     head: str = GENESIS
     unit: str = ""
     channel: Channel | None = None
+    applicant: Reference | None = None
+    papers: Reference | None = None
     stage: Stage = Stage.RECEIVE
     submitted_at: Instant | None = None
     received_at: Instant | None = None
@@ -119,6 +151,7 @@ class Dossier(Value):
     task: Task | None = None
     terms: tuple[Term, ...] = ()
     waits: tuple[Wait, ...] = ()
+    links: tuple[Linked, ...] = ()
     restarts: bool = False
     """Whether one of the waits since the clock was paused starts the terms afresh."""
     handled_by: frozenset[str] = frozenset()
@@ -168,7 +201,7 @@ class Dossier(Value):
 
     def pause(self, term: Term, until: datetime, reason: WaitReason) -> Pause:
         """The pause of a paused term that ends now. Only a stop pauses a term that waits for others."""
-        waiting = term.of in ("supplement", "consultation")
+        waiting = term.of in ("supplement", "consultation", "link")
         mode = self.procedure.pausing.stop if waiting else "restart" if self.restarts else "resume"
         return Pause(since=term.paused_at or until, until=until, reason=reason, mode=mode)
 

@@ -8,14 +8,14 @@ from pydantic import Field
 
 from models.base import Instant, Reference, Value
 from models.calendar import Calendar
-from models.commands import Channel
+from models.commands import Channel, News
 from models.limits import Limit
 from models.procedure import Stage
 from models.terms import Mode
 
 Timeliness = Literal["early", "on_time", "overdue"]
 Outcome = Literal["returned", "refused", "withdrawn", "stopped"]
-WaitReason = Literal["supplement", "payment", "consultation", "stop"]
+WaitReason = Literal["supplement", "payment", "consultation", "linked", "stop"]
 
 
 class Filed(Value):
@@ -254,6 +254,41 @@ class Stopped(Value):
     timeliness: Timeliness | None = None
 
 
+class LinkedTo(Value):
+    """This dossier was opened for another one, which hears what becomes of it."""
+
+    kind: Literal["linked-to"] = "linked-to"
+    parent: str
+    link: str
+
+
+class LinkRequested(Value):
+    """Another agency is to open a dossier of its own; it must acknowledge in time."""
+
+    kind: Literal["link-requested"] = "link-requested"
+    link: str
+    round: int
+    """1, and one more each time that it is asked for again."""
+    procedure: str
+    unit: str
+    limit: Limit
+    started_at: Instant
+    due_at: Instant
+    mode: Mode
+
+
+class Heard(Value):
+    """A linked dossier told what has become of it."""
+
+    kind: Literal["heard"] = "heard"
+    link: str
+    child: str
+    what: News
+    term: str | None = None
+    due_at: Instant | None = None
+    timeliness: str | None = None
+
+
 class CalendarAmended(Value):
     """The open terms were computed anew with another calendar."""
 
@@ -351,6 +386,9 @@ Event = Annotated[
     | Returned
     | Withdrawn
     | Stopped
+    | LinkedTo
+    | LinkRequested
+    | Heard
     | CalendarAmended
     | Transferred
     | Corrected

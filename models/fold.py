@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from models import facts as f
-from models.dossier import INTAKE, Completion, Dossier, Result, Task, Wait
+from models.dossier import INTAKE, Completion, Dossier, Linked, Parent, Result, Task, Wait
 from models.facts import Fact, Move
 from models.procedure import Role, Stage
 from models.terms import Term, reached_before
@@ -41,6 +41,8 @@ def _changes(d: Dossier, fact: Fact) -> dict[str, Any]:
             return {
                 "unit": e.unit,
                 "channel": e.channel,
+                "applicant": e.applicant,
+                "papers": e.papers,
                 "submitted_at": e.submitted_at,
                 "task": Task(
                     id=fact.seq,
@@ -156,6 +158,15 @@ def _changes(d: Dossier, fact: Fact) -> dict[str, Any]:
             return {**done, "officers": officers, "stage": Stage.RETURN, "rate_by": e.rate_by}
         case f.Rated() | f.RatingLapsed():
             return {"stage": Stage.CLOSED}
+        case f.LinkedTo() as e:
+            return {"parent": Parent(code=e.parent, link=e.link)}
+        case f.LinkRequested() as e:
+            return {
+                "links": (*d.links, Linked(link=e.link, round=e.round, unit=e.unit)),
+                "terms": _opened(d, fact, of="link", name=e.link, limit=e.limit, due=e.due_at),
+            }
+        case f.Heard() as e:
+            return _heard(d, fact, e)
         case f.CalendarAmended() as e:
             return {"calendar": e.calendar, "terms": _moved(d.terms, e.moves)}
         case f.Transferred() as e:
@@ -248,6 +259,21 @@ def _reopened(d: Dossier, fact: Fact) -> dict[str, Any]:
         "result": done.result,
         "last_completion": None,
     }
+
+
+def _heard(d: Dossier, fact: Fact, event: f.Heard) -> dict[str, Any]:
+    """What the last of the linked dossiers of this name tells; its first word acknowledges."""
+    (*before, last) = (linked for linked in d.links if linked.link == event.link)
+    told: dict[str, Any] = {"child": event.child}
+    if event.what == "late":
+        told["late"] = True
+    elif event.what != "promised":
+        told["news"] = event.what
+    after = (*before, last.model_copy(update=told))
+    changed = {id(old): new for old, new in zip((*before, last), after, strict=True)}
+    links = tuple(changed.get(id(linked), linked) for linked in d.links)
+    silent = event.what in ("opened", "late")  # nobody there has looked at it yet
+    return {"links": links, "terms": d.terms if silent else _closed(d, fact, "link", event.link)}
 
 
 def _resumed(d: Dossier, fact: Fact, event: f.ClockResumed) -> tuple[Term, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, time
 from enum import StrEnum
+from operator import not_
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -65,6 +66,21 @@ class Fee(Value):
     when: Literal["before", "after"] = "before"
 
 
+class Link(Value):
+    """A dossier of another agency that a step of this procedure waits for (liên thông, Decree 301/2026)."""
+
+    id: str
+    step: str
+    """The step that opens it, and that cannot be completed before it is done."""
+    procedure: str
+    """The code of the other agency's procedure; its version is that of the day."""
+    unit: str
+    acknowledge: Limit = Limit.parse("2 hours")
+    """Within what the other agency must acknowledge (2 working hours: Decree 301/2026)."""
+    mode: Mode = "none"
+    """What waiting does to this dossier's own terms: "resume" where the agency's time is not counted."""
+
+
 class Pausing(Value):
     """What each reason to wait does to the running terms."""
 
@@ -106,6 +122,8 @@ class Procedure(Value):
     """Alarms of the whole dossier's term."""
     step_ladder: tuple[Rung, ...] = ()
     """Alarms of each other term: intake, step, supplement, consultation."""
+    links: tuple[Link, ...] = Field(default=(), exclude_if=not_)
+    """Left out of the JSON when there are none, so that older versions keep their fingerprints."""
     rule_set: str
     sources: tuple[str, ...] = ()
 
@@ -141,6 +159,16 @@ class Procedure(Value):
             raise ValueError("the result is issued after the decision, not before it")
         if sum(step.stage is Stage.RETURN for step in self.steps) != 1:
             raise ValueError("exactly one step in the stage return")
+        links = [link.id for link in self.links]
+        if len(set(links)) != len(links):
+            raise ValueError("each link needs an id of its own")
+        for link in self.links:
+            if link.step not in ids:
+                raise ValueError(f"link {link.id}: there is no step {link.step}")
+            if self.steps[ids.index(link.step)].stage is Stage.RETURN:
+                raise ValueError(f"link {link.id}: the result is ready before the step {link.step}")
+            if link.procedure == self.code:
+                raise ValueError(f"link {link.id}: a procedure cannot wait for itself")
         if self.until is not None and self.until < self.version:
             raise ValueError("a version must not end before it begins")
         return self

@@ -179,6 +179,18 @@ class ConsultationOpen(Refusal):
     sentence = "Dossier {code} still waits for the answer of {agency}."
 
 
+class LinkPending(Refusal):
+    """A linked dossier at another agency is not done."""
+
+    sentence = "Dossier {code} still waits for the dossier of {unit} ({link})."
+
+
+class NotLinked(Refusal):
+    """A message from a dossier that is not waited for."""
+
+    sentence = "Dossier {code} waits for no dossier {child} ({link})."
+
+
 class NoSuchStep(Refusal):
     """The procedure has no such step behind the dossier."""
 

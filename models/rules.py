@@ -14,10 +14,11 @@ from models import facts as f
 from models import refusals as r
 from models.calendar import Calendar
 from models.chain import fingerprint, seal
-from models.dossier import INTAKE, Dossier, Task
+from models.dossier import ENDED, INTAKE, Dossier, Task
 from models.facts import Event, Fact
 from models.fold import apply
 from models.limits import Limit
+from models.linked import pending, requested, wanted
 from models.procedure import Role, Stage
 from models.terms import (
     Mode,
@@ -38,7 +39,7 @@ _TASK = ()
 """Marks commands whose role is that of the open task."""
 
 RIGHTS: dict[str, tuple[Role, ...]] = {
-    "file": (Role.RECEIVER, Role.CITIZEN),
+    "file": (Role.RECEIVER, Role.CITIZEN, Role.CLOCK),
     "accept": _TASK,
     "refuse": _TASK,
     "claim": _TASK,
@@ -56,7 +57,7 @@ RIGHTS: dict[str, tuple[Role, ...]] = {
     "reject": _TASK,
     "extend": _LEADERS,
     "return": _TASK,
-    "withdraw": (Role.CITIZEN, Role.RECEIVER),
+    "withdraw": (Role.CITIZEN, Role.RECEIVER, Role.CLOCK),
     "stop": _LEADERS,
     "resume": _LEADERS,
     "amend-calendar": (Role.ADMINISTRATOR,),
@@ -65,6 +66,7 @@ RIGHTS: dict[str, tuple[Role, ...]] = {
     "note": _STAFF,
     "rate": (Role.CITIZEN,),
     "observe": (Role.ADMINISTRATOR,),
+    "hear": (Role.CLOCK,),
     "tick": (Role.CLOCK,),
 }
 """Who may ask what; an empty entry means: whoever has the role of the open task."""
@@ -84,10 +86,20 @@ def decide(dossier: Dossier, command: c.Asked, at: datetime) -> list[Fact]:
     _may(dossier, command)
     decided: list[Fact] = []
     state = dossier
-    for event in _RULES[command.kind](dossier, command, at):  # type: ignore[attr-defined]
+
+    def add(event: Event) -> None:
+        nonlocal state
         (fact,) = seal(dossier.code, [event], after=state.seq, head=state.head, at=at, command=command)
         state = apply(state, fact)
         decided.append(fact)
+
+    for event in _RULES[command.kind](dossier, command, at):  # type: ignore[attr-defined]
+        add(event)
+        if isinstance(event, f.StepOpened):
+            for link in wanted(state, event.step):
+                add(requested(state, link, at))
+                if link.mode != "none":
+                    add(_pause(state, "linked", link.id, link.mode))
     return decided
 
 
@@ -155,6 +167,8 @@ def _file(d: Dossier, command: c.File, at: datetime) -> Iterator[Event]:
         answer_due_at=due(d.calendar, d.procedure.intake_limit, start),
         simulated=d.simulated,
     )
+    if d.parent is not None:
+        yield f.LinkedTo(parent=d.parent.code, link=d.parent.link)
     if command.accept:
         if not command.actor.has(Role.RECEIVER):
             raise r.WrongRole(
@@ -285,9 +299,15 @@ def _complete(d: Dossier, command: c.Complete, at: datetime) -> Iterator[Event]:
         raise _wrong_stage(d, command)
     _not_waiting(d, command)
     _answers_in(d, step.stage)
+    _links_in(d, step.id)
     yield f.StepCompleted(task=task.id, step=step.id, note=command.note)
     yield from _result(d, command, step.issues, at)
     yield from _onward(d, step.id, at, d.handled_by | {command.actor.id})
+
+
+def _links_in(d: Dossier, step: str) -> None:
+    if (linked := pending(d, step)) is not None:
+        raise r.LinkPending(code=d.code, unit=linked.unit, link=linked.link)
 
 
 def _answers_in(d: Dossier, stage: Stage) -> None:
@@ -458,6 +478,7 @@ def _decided(d: Dossier, command: c.Decide, at: datetime) -> Iterator[Event]:
         raise _wrong_stage(d, command)
     _not_waiting(d, command)
     _answers_in(d, step.stage)
+    _links_in(d, step.id)
     approved = command.kind == "approve"
     if not approved and command.reason is None:
         raise r.ReasonMissing(code=d.code)
@@ -504,7 +525,7 @@ def _rate(d: Dossier, command: c.Rate, at: datetime) -> Iterator[Event]:
 
 def _paused_kinds(reason: f.WaitReason) -> tuple[str, ...]:
     kinds = ("intake", "dossier", "step")
-    return (*kinds, "supplement", "consultation") if reason == "stop" else kinds
+    return (*kinds, "supplement", "consultation", "link") if reason == "stop" else kinds
 
 
 def _pause(d: Dossier, reason: f.WaitReason, name: str, mode: Mode) -> f.ClockPaused:
@@ -633,6 +654,23 @@ def _note(d: Dossier, command: c.Note, at: datetime) -> Iterator[Event]:
     yield f.Noted(text=command.text)
 
 
+def _hear(d: Dossier, command: c.Hear, at: datetime) -> Iterator[Event]:
+    linked = next((linked for linked in reversed(d.links) if linked.link == command.link), None)
+    if linked is None or linked.over or linked.child not in (None, command.child):
+        raise r.NotLinked(code=d.code, child=command.child, link=command.link)
+    yield f.Heard(
+        link=command.link,
+        child=command.child,
+        what=command.what,
+        term=command.term,
+        due_at=command.due_at,
+        timeliness=command.timeliness,
+    )
+    waits = any(wait.reason == "linked" and wait.name == command.link for wait in d.waits)
+    if command.what in ENDED and waits:
+        yield _unpause(d, "linked", command.link, at)
+
+
 def _observe(d: Dossier, command: c.Observe, at: datetime) -> Iterator[Event]:
     yield f.Observed(label=command.label, said_at=command.said_at, deviation=command.deviation)
 
@@ -664,6 +702,7 @@ _RULES: dict[str, Rule] = {
     "correct": _correct,
     "note": _note,
     "rate": _rate,
+    "hear": _hear,
     "observe": _observe,
     "tick": _tick,
 }

@@ -143,7 +143,7 @@ class Term(Value):
 
     id: int
     """The sequence number of the fact that opened it."""
-    of: Literal["intake", "dossier", "step", "supplement", "payment", "consultation"]
+    of: Literal["intake", "dossier", "step", "supplement", "payment", "consultation", "link"]
     name: str
     """The step, agency or reason this term belongs to."""
     limit: Limit

@@ -30,11 +30,12 @@ from temporalio.service import RPCError, RPCStatusCode
 from models.base import YEARS, Instant, Reference, Value
 from models.calendar import Calendar
 from models.chain import fingerprint
-from models.commands import Actor, Command, File
-from models.dossier import Dossier
+from models.commands import MESSENGER, Actor, Command, File
+from models.dossier import Dossier, Parent
 from models.facts import Fact
 from models.fold import fold
 from models.limits import Limit
+from models.linked import OpenLinked
 from models.procedure import Procedure, Role, Stage
 from models.refusals import BadInput, DossierClosed, Problem, UnknownDossier, Unreachable, revive
 from models.rules import decide
@@ -61,8 +62,8 @@ _KINDS = {
     for model in get_args(get_args(Command)[0])
     for kind in get_args(model.model_fields["kind"].annotation)
 }
-INTERNAL = ("file", "tick")
-"""Commands that `act` does not take: submit and the clock give them."""
+INTERNAL = ("file", "hear", "tick")
+"""Commands that `act` does not take: submit, linked dossiers and the clock give them."""
 
 
 class InvalidSubmission(BadInput):
@@ -192,19 +193,39 @@ class Desk:
         submission = data if isinstance(data, Submission) else self.read_submission(data)
         now = at or datetime.now(UTC)
         opening, rows = self._opening(submission, officer, now, simulated=at is not None)
+        return await self._take_in(opening, rows, now, f"{officer or ''} {submission.model_dump_json()}")
+
+    async def open_linked(self, message: OpenLinked) -> Answer:
+        """Open the dossier that another one asks for; the applicant's data stays where that one keeps it."""
+        now = message.at if message.simulated else datetime.now(UTC)
+        filing = File(
+            id=message.request_id,
+            actor=MESSENGER,
+            channel="online",
+            unit=message.unit,
+            applicant=message.applicant,
+            papers=message.papers,
+        )
+        dossier = self._empty(message.procedure, message.unit, now, simulated=message.simulated).model_copy(
+            update={"parent": Parent(code=message.parent, link=message.link)}
+        )
+        opening = Opening(dossier=dossier, filing=filing, opened_at=now if message.simulated else None)
+        return await self._take_in(opening, (), now, message.model_dump_json(exclude={"at"}))
+
+    async def _take_in(
+        self, opening: Opening, rows: tuple[Private, ...], now: datetime, asked: str
+    ) -> Answer:
+        """Give an opening its code and begin it; `asked` is what the same request id must stand for."""
         assert opening.filing is not None
         # A refusal must come before anything is stored; rules are pure, so the desk can ask them.
         filed = fold(opening.dossier, decide(opening.dossier, opening.filing, now))
-
         await self._keep_rules(opening.dossier)
-        intake = Intake(opening=opening.model_dump_json(), private=rows)
-        asked = f"{officer or ''} {submission.model_dump_json()}"
         code, fresh = await self._store.take_in(
-            submission.request_id,
+            opening.filing.id,
             hashlib.sha256(asked.encode()).hexdigest(),
             self.rulebook.agency,
             opening.dossier.calendar.local(now).date(),
-            intake,
+            Intake(opening=opening.model_dump_json(), private=rows),
         )
         return await self._begin(code, (opening, filed) if fresh else None)
 
@@ -223,20 +244,7 @@ class Desk:
         self, submission: Submission, officer: str | None, now: datetime, *, simulated: bool
     ) -> tuple[Opening, tuple[Private, ...]]:
         """What a dossier begins with, all but its code, and what is to be kept apart."""
-        book = self.rulebook
-        if submission.unit not in book.units:
-            units = ", ".join(sorted(book.units))
-            raise InvalidSubmission(field="unit", reason=f"{submission.unit!r} is none of {units}")
-        day = book.calendar.local(now).date()
-        procedure = book.procedure(submission.procedure, day)
-        dossier = Dossier(
-            code=NO_CODE,
-            office=book.office,
-            unit=submission.unit,
-            procedure=procedure,
-            calendar=book.excerpt(day),
-            simulated=simulated,
-        )
+        dossier = self._empty(submission.procedure, submission.unit, now, simulated=simulated)
         contents: dict[str, Any] = {"applicant": submission.applicant.model_dump(mode="json")}
         if submission.papers:
             contents["papers"] = list(submission.papers)
@@ -244,7 +252,7 @@ class Desk:
         references = {row.kind: _reference(row) for row in rows}
         filing = File(
             id=submission.request_id,
-            actor=book.actor(officer) if officer else CITIZEN,
+            actor=self.rulebook.actor(officer) if officer else CITIZEN,
             channel=submission.channel,
             unit=submission.unit,
             applicant=references["applicant"],
@@ -254,6 +262,22 @@ class Desk:
             due=Limit.fixed(submission.due_at) if submission.due_at and officer else None,
         )
         return Opening(dossier=dossier, filing=filing, opened_at=now if simulated else None), rows
+
+    def _empty(self, procedure: str, unit: str, now: datetime, *, simulated: bool) -> Dossier:
+        """A dossier before its first fact, under the rules of its day."""
+        book = self.rulebook
+        if unit not in book.units:
+            units = ", ".join(sorted(book.units))
+            raise InvalidSubmission(field="unit", reason=f"{unit!r} is none of {units}")
+        day = book.calendar.local(now).date()
+        return Dossier(
+            code=NO_CODE,
+            office=book.office,
+            unit=unit,
+            procedure=book.procedure(procedure, day),
+            calendar=book.excerpt(day),
+            simulated=simulated,
+        )
 
     async def _keep_rules(self, dossier: Dossier) -> None:
         for kind, value in (("procedure", dossier.procedure), ("calendar", dossier.calendar)):
@@ -328,6 +352,18 @@ class Desk:
         actor = user if isinstance(user, Actor) else self._actor(user)
         request_id = request_id or str(uuid.uuid4())
         command, kept = await self._command(code, kind, actor, data or {}, request_id)
+        try:
+            return await self.send(code, command)
+        except Unreachable:
+            raise  # it may still be carried out
+        except Problem:
+            if kept:
+                await self._store.drop_private(code, request_id, kept)
+            raise
+
+    async def send(self, code: str, command: Command) -> Answer:
+        """Ask a dossier to carry out a command; whoever made it answers for what it refers to."""
+        kind = command.kind
         handle = self._client.get_workflow_handle_for(DossierWorkflow.run, code)
         try:
             return await handle.execute_update(
@@ -335,14 +371,11 @@ class Desk:
                 command,
                 # The server answers for an id it knows without asking anybody: what else the same request
                 # id is used for must be another update, so that the dossier gets to refuse it.
-                id=f"{request_id} {kind} {actor.id}",
+                id=f"{command.id} {kind} {command.actor.id}",
                 rpc_timeout=timedelta(seconds=self._timeout),
             )
         except Exception as error:
-            problem = await self._settled(self._explained(error, request_id), code, kind)
-            refused = isinstance(problem, Problem) and not isinstance(problem, Unreachable)
-            if refused and kept:  # after any other error it may still be carried out
-                await self._store.drop_private(code, request_id, kept)
+            problem = await self._settled(self._explained(error, command.id), code, kind)
             if problem is error:
                 raise
             raise problem from error

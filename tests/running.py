@@ -33,6 +33,7 @@ from models.procedure import Procedure
 from models.rules import decide
 from models.service import Answer
 from models.view import row
+from motcua.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk, Rulebook
 from motcua.local import LocalOffice
@@ -61,6 +62,9 @@ PROCEDURES = {
 """The sample procedure of the unit tests: as it is, closing with the return, and with silent consent
 (without and with a pause)."""
 
+CATALOGUE = Catalogue.load(SETTINGS.catalog_dir)
+"""What there is beside the samples: the linked procedures, and the officers of other agencies."""
+
 _numbers = itertools.count(1)
 
 
@@ -69,9 +73,9 @@ def rulebook(calendar: Calendar = CALENDAR) -> Rulebook:
     return Rulebook(
         office=OFFICE,
         agency="H53.26",
-        units=frozenset({"demo"}),
-        procedure=lambda code, _: PROCEDURES[code],
-        actor=STAFF.__getitem__,
+        units=frozenset(unit.id for unit in CATALOGUE.office.units),
+        procedure=lambda code, day: PROCEDURES.get(code) or CATALOGUE.procedure(code, day),
+        actor=lambda user: STAFF.get(user) or CATALOGUE.actor(user),
         calendar=calendar,
     )
 
@@ -142,12 +146,10 @@ async def running(data_dir: Path, runtime: Runtime) -> AsyncIterator[Running]:
         await migrate(local.run.admin_database_url)
         client = await connect(local.run.temporal.address, local.run.temporal.namespace, runtime=runtime)
         await register(client, SEARCH_ATTRIBUTES)
-        async with (
-            Store.connect(local.run.database_url) as store,
-            build(client, store, SETTINGS, runtime.metric_meter),
-        ):
+        async with Store.connect(local.run.database_url) as store:
             desk = Desk(client, store, rulebook())
-            yield Running(local, client, store, desk, VirtualClocks(client), runtime)
+            async with build(client, store, desk, SETTINGS, runtime.metric_meter):
+                yield Running(local, client, store, desk, VirtualClocks(client), runtime)
 
 
 @asynccontextmanager
@@ -162,8 +164,8 @@ async def impatient(office: Running) -> AsyncIterator[Running]:
     ) as server:
         client = server.client
         await register(client, SEARCH_ATTRIBUTES)
-        async with build(client, office.store, SETTINGS, office.runtime.metric_meter):
-            desk = Desk(client, office.store, rulebook())
+        desk = Desk(client, office.store, rulebook())
+        async with build(client, office.store, desk, SETTINGS, office.runtime.metric_meter):
             yield replace(office, client=client, desk=desk, clocks=VirtualClocks(client))
 
 
@@ -196,19 +198,20 @@ class Life:
             await self.do(what, **dict(word.split("=", 1) for word in words))
         return self
 
-    async def do(self, what: str, request_id: str | None = None, **data: Any) -> Answer:
+    async def do(self, what: str, /, request_id: str | None = None, **data: Any) -> Answer:
         """One command: "WHO COMMAND"."""
         who, kind = what.split()
         person = STAFF.get(who, who)
         return await self.office.desk.act(self.code, kind, person, data, request_id)
 
-    async def forward(self, target: str) -> None:
+    async def forward(self, target: str | datetime) -> None:
         """Move the clock, and wait until nothing that had come due by then is left undone."""
-        await self.office.clocks.forward(self.code, self.opened_at, at(target))
+        moment = at(target) if isinstance(target, str) else target
+        await self.office.clocks.forward(self.code, self.opened_at, moment)
 
         async def settled() -> bool:
             call = (await self.office.refolded(self.code)).next_call()
-            return call is None or call[0] > at(target)
+            return call is None or call[0] > moment
 
         await until(settled)
 

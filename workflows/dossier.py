@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -11,11 +12,13 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePair
 from temporalio.exceptions import ActivityError, ApplicationError
 
+from activities.deliver import Delivering
 from activities.record import Batch, Recording
 from models.commands import CLOCK, Command, Tick
 from models.dossier import Dossier
 from models.facts import Fact
 from models.fold import fold
+from models.linked import Message, messages
 from models.refusals import Problem, RequestReused
 from models.rules import decide
 from models.service import Answer, Opening
@@ -94,6 +97,7 @@ class DossierWorkflow:
         """The fact after which a rule refused the clock; it is asked again once there is another."""
         self._asked: dict[str, tuple[str, str]] = {}
         """Which command, and by whom, each id stood for: an id that comes back for another is refused."""
+        self._deliveries: set[asyncio.Task[None]] = set()
         self._last_decided: tuple[Dossier, Command, datetime, list[Fact]] | None = None
 
     @workflow.run
@@ -106,7 +110,7 @@ class DossierWorkflow:
                 self._answer(decision)
                 self._show()
             if workflow.info().is_continue_as_new_suggested() and not (
-                self._requests or self._dossier.closed
+                self._requests or self._deliveries or self._dossier.closed
             ):
                 await self._continue_as_new()
         return self._standing(self._dossier.seq)
@@ -160,7 +164,8 @@ class DossierWorkflow:
 
     def _over(self) -> bool:
         """Nothing more can happen, and everybody has been answered."""
-        return self._dossier.closed and not self._requests and workflow.all_handlers_finished()
+        busy = self._requests or self._deliveries or not workflow.all_handlers_finished()
+        return self._dossier.closed and not busy
 
     async def _somebody_asks_or_the_clock_strikes(self) -> None:
         """Wait. One timer at a time: only an earlier alarm replaces the one that runs.
@@ -224,8 +229,10 @@ class DossierWorkflow:
             if stored:
                 log.warning("facts were on record already", dossier=state.code, first=stored[0].seq)
                 self._dossier = fold(self._dossier, stored)
+                self._send(stored)
                 return False
         self._dossier = state
+        self._send(decision.facts)
         return True
 
     async def _record(self, batch: Batch) -> tuple[Fact, ...]:
@@ -251,6 +258,23 @@ class DossierWorkflow:
                 retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=5)),
                 summary=f"record facts {first} to {last}",
             )
+
+    def _send(self, facts: Iterable[Fact]) -> None:
+        """Tell other dossiers what concerns them. Nobody here waits for it, but the end does."""
+        for message in messages(self._dossier, facts):
+            delivery = asyncio.create_task(self._deliver(message))
+            self._deliveries.add(delivery)
+            delivery.add_done_callback(self._deliveries.discard)
+
+    async def _deliver(self, message: Message) -> None:
+        """As often as it takes: the other dossier's office may be away for days."""
+        await workflow.execute_activity_method(
+            Delivering.deliver,
+            message,
+            start_to_close_timeout=timedelta(seconds=60),
+            retry_policy=RetryPolicy(maximum_interval=timedelta(minutes=1)),
+            summary=f"{message.kind} linked dossier",
+        )
 
     def _answer(self, decision: Decision) -> None:
         """Tell each person what became of their request; those who came meanwhile are next."""

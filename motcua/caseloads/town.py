@@ -67,7 +67,11 @@ class TownPlan:
         self._town, self._catalogue, self._seed = town, catalogue, seed
         self._calendar = catalogue.calendar(catalogue.office.calendar)
         self._staff = {
-            role: [user for user, member in catalogue.office.staff.items() if role in member.roles]
+            role: [
+                user
+                for user, member in catalogue.office.staff.items()
+                if role in member.roles and member.unit == town.unit
+            ]
             for role in Role
         }
         self.end = self._calendar.instant(town.last, time(17, 0))

@@ -6,7 +6,7 @@ that catalogue is used.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from difflib import get_close_matches
 from itertools import pairwise
@@ -126,7 +126,8 @@ class Catalogue:
     def load(cls, root: Path) -> Catalogue:
         """Read and check everything; a calendar gets its feasts only when it is asked for."""
         calendars = read_calendars(root)
-        return cls(_office(root, calendars), _procedures(root), calendars)
+        office = _office(root, calendars)
+        return cls(office, _procedures(root, {unit.id for unit in office.units}), calendars)
 
     def actor(self, user_id: str) -> Actor:
         """A member of staff as commands name them."""
@@ -179,7 +180,7 @@ def _office(root: Path, calendars: Mapping[str, CalendarFile]) -> Office:
     return Office(id=file.id, agency=file.agency, calendar=file.calendar, units=file.unit, staff=staff)
 
 
-def _procedures(root: Path) -> list[Procedure]:
+def _procedures(root: Path, units: Collection[str]) -> list[Procedure]:
     found: list[Procedure] = []
     seen: dict[str, str] = {}
     for file, data in files(root, "procedures"):
@@ -196,7 +197,21 @@ def _procedures(root: Path) -> list[Procedure]:
                 reason = f"overlaps the version of {one.version}, which {end}"
                 raise BadCatalogue(file=file, field=f"version[{following.version}]", reason=reason)
         found += versions
+    for procedure in found:
+        _check_links(seen[procedure.code], procedure, found, units)
     return found
+
+
+def _check_links(file: str, procedure: Procedure, known: Iterable[Procedure], units: Collection[str]) -> None:
+    """A link names a unit of the office, and a procedure that there is from the first day of its own."""
+    for link in procedure.links:
+        field = f"version[{procedure.version}].links[{link.id}]"
+        if link.unit not in units:
+            raise BadCatalogue(file=file, field=f"{field}.unit", reason=f"there is no unit {link.unit}")
+        firsts = [other.version for other in known if other.code == link.procedure]
+        if not firsts or min(firsts) > procedure.version:
+            reason = f"there is no procedure {link.procedure} on {procedure.version}"
+            raise BadCatalogue(file=file, field=f"{field}.procedure", reason=reason)
 
 
 def _version(file: str, shared: dict[str, Any], table: dict[str, Any], index: int) -> Procedure:

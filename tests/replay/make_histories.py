@@ -107,6 +107,25 @@ async def taken_over(office: Running) -> None:
     await keep("taken-over", await life.run("@ 2026-03-04 10:00", "handler2 complete"))
 
 
+async def linked(office: Running) -> None:
+    """The tax office is asked on a dossier of its own, whose time does not count."""
+    life = await Life.begin(office, procedure="x.land-transfer", officer="receiver1")
+    await life.run("receiver1 complete", "handler1 complete")
+
+    async def heard(what: str) -> str:
+        async def known() -> bool:
+            return (await office.refolded(life.code)).links[0].news == what
+
+        await until(known)
+        return (await office.refolded(life.code)).links[0].child or ""
+
+    tax = Life(office, await heard("opened"), life.opened_at)
+    await tax.run("tax1 accept", "tax1 complete", "tax2 approve number=1/TB date=2026-03-02T08:00")
+    await heard("ready")
+    await keep("linked", await life.run("handler1 complete"))
+    await keep("linked-child", await tax.run("tax2 return"))
+
+
 async def without_postgres(office: Running) -> None:
     """PostgreSQL was away when somebody asked for something."""
     life = await Life.begin(office, *HANDLING)
@@ -160,6 +179,7 @@ async def continued(office: Running) -> None:
 
 SCENES: dict[str, Callable[[Running], Awaitable[None]]] = {
     "taken-over": taken_over,
+    "linked": linked,
     "without-postgres": without_postgres,
     "at-once": at_once,
     "calendar-ended": calendar_ended,

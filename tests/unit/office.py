@@ -146,6 +146,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "correct": {"reason": TEXT},
     "note": {"text": TEXT},
     "rate": {"score": 5},
+    "hear": {"link": "tax", "child": "H53-260302-0002", "what": "acknowledged"},
     "observe": {"label": "seen", "said_at": "2026-03-01T00:00:00Z"},
 }
 """What a command must carry, where a test does not care."""
@@ -182,7 +183,7 @@ class Case:
             self.do(f"{who} {kind}", **dict(word.split("=", 1) for word in words))
         return self
 
-    def do(self, what: str, **data: Any) -> list[Fact]:
+    def do(self, what: str, /, **data: Any) -> list[Fact]:
         """One command; returns its facts, which the dossier now has."""
         who, kind = what.split()
         self.asked += 1

@@ -38,6 +38,8 @@ TABLE = (
     Row((CATALOGUE,), ("models",), never=("temporalio", "asyncpg")),
     Row((TEMPORAL, "motcua.telemetry", "motcua.config"), ("models",)),
     Row(("motcua.local", *SERVING), ("models", "motcua.config", *SERVING)),
+    Row(("motcua.links",), ("models", "motcua.desk"), ("structlog",)),
+    Row(("motcua.rulebook",), ("models", "motcua.desk", CATALOGUE), ()),
     Row(("motcua.desk",), ("models", "workflows", STORE, TEMPORAL), ("temporalio", "pydantic", "structlog")),
     # Replaying decodes payloads as every client does: with the one converter of motcua.temporal.
     Row(("motcua.replay",), ("models", "workflows", TEMPORAL), ("temporalio", "structlog")),

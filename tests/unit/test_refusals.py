@@ -35,6 +35,11 @@ BOTH_HANDLED = ("both1 complete", "leader1 complete")
 PAST = "limit='until 2026-03-02T00:00:00Z'"
 UNTIL = "until=2026-03-20T02:00:00Z"
 
+LINK = {"id": "tax", "step": "handle", "procedure": "x.tax", "unit": "tax"}
+LINKED = procedure(links=[LINK])
+LINKED_LATER = procedure(links=[{**LINK, "step": "decide"}])
+UNCOUNTED = procedure(links=[{**LINK, "mode": "resume"}])
+
 # command -> stage, lines before it, the line, what happens
 ALLOWED: dict[str, tuple[str, tuple[str, ...], str, list[str]]] = {
     "file": ("nothing", (), "citizen1 file channel=online", ["filed"]),
@@ -79,6 +84,7 @@ ALLOWED: dict[str, tuple[str, tuple[str, ...], str, list[str]]] = {
     "note": ("filed", (), "clerk1 note", ["noted"]),
     "rate": ("returned", (), "citizen1 rate score=1", ["rated"]),
     "observe": ("filed", (), "admin1 observe", ["observed"]),
+    "hear": ("handling", (), "clock hear", ["heard"]),
     "tick": ("filed", ("@ 2026-03-03 08:00",), "clock tick", ["rung-reached"]),
 }
 
@@ -118,6 +124,13 @@ REFUSED: list[tuple[str, type[Refusal], str, tuple[str, ...], Procedure | None]]
     ("handler1 complete", r.DossierWaits, "handling", ("handler1 request-supplement",), None),
     ("handler1 complete", r.DossierWaits, "handling", ("head1 stop",), None),
     ("handler1 complete", r.ConsultationOpen, "handling", ("handler1 consult",), None),
+    ("handler1 complete", r.LinkPending, "handling", (), LINKED),
+    ("handler1 complete", r.LinkPending, "handling", ("clock hear what=late",), LINKED),
+    ("handler1 complete", r.DossierWaits, "handling", (), UNCOUNTED),
+    ("clock hear", r.NotLinked, "handling", (), None),
+    ("clock hear link=police", r.NotLinked, "handling", (), LINKED),
+    ("clock hear", r.NotLinked, "handling", ("clock hear child=H53-260302-0009",), LINKED),
+    ("clock hear what=late", r.NotLinked, "handling", ("clock hear what=ready",), LINKED),
     ("clerk1 complete number=7", r.ResultIncomplete, "issuing", (), None),
     ("handler1 complete number=7", r.ResultNotExpected, "handling", (), None),
     ("receiver1 send-back step=handle", r.WrongStage, "filed", (), None),
@@ -163,6 +176,7 @@ REFUSED: list[tuple[str, type[Refusal], str, tuple[str, ...], Procedure | None]]
             (f"handler1 {verb}", r.WrongStage, "handling", (), None),
             (f"both1 {verb}", r.FourEyes, "handling", BOTH_HANDLED, None),
             (f"approver1 {verb}", r.TaskTaken, "deciding", ("approver2 claim",), None),
+            (f"approver1 {verb}", r.LinkPending, "deciding", (), LINKED_LATER),
             (f"approver1 {verb}", r.DossierWaits, "deciding", ("receiver1 request-payment",), None),
             (f"approver1 {verb}", r.ResultIncomplete, "nothing", SIGNING, ONE_SIGNATURE),
             (f"approver1 {verb} {TOMORROW}", r.BadDate, "nothing", SIGNING, ONE_SIGNATURE),
@@ -214,7 +228,7 @@ UNREACHABLE = {
 def test_allowed(kind: str) -> None:
     """Each command does what it says where its rule allows it."""
     where, before, line, expected = ALLOWED[kind]
-    case = stage(where, *before)
+    case = stage(where, *before, rules=LINKED if kind == "hear" else procedure())
     count = len(case.facts)
     case.run(line)
     assert case.kinds()[count:] == expected
@@ -249,7 +263,9 @@ def test_no_command_without_its_role(kind: str) -> None:
         ask(stage(where), "nobody1", kind)
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS - {"file", "amend-calendar", "observe", "rate", "tick"}))
+@pytest.mark.parametrize(
+    "kind", sorted(KINDS - {"file", "amend-calendar", "observe", "rate", "hear", "tick"})
+)
 def test_no_command_from_another_unit(kind: str) -> None:
     """All roles at another unit allow nothing; the administrator, citizen and clock have no unit."""
     where = {"accept": "filed", "refuse": "filed"}.get(kind, "handling")
@@ -267,7 +283,7 @@ def test_no_command_before_the_dossier_is_filed(kind: str) -> None:
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_no_command_after_the_end(kind: str) -> None:
     """A closed dossier accepts nothing, not even from the clock."""
-    who = "clock" if kind == "tick" else "admin1"
+    who = "clock" if kind in ("hear", "tick") else "admin1"
     for ended in (
         stage("closed"),
         stage("filed", "receiver1 refuse"),

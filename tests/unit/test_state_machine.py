@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from models.calendar import CalendarTooShort
 from models.chain import broken_links
+from models.commands import News
 from models.dossier import Dossier
 from models.facts import Fact
 from models.fold import fold
@@ -61,7 +63,12 @@ RIGHT_HANDS = {  # who is likely to be allowed, so that stories get far
 }
 OFTEN_ALLOWED = [
     *("request-supplement", "supply", "request-payment", "pay", "consult", "answer", "stop", "resume"),
-    *("extend", "send-back", "amend-calendar", "correct", "assign", "claim", "release"),
+    *("extend", "send-back", "amend-calendar", "correct", "assign", "claim", "release", "hear"),
+]
+LINKS = [
+    {"id": "tax", "step": "handle", "procedure": "x.tax", "unit": "tax", "mode": "resume"},
+    {"id": "police", "step": "handle", "procedure": "x.residence", "unit": "police"},
+    {"id": "police", "step": "decide", "procedure": "x.residence", "unit": "police", "mode": "restart"},
 ]
 ONWARD = {"decide": ("approve", "reject"), "hand-over": ("return",), "intake": ("accept",)}
 
@@ -89,6 +96,9 @@ def details(kind: str, draw: Any, now: datetime) -> dict[str, Any]:
             return {"until": now + later, "legal_basis": draw(st.sampled_from([None, "art. 19"]))}
         case "amend-calendar":
             return {"calendar": draw(st.sampled_from([CALENDAR, AMENDED]))}
+        case "hear":
+            news = st.sampled_from(typing.get_args(News))
+            return {"link": draw(st.sampled_from(["tax", "police"])), "what": draw(news)}
         case "transfer":
             return {"unit": draw(st.sampled_from(["demo", "elsewhere"]))}
         case _:
@@ -106,6 +116,7 @@ def procedures(draw: st.DrawFn) -> Procedure:
         timeliness=draw(st.sampled_from(["date", "instant"])),
         rating_window=draw(st.sampled_from([None, "10 days"])),
         extensions=2,
+        links=draw(st.lists(st.sampled_from(LINKS), max_size=2, unique_by=lambda link: link["id"])),
     )
 
 

@@ -1,0 +1,20 @@
+"""The catalogue as the desk needs it."""
+
+from __future__ import annotations
+
+from models.calendar import Calendar
+from motcua.catalogue import Catalogue
+from motcua.desk import Rulebook
+
+
+def rulebook(catalogue: Catalogue, calendar: Calendar | None = None) -> Rulebook:
+    """What a desk of the catalogue's office goes by; with another calendar than the office's when given."""
+    office = catalogue.office
+    return Rulebook(
+        office=office.id,
+        agency=office.agency,
+        units=frozenset(unit.id for unit in office.units),
+        procedure=catalogue.procedure,
+        actor=catalogue.actor,
+        calendar=calendar or catalogue.calendar(office.calendar),
+    )
