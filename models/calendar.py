@@ -5,6 +5,7 @@ All instants that come in and go out are UTC. Opening intervals are half-open, [
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -80,10 +81,18 @@ class Calendar(Value):
         dates = [day.date for day in self.special]
         if len(set(dates)) != len(dates):
             raise ValueError("a date may be special only once")
+        outside = next((day for day in dates if not self.first <= day <= self.last), None)
+        if outside is not None:
+            raise ValueError(f"the special day {outside} lies outside {self.first} to {self.last}")
         for hours in (*self.week, *(day.hours for day in self.special)):
             if any(a.closes > b.opens for a, b in pairwise(hours)):
                 raise ValueError("opening intervals of a day must follow each other")
+        if not any(self.hours(day) for day in self._days()):
+            raise ValueError("a calendar needs at least one working day; its special days close every one")
         return self
+
+    def _days(self) -> Iterator[date]:
+        return (self.first + number * ONE_DAY for number in range((self.last - self.first).days + 1))
 
     @cached_property
     def _zone(self) -> ZoneInfo:
@@ -102,8 +111,25 @@ class Calendar(Value):
         return at.astimezone(self._zone)
 
     def instant(self, day: date, clock: time) -> datetime:
-        """The UTC instant of a time of day at the office."""
-        return datetime.combine(day, clock, self._zone).astimezone(UTC)
+        """The UTC instant of a time of day at the office.
+
+        A time that the clocks skip in spring is the moment of the skip, and one that they show twice in
+        autumn is the first: so a later time of day is never an earlier instant.
+        """
+        wall = datetime.combine(day, clock.replace(fold=0), self._zone)
+        at = wall.astimezone(UTC)
+        return at if self.local(at).time() == clock else self._skip(wall)
+
+    def _skip(self, wall: datetime) -> datetime:
+        """The moment at which the clocks skip over a time that does not exist."""
+        # Read as summer time it lies before the skip, read as winter time after it.
+        before, after = wall.replace(fold=1).astimezone(UTC), wall.astimezone(UTC)
+        seconds = range(int((after - before).total_seconds()))
+        shift = after.astimezone(self._zone).utcoffset()
+        found = bisect_left(
+            seconds, True, key=lambda n: self.local(before + timedelta(seconds=n)).utcoffset() == shift
+        )
+        return before + timedelta(seconds=found)
 
     def special_day(self, day: date) -> SpecialDay | None:
         """What makes this date differ from its weekday, if anything."""
@@ -120,11 +146,18 @@ class Calendar(Value):
         if known is None:
             if not self.first <= day <= self.last:
                 raise CalendarTooShort(calendar=self.version, first=self.first, last=self.last, day=day)
-            known = tuple(
-                (self.instant(day, hours.opens), self.instant(day, hours.closes)) for hours in self.hours(day)
-            )
-            self._opened[day] = known
+            known = self._opened[day] = tuple(self._intervals(day))
         return known
+
+    def _intervals(self, day: date) -> list[tuple[datetime, datetime]]:
+        found: list[tuple[datetime, datetime]] = []
+        for hours in self.hours(day):
+            opens, closes = self.instant(day, hours.opens), self.instant(day, hours.closes)
+            if found and found[-1][1] == opens:  # what touches is one interval
+                opens = found.pop()[0]
+            if opens < closes:  # hours that the clocks skip are none
+                found.append((opens, closes))
+        return found
 
     def is_open(self, at: datetime) -> bool:
         """Whether the office is open at this instant."""
@@ -191,7 +224,12 @@ class Calendar(Value):
         return self.opened(self.local(at).date())[-1][1]
 
     def excerpt(self, first: date, last: date) -> Calendar:
-        """This calendar cut to a span of dates, so that it can travel with a dossier."""
+        """This calendar cut to a span of dates, so that it can travel with a dossier.
+
+        Raises CalendarTooShort when it knows none of them.
+        """
+        if first > self.last or last < self.first:
+            raise CalendarTooShort(calendar=self.version, first=self.first, last=self.last, day=first)
         first, last = max(first, self.first), min(last, self.last)
         special = tuple(day for day in self.special if first <= day.date <= last)
         # Built anew, not copied: a copy would share the caches and so know days that it must refuse.

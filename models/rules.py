@@ -25,7 +25,6 @@ from models.terms import (
     Term,
     due,
     due_after,
-    moved,
     next_alarm,
     reached_before,
     starts,
@@ -542,7 +541,7 @@ def _unpause(d: Dossier, reason: f.WaitReason, name: str, at: datetime) -> f.Clo
     for term in d.terms:
         if term.paused_at is None or term.closed_at is not None or term.of in still:
             continue
-        due_at = moved(d.calendar, term.limit, term.due_at, d.pause(term, at, reason))
+        due_at = term.resumed(d.calendar, d.pause(term, at, reason))
         moves.append(_move(d, term, due_at, at))
     return f.ClockResumed(reason=reason, name=name, moves=tuple(moves))
 

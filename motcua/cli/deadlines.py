@@ -25,9 +25,27 @@ class BadTime(BadInput):
 
 
 class BadPause(BadInput):
-    """A pause that does not go forward."""
+    """A pause that does not go forward, or begins before the clock does."""
 
-    sentence = "The pause {text} must be written BEGIN/END, the end after the begin and after {after}."
+    sentence = "The pause {text} must be written BEGIN/END, the end after the begin, after {start}."
+
+
+class OverlappingPauses(BadInput):
+    """A pause that begins before the one before it has ended: together they are one pause."""
+
+    sentence = "The pause {text} begins before the pause {before} has ended; write them as one."
+
+
+class PauseAfterEnd(BadInput):
+    """A pause that begins when the term is over already, and so can change nothing."""
+
+    sentence = "The pause {text} begins after {due}, when the term is over; it can change nothing."
+
+
+class LimitPassed(BadInput):
+    """A fixed instant that does not lie after the start."""
+
+    sentence = "The limit {limit} ends before the clock starts, at {start}."
 
 
 def add(app: typer.Typer, shop: Workshop) -> None:
@@ -47,11 +65,14 @@ def add(app: typer.Typer, shop: Workshop) -> None:
         """When a limit ends, and each day on the way."""
         calendar = _calendar(shop.catalogue(), office)
         start = starts(calendar, _moment(calendar, "--received", received), _clock(cut_off))
-        pauses = _pauses(calendar, start, pause or [])
-        end = due_after(calendar, Limit.parse(limit), start, pauses)
-        lines = receipt(calendar, start, end, pauses)
+        parsed = Limit.parse(limit)
+        if due_after(calendar, parsed, start, ()) <= start:
+            raise LimitPassed(limit=limit, start=printing.office_time(calendar, start))
+        pauses = _pauses(calendar, parsed, start, pause or [])
+        end = due_after(calendar, parsed, start, pauses)
+        lines = receipt(calendar, parsed, start, end, pauses)
         if as_json:
-            rows = [line.model_dump(mode="json", exclude={"provisional"}) for line in lines]
+            rows = [line.model_dump(mode="json") for line in lines]
             printing.document({"starts_at": _iso(start), "due_at": _iso(end), "receipt": rows})
             return
         print(f"starts {printing.office_time(calendar, start)}")
@@ -95,17 +116,27 @@ def _clock(text: str | None) -> time | None:
     return clock
 
 
-def _pauses(calendar: Calendar, start: datetime, given: list[str]) -> list[Pause]:
+def _pauses(calendar: Calendar, limit: Limit, start: datetime, given: list[str]) -> list[Pause]:
+    """The pauses in the order in which they happened; each must be able to change something."""
     pauses: list[Pause] = []
-    after, name = start, "the start"
-    for text in given:
-        since, slash, until = text.partition("/")
-        begin, end = (_moment(calendar, "--pause", part) for part in (since, until or since))
-        if not slash or not after <= begin < end:
-            raise BadPause(text=text, after=name)
+    before = ""
+    for begin, end, text in sorted(_span(calendar, start, text) for text in given):
+        if pauses and begin < pauses[-1].until:
+            raise OverlappingPauses(text=text, before=before)
+        due = due_after(calendar, limit, start, pauses)
+        if begin > due:
+            raise PauseAfterEnd(text=text, due=printing.office_time(calendar, due))
         pauses.append(Pause(since=begin, until=end, reason="as asked"))
-        after, name = end, "the pause before it"
+        before = text
     return pauses
+
+
+def _span(calendar: Calendar, start: datetime, text: str) -> tuple[datetime, datetime, str]:
+    since, slash, until = text.partition("/")
+    begin, end = (_moment(calendar, "--pause", part) for part in (since, until or since))
+    if not slash or not start <= begin < end:
+        raise BadPause(text=text, start=printing.office_time(calendar, start))
+    return begin, end, text
 
 
 def _iso(at: datetime) -> str:
