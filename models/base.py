@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 YEARS = range(1900, 2201)
 """Beyond them lies a slip of the pen, and arithmetic that overflows."""
@@ -19,6 +19,11 @@ def _to_utc(at: datetime) -> datetime:
 
 Instant = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 """A moment in UTC; a time without an offset is refused."""
+
+
+def added(default: Any) -> Any:
+    """A field that came later: not in the JSON while it has its default, so that older hashes still hold."""
+    return Field(default=default, exclude_if=lambda value: value == default)
 
 
 class Value(BaseModel):

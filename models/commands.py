@@ -178,6 +178,22 @@ class Extend(Asked):
     legal_basis: str | None = Field(default=None, max_length=200)
 
 
+class Apologise(Asked):
+    """Confirm the drafted apology: promise the proposed date, or another, as `extend` does."""
+
+    kind: Literal["apologise"] = "apologise"
+    until: Instant | None = None
+    reason: Reference | None = None
+    legal_basis: str | None = Field(default=None, max_length=200)
+
+
+class DismissApology(Asked):
+    """Find that the drafted apology is not needed."""
+
+    kind: Literal["dismiss-apology"] = "dismiss-apology"
+    reason: Reference
+
+
 class Return(Asked):
     """Hand the result over."""
 
@@ -269,7 +285,7 @@ class Hear(Asked):
 
 
 class Tick(Asked):
-    """The clock: record every rung that has been reached and every limit that has lapsed."""
+    """The clock: record every rung that has been reached, every apology due and every lapsed limit."""
 
     kind: Literal["tick"] = "tick"
 
@@ -291,6 +307,8 @@ Command = Annotated[
     | Answer
     | Decide
     | Extend
+    | Apologise
+    | DismissApology
     | Return
     | Withdraw
     | Stop

@@ -7,11 +7,12 @@ from typing import Literal
 
 from pydantic import Field
 
+from models.apologies import draft_at
 from models.base import Instant, Reference, Value
 from models.calendar import Calendar
 from models.chain import GENESIS
 from models.commands import Channel, News
-from models.facts import Outcome, Timeliness, WaitReason
+from models.facts import ApologyReason, Outcome, Timeliness, WaitReason
 from models.procedure import Procedure, Role, Stage
 from models.terms import Alarm, Mode, Pause, Rung, Term, next_alarm
 
@@ -123,6 +124,19 @@ class Linked(Value):
 ENDED: tuple[News, ...] = ("ready", "refused", "withdrawn", "stopped")
 
 
+class Apology(Value):
+    """A drafted apology. It is for one due instant: when that moves it says nothing any more."""
+
+    id: int
+    """The sequence number of the fact that drafted it."""
+    at: Instant
+    reason: ApologyReason
+    due_at: Instant
+    generation: int
+    proposed_at: Instant | None
+    dismissed: bool = False
+
+
 class Dossier(Value):
     """One application with everything that the rules need to know about it."""
 
@@ -161,6 +175,8 @@ class Dossier(Value):
     """The đồng that the applicant has been asked for and has not paid."""
     supplements: int = 0
     extensions: int = 0
+    apologies: tuple[Apology, ...] = ()
+    """Every draft there has been, also those that have become void."""
     last_completion: Completion | None = None
     answered: dict[str, int] = Field(default_factory=dict)
     """Command id to the number of its last fact: the same id again gets the first answer."""
@@ -198,6 +214,28 @@ class Dossier(Value):
     def term(self) -> Term | None:
         """The deadline of the whole dossier, once it has been accepted."""
         return next((term for term in self.terms if term.of == "dossier"), None)
+
+    @property
+    def promisable(self) -> Term | None:
+        """The whole dossier's term while a new date may be promised for it and none has been."""
+        term = self.term
+        if term is None or not term.running or self.extensions >= self.procedure.extensions:
+            return None
+        return None if self.promised_at is not None and self.promised_at > term.due_at else term
+
+    @property
+    def apology(self) -> Apology | None:
+        """The draft that waits for a leader."""
+        term = self.promisable
+        found = next((each for each in self.apologies if term and _is_for(each, term)), None)
+        return None if found is None or found.dismissed else found
+
+    def apology_call(self) -> tuple[datetime, ApologyReason] | None:
+        """When the clock must draft an apology next, and why; once for each due instant."""
+        term = self.promisable
+        if term is None or self.task is None or any(_is_for(each, term) for each in self.apologies):
+            return None
+        return draft_at(self.calendar, self.procedure, self.task.step, term)
 
     def pause(self, term: Term, until: datetime, reason: WaitReason) -> Pause:
         """The pause of a paused term that ends now. Only a stop pauses a term that waits for others."""
@@ -238,6 +276,12 @@ class Dossier(Value):
             if (term := self.term_of(alarm.term)) is not None
         ]
         calls += [(at, f"{term.of} lapses") for at, term in self.lapses()]
+        if (apology := self.apology_call()) is not None:
+            calls.append((apology[0], "apology is drafted"))
         if self.rate_by is not None and not self.closed:
             calls.append((self.rate_by, "rating closes"))
         return min(calls, default=None)
+
+
+def _is_for(apology: Apology, term: Term) -> bool:
+    return (apology.due_at, apology.generation) == (term.due_at, term.generation)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from models.base import Instant, Reference, Value
+from models.base import Instant, Reference, Value, added
 from models.calendar import Calendar
 from models.commands import Channel, News
 from models.limits import Limit
@@ -16,6 +16,8 @@ from models.terms import Mode
 Timeliness = Literal["early", "on_time", "overdue"]
 Outcome = Literal["returned", "refused", "withdrawn", "stopped"]
 WaitReason = Literal["supplement", "payment", "consultation", "linked", "stop"]
+ApologyReason = Literal["no-time", "work-does-not-fit"]
+"""The due instant is near; or what is still to be done, by its limits, cannot be done before it."""
 
 
 class Filed(Value):
@@ -217,13 +219,39 @@ class ClockResumed(Value):
     moves: tuple[Move, ...]
 
 
+class ApologyDrafted(Value):
+    """The clock drafted an apology with a new date, for a leader to confirm or to dismiss."""
+
+    kind: Literal["apology-drafted"] = "apology-drafted"
+    reason: ApologyReason
+    due_at: Instant
+    generation: int
+    """With `due_at`: what the apology is for. It is drafted once for each."""
+    proposed_at: Instant | None
+    """None where the dossier's calendar ends before."""
+    minutes: int
+    """Working time that the limits of the open step and of those up to the result come to."""
+
+
+class ApologyDismissed(Value):
+    """A leader found the drafted apology needless."""
+
+    kind: Literal["apology-dismissed"] = "apology-dismissed"
+    draft: int
+    """The number of the fact that drafted it."""
+    reason: Reference
+
+
 class Extended(Value):
     """A new date was promised; with a legal basis the due instant moved too."""
 
     kind: Literal["extended"] = "extended"
     promised_at: Instant
-    reason: Reference
+    reason: Reference | None
+    """None only where a drafted apology, which has its own, was confirmed as it stood."""
     legal_basis: str | None = None
+    draft: int | None = added(None)
+    """The number of the fact that drafted the apology, where one was confirmed."""
     moves: tuple[Move, ...] = ()
 
 
@@ -382,6 +410,8 @@ Event = Annotated[
     | Answered
     | ClockPaused
     | ClockResumed
+    | ApologyDrafted
+    | ApologyDismissed
     | Extended
     | Returned
     | Withdrawn

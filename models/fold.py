@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from models import facts as f
-from models.dossier import INTAKE, Completion, Dossier, Linked, Parent, Result, Task, Wait
+from models.dossier import INTAKE, Apology, Completion, Dossier, Linked, Parent, Result, Task, Wait
 from models.facts import Fact, Move
 from models.procedure import Role, Stage
 from models.terms import Term, reached_before
@@ -136,6 +136,22 @@ def _changes(d: Dossier, fact: Fact) -> dict[str, Any]:
             waits = tuple(w for w in d.waits if (w.reason, w.name) != (e.reason, e.name))
             paused = any(w.mode != "none" for w in waits)
             return {"waits": waits, "restarts": paused and d.restarts, "terms": _resumed(d, fact, e)}
+        case f.ApologyDrafted() as e:
+            draft = Apology(
+                id=fact.seq,
+                at=fact.at,
+                reason=e.reason,
+                due_at=e.due_at,
+                generation=e.generation,
+                proposed_at=e.proposed_at,
+            )
+            return {"apologies": (*d.apologies, draft)}
+        case f.ApologyDismissed() as e:
+            return {
+                "apologies": tuple(
+                    a.model_copy(update={"dismissed": True}) if a.id == e.draft else a for a in d.apologies
+                )
+            }
         case f.Extended() as e:
             return {
                 "extensions": d.extensions + 1,

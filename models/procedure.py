@@ -9,8 +9,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from models.base import Value
-from models.limits import Limit
+from models.base import Value, added
+from models.calendar import NOTHING
+from models.limits import Limit, Offset
 from models.terms import Mode, Rung
 
 
@@ -113,6 +114,10 @@ class Procedure(Value):
     supplements: int | None = None
     """How many supplements may be asked for; None where the law sets no number."""
     extensions: int = 1
+    apology: Offset | None = added(None)
+    """How long before the due instant the clock drafts an apology, unless the remaining work needs it
+    earlier; None: it never does. "At least one working day before" is not confirmed by any text at hand
+    (docs/sources.md), and so a setting."""
     consultation_limit: Limit = Limit.parse("2 days")
     consultation_silence: Literal["consent", "nothing"] = "nothing"
     timeliness: Literal["date", "instant"] = "date"
@@ -169,6 +174,8 @@ class Procedure(Value):
                 raise ValueError(f"link {link.id}: the result is ready before the step {link.step}")
             if link.procedure == self.code:
                 raise ValueError(f"link {link.id}: a procedure cannot wait for itself")
+        if self.apology is not None and (self.apology.days, self.apology.rest) > (0, NOTHING):
+            raise ValueError("an apology is drafted before the due instant, not after it")
         if self.until is not None and self.until < self.version:
             raise ValueError("a version must not end before it begins")
         return self

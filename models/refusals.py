@@ -167,6 +167,18 @@ class ExtensionUsed(Refusal):
     sentence = "Dossier {code} has had the {allowed} extension(s) that its procedure allows."
 
 
+class NothingDrafted(Refusal):
+    """No apology waits for a leader."""
+
+    sentence = "No apology of dossier {code} is drafted that {command} could answer."
+
+
+class DateMissing(Refusal):
+    """The draft could propose no date, and none was given."""
+
+    sentence = "The calendar of dossier {code} ends before a new date could be proposed: give one."
+
+
 class BadDate(Refusal):
     """A date that the rules do not allow here."""
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from models import commands as c
 from models import facts as f
 from models import refusals as r
+from models import relief
 from models.calendar import Calendar
 from models.chain import fingerprint, seal
 from models.dossier import ENDED, INTAKE, Dossier, Task
@@ -20,13 +21,12 @@ from models.fold import apply
 from models.limits import Limit
 from models.linked import pending, requested, wanted
 from models.procedure import Role, Stage
+from models.relief import move as _move
 from models.terms import (
     Mode,
-    Term,
     due,
     due_after,
     next_alarm,
-    reached_before,
     starts,
 )
 
@@ -55,6 +55,8 @@ RIGHTS: dict[str, tuple[Role, ...]] = {
     "approve": _TASK,
     "reject": _TASK,
     "extend": _LEADERS,
+    "apologise": _LEADERS,
+    "dismiss-apology": _LEADERS,
     "return": _TASK,
     "withdraw": (Role.CITIZEN, Role.RECEIVER, Role.CLOCK),
     "stop": _LEADERS,
@@ -546,14 +548,6 @@ def _unpause(d: Dossier, reason: f.WaitReason, name: str, at: datetime) -> f.Clo
     return f.ClockResumed(reason=reason, name=name, moves=tuple(moves))
 
 
-def _move(d: Dossier, term: Term, due_at: datetime, at: datetime) -> f.Move:
-    """A term's new instant. Rungs that now lie in the past are passed over, those ahead will sound."""
-    reached = reached_before(d.calendar, due_at, d.ladder(term), at)
-    was = term.reached or (0,) * len(reached)
-    again = any(before > now for before, now in zip(was, reached, strict=False))
-    return f.Move(term=term.id, due_at=due_at, generation=term.generation + again, reached=reached)
-
-
 def _extend(d: Dossier, command: c.Extend, at: datetime) -> Iterator[Event]:
     term = d.term
     if term is None or term.closed_at is not None:
@@ -562,16 +556,7 @@ def _extend(d: Dossier, command: c.Extend, at: datetime) -> Iterator[Event]:
         raise r.ExtensionUsed(code=d.code, allowed=d.procedure.extensions)
     if d.paused:
         raise r.DossierWaits(code=d.code, status=d.status, command=command.kind)
-    if command.until <= max(at, term.due_at):
-        raise r.BadDate(
-            what="The promised date", value=command.until, reason="it must lie after now and the due date."
-        )
-    yield f.Extended(
-        promised_at=command.until,
-        reason=command.reason,
-        legal_basis=command.legal_basis,
-        moves=(_move(d, term, command.until, at),) if command.legal_basis else (),
-    )
+    yield relief.promised(d, term, command, command.until, at)
 
 
 def _amend_calendar(d: Dossier, command: c.AmendCalendar, at: datetime) -> Iterator[Event]:
@@ -589,6 +574,7 @@ def _amend_calendar(d: Dossier, command: c.AmendCalendar, at: datetime) -> Itera
 
 def _tick(d: Dossier, command: c.Tick, at: datetime) -> Iterator[Event]:
     yield from _rungs(d, at)
+    yield from relief.drafted(d, at)
     for lapsed_at, term in sorted(d.lapses(), key=lambda lapse: lapse[0]):
         if lapsed_at > at:
             return
@@ -692,6 +678,8 @@ _RULES: dict[str, Rule] = {
     "approve": _decided,
     "reject": _decided,
     "extend": _extend,
+    "apologise": relief.apologise,
+    "dismiss-apology": relief.dismiss_apology,
     "return": _return,
     "withdraw": _withdraw,
     "stop": _stop,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from models.base import Instant, Value
 from models.commands import Channel
 from models.dossier import Dossier, Status
-from models.facts import Outcome, Timeliness
+from models.facts import ApologyReason, Outcome, Timeliness
 from models.procedure import Role, Stage
 
 
@@ -55,6 +55,10 @@ class DossierRow(Value):
     due_at: Instant | None
     original_due_at: Instant | None
     promised_at: Instant | None
+    apology_at: Instant | None = None
+    """When the apology was drafted that now waits for a leader."""
+    apology_reason: ApologyReason | None = None
+    apology_proposed_at: Instant | None = None
     ready_at: Instant | None
     finished_at: Instant | None
     timeliness: Timeliness | None
@@ -69,7 +73,7 @@ class DossierRow(Value):
 
 def row(d: Dossier) -> DossierRow:
     """The read model of a dossier."""
-    whole = d.term
+    whole, apology = d.term, d.apology
     tasks: tuple[TaskRow, ...] = ()
     if d.task is not None:
         term = d.term_of(d.task.id)
@@ -102,6 +106,9 @@ def row(d: Dossier) -> DossierRow:
         due_at=whole.due_at if whole else None,
         original_due_at=whole.original_due_at if whole else None,
         promised_at=d.promised_at,
+        apology_at=apology.at if apology else None,
+        apology_reason=apology.reason if apology else None,
+        apology_proposed_at=apology.proposed_at if apology else None,
         ready_at=d.ready_at,
         finished_at=d.finished_at,
         timeliness=d.timeliness,

@@ -55,6 +55,7 @@ PROCEDURES = {
     "usual": procedure(code="usual"),
     "unrated": procedure(code="unrated", rating_window=None),
     "consented": procedure(code="consented", consultation_silence="consent", rating_window=None),
+    "apologised": procedure(code="apologised", apology="-1 day", rating_window=None),
     "paused": procedure(
         code="paused", consultation_silence="consent", pausing={"consultation": "resume"}, rating_window=None
     ),

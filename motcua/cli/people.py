@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,6 +35,12 @@ class NoSuchFile(BadInput):
     """A file that cannot be read."""
 
     sentence = "{path} cannot be read: {reason}"
+
+
+class OnlyByUnit(BadInput):
+    """Drafted apologies were to be listed by something that they do not have."""
+
+    sentence = "--apologies can be narrowed by --unit only, not by {other}."
 
 
 class NoSuchFact(BadInput):
@@ -74,9 +81,18 @@ def add(app: typer.Typer, shop: Workshop) -> None:
         role: Annotated[str | None, typer.Option(help="Only for this role.")] = None,
         user: Annotated[str | None, typer.Option(help="What this user has or may take.")] = None,
         overdue: Annotated[bool, typer.Option("--overdue", help="Only those past their due time.")] = False,
+        apologies: Annotated[
+            bool, typer.Option("--apologies", help="The drafted apologies that wait for a leader.")
+        ] = False,
         as_json: Json = False,
     ) -> None:
         """The open tasks, the most urgent first."""
+        if apologies:
+            given = {"--role": role, "--user": user, "--overdue": overdue}
+            for other in (name for name, value in given.items() if value):
+                raise OnlyByUnit(other=other)
+            work(_apologies(shop, unit, as_json=as_json))
+            return
         due_before = datetime.now(UTC) if overdue else None
         wanted = TaskFilter(unit=unit, role=role, user=user, due_before=due_before)
         work(_tasks(shop, wanted, as_json=as_json))
@@ -234,6 +250,29 @@ async def _tasks(shop: Workshop, wanted: TaskFilter, *, as_json: bool) -> None:
         printing.table("", columns, rows)
 
 
+async def _apologies(shop: Workshop, unit: str | None, *, as_json: bool) -> None:
+    async with shop.office() as (desk, store):
+        found = await store.apologies(unit)
+        if as_json:
+            printing.document(found)
+            return
+        calendar = desk.rulebook.calendar
+        rows = [
+            (
+                draft["code"],
+                draft["procedure"],
+                draft["step"],
+                draft["assignee"] or "-",
+                draft["apology_reason"],
+                printing.office_time(calendar, draft["due_at"]),
+                printing.office_time(calendar, draft["apology_proposed_at"]),
+            )
+            for draft in found
+        ]
+        columns = ("dossier", "procedure", "step", "with", "why", "dossier due", "proposed")
+        printing.table("", columns, rows)
+
+
 async def _show(shop: Workshop, code: str, seq: int | None, *, as_json: bool) -> None:
     _known_form(code)
     async with shop.office() as (desk, store):
@@ -284,6 +323,7 @@ def _print_dossier(desk: Desk, view: DossierRow) -> None:
         ("received", when(view.received_at)),
         ("due", when(view.due_at) + first),
         ("promised", when(view.promised_at)),
+        ("apology drafted", _draft(view, when)),
         ("ready", when(view.ready_at)),
         ("finished", when(view.finished_at)),
         ("timeliness", view.timeliness),
@@ -298,3 +338,11 @@ def _print_dossier(desk: Desk, view: DossierRow) -> None:
     if view.tasks:
         rows = [(t.id, t.step, t.role.value, t.assignee or "-", when(t.due_at)) for t in view.tasks]
         printing.table("\ntasks", ("#", "step", "role", "with", "due"), rows)
+
+
+def _draft(view: DossierRow, when: Callable[[datetime | None], str]) -> str | None:
+    if view.apology_at is None:
+        return None
+    return (
+        f"{when(view.apology_at)} ({view.apology_reason}), proposes {when(view.apology_proposed_at) or '-'}"
+    )

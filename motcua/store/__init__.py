@@ -258,6 +258,11 @@ class Store:
             )
         return [dict(row) for row in rows]
 
+    async def apologies(self, unit: str | None = None, most: int = 1000) -> list[dict[str, Any]]:
+        """Drafted apologies that wait for a leader, by when their dossiers are due."""
+        async with self._connection() as connection:
+            return [dict(row) for row in await connection.fetch(query("apologies"), unit, most)]
+
     async def private(self, code: str) -> dict[str, Any]:
         """The personal data and free text of a dossier that have not been erased, by id."""
         async with self._connection() as connection:

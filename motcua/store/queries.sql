@@ -86,6 +86,14 @@ where ($1::text is null or t.unit = $1)
 order by coalesce(t.due_at, d.due_at) nulls last, t.code
 limit $7
 
+-- name: apologies
+select d.code, d.procedure, d.unit, d.status, d.due_at, d.original_due_at,
+       d.apology_at, d.apology_reason, d.apology_proposed_at, t.step, t.assignee
+from dossiers d left join tasks t using (code)
+where d.apology_at is not null and ($1::text is null or d.unit = $1)
+order by d.due_at, d.code
+limit $2
+
 -- name: progress
 select i.code, array_agg(distinct f.command) filter (where f.command is not null) as commands
 from intakes i left join facts f using (code) where i.request_id = $1 group by i.code

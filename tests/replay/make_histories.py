@@ -93,8 +93,17 @@ LINES: dict[str, tuple[str, ...]] = {
         *(f"head1 extend until=2026-03-20T09:00 {REASON} legal_basis='art. 9'", "@ 2026-03-05 14:00"),
         *("handler1 complete", f"handler1 correct {REASON}"),
     ),
+    "apologised": (
+        *HANDLING,
+        *("@ 2026-03-05 09:00", f"handler1 request-supplement {REASON}"),
+        *("@ 2026-03-06 09:00", "citizen1 supply", "@ 2026-03-09 07:30"),
+        *("leader1 apologise", "@ 2026-03-10 09:00", "handler1 complete"),
+    ),
 }
 """Lives that need nothing but people and the clock."""
+
+PROCEDURE_OF = {"apologised": "apologised"}
+"""Under which procedure, where it is not the usual one."""
 
 
 async def taken_over(office: Running) -> None:
@@ -196,7 +205,8 @@ async def make(names: Iterable[str]) -> None:
                 if name in SCENES:
                     await SCENES[name](office)
                 else:
-                    await keep(name, await Life.begin(office, *LINES[name]))
+                    life = await Life.begin(office, *LINES[name], procedure=PROCEDURE_OF.get(name, "usual"))
+                    await keep(name, life)
 
 
 def main() -> None:

@@ -140,6 +140,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "consult": {"agency": "tax"},
     "answer": {"agency": "tax"},
     "extend": {"reason": TEXT},
+    "dismiss-apology": {"reason": TEXT},
     "stop": {"reason": TEXT},
     "amend-calendar": {"calendar": CALENDAR, "decree": "309/2026"},
     "transfer": {"unit": "elsewhere"},

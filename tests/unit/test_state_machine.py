@@ -63,7 +63,8 @@ RIGHT_HANDS = {  # who is likely to be allowed, so that stories get far
 }
 OFTEN_ALLOWED = [
     *("request-supplement", "supply", "request-payment", "pay", "consult", "answer", "stop", "resume"),
-    *("extend", "send-back", "amend-calendar", "correct", "assign", "claim", "release", "hear"),
+    *("apologise", "dismiss-apology", "extend", "send-back", "amend-calendar", "correct", "assign"),
+    *("claim", "release", "hear"),
 ]
 LINKS = [
     {"id": "tax", "step": "handle", "procedure": "x.tax", "unit": "tax", "mode": "resume"},
@@ -94,6 +95,9 @@ def details(kind: str, draw: Any, now: datetime) -> dict[str, Any]:
         case "extend":
             later = timedelta(days=draw(st.integers(0, 20)))
             return {"until": now + later, "legal_basis": draw(st.sampled_from([None, "art. 19"]))}
+        case "apologise":
+            later = timedelta(days=draw(st.integers(0, 20)))
+            return draw(st.sampled_from([{}, {}, {"until": now + later}, {"legal_basis": "art. 19"}]))
         case "amend-calendar":
             return {"calendar": draw(st.sampled_from([CALENDAR, AMENDED]))}
         case "hear":
@@ -115,6 +119,7 @@ def procedures(draw: st.DrawFn) -> Procedure:
         consultation_silence=draw(st.sampled_from(["consent", "nothing"])),
         timeliness=draw(st.sampled_from(["date", "instant"])),
         rating_window=draw(st.sampled_from([None, "10 days"])),
+        apology=draw(st.sampled_from([None, "-1 day", "-4 hours", "0"])),
         extensions=2,
         links=draw(st.lists(st.sampled_from(LINKS), max_size=2, unique_by=lambda link: link["id"])),
     )
@@ -214,6 +219,8 @@ class Office(RuleBasedStateMachine):
             assert len(self.facts) > count
         else:
             raise AssertionError("the clock never comes to rest")
+        call = self.dossier.next_call()
+        assert call is None or call[0] > self.now
         assert all(alarm.at > self.now for alarm in self.dossier.alarms())
 
     @invariant()
@@ -236,6 +243,16 @@ class Office(RuleBasedStateMachine):
                 assert term.id not in {alarm.term for alarm in d.alarms()}
             if term.of in ("intake", "dossier", "step") and term.running:
                 assert not d.paused
+        drafts = [(draft.due_at, draft.generation) for draft in d.apologies]
+        assert len(set(drafts)) == len(drafts)
+        assert all(draft.proposed_at is None or draft.proposed_at > draft.due_at for draft in d.apologies)
+        if d.apology is not None:
+            assert not d.paused
+            assert d.ready_at is None
+            assert d.outcome is None
+            assert d.extensions < d.procedure.extensions
+            assert d.term is not None
+            assert d.apology.due_at == d.term.due_at
         open_steps = [t.id for t in d.terms if t.of in ("intake", "step") and t.closed_at is None]
         assert open_steps == [] or (d.task is not None and open_steps == [d.task.id])
 

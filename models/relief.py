@@ -1,0 +1,89 @@
+"""Rules that give a dossier another date: a term's move, a promise, an apology that the clock drafts.
+
+Like those of models/rules.py, whose table names them: they yield events and raise refusals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from models import commands as c
+from models import facts as f
+from models import refusals as r
+from models.apologies import proposal, still_to_do, work
+from models.dossier import Apology, Dossier
+from models.facts import Event
+from models.terms import Term, reached_before
+
+
+def move(d: Dossier, term: Term, due_at: datetime, at: datetime) -> f.Move:
+    """A term's new instant. Rungs that now lie in the past are passed over, those ahead will sound."""
+    reached = reached_before(d.calendar, due_at, d.ladder(term), at)
+    was = term.reached or (0,) * len(reached)
+    again = any(before > now for before, now in zip(was, reached, strict=False))
+    return f.Move(term=term.id, due_at=due_at, generation=term.generation + again, reached=reached)
+
+
+def promised(
+    d: Dossier,
+    term: Term,
+    command: c.Extend | c.Apologise,
+    until: datetime,
+    at: datetime,
+    *,
+    draft: int | None = None,
+) -> f.Extended:
+    """A new date for the whole dossier; only a legal basis moves the due instant itself."""
+    if until <= max(at, term.due_at):
+        raise r.BadDate(
+            what="The promised date", value=until, reason="it must lie after now and the due date."
+        )
+    return f.Extended(
+        promised_at=until,
+        reason=command.reason,
+        legal_basis=command.legal_basis,
+        draft=draft,
+        moves=(move(d, term, until, at),) if command.legal_basis else (),
+    )
+
+
+def drafted(d: Dossier, at: datetime) -> Iterator[Event]:
+    """The clock's part: the apology whose time has come."""
+    call = d.apology_call()
+    if call is None or call[0] > at:
+        return
+    assert d.term is not None
+    assert d.task is not None
+    step = d.procedure.steps[d.procedure.position(d.task.step)]
+    left = work(step.limit) + still_to_do(d.procedure, step.id)
+    yield f.ApologyDrafted(
+        reason=call[1],
+        due_at=d.term.due_at,
+        generation=d.term.generation,
+        proposed_at=proposal(d.calendar, d.procedure, step.id, d.term.due_at, at),
+        minutes=left // timedelta(minutes=1),
+    )
+
+
+def apologise(d: Dossier, command: c.Apologise, at: datetime) -> Iterator[Event]:
+    """Confirm the draft: an extension that names it, to the proposed date unless another is given."""
+    draft, term = _draft(d, command), d.term
+    assert term is not None
+    until = command.until or draft.proposed_at
+    if until is None:
+        raise r.DateMissing(code=d.code)
+    yield promised(d, term, command, until, at, draft=draft.id)
+
+
+def dismiss_apology(d: Dossier, command: c.DismissApology, at: datetime) -> Iterator[Event]:
+    """Find the draft needless; it is not drafted again for the same due instant."""
+    yield f.ApologyDismissed(draft=_draft(d, command).id, reason=command.reason)
+
+
+def _draft(d: Dossier, command: c.Apologise | c.DismissApology) -> Apology:
+    if d.paused:
+        raise r.DossierWaits(code=d.code, status=d.status, command=command.kind)
+    if d.apology is None:
+        raise r.NothingDrafted(code=d.code, command=command.kind)
+    return d.apology
