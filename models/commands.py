@@ -221,6 +221,16 @@ class Resume(Asked):
     kind: Literal["resume"] = "resume"
 
 
+class Outage(Asked):
+    """Give back the time in which the systems were announced to be out."""
+
+    kind: Literal["outage"] = "outage"
+    since: Instant
+    until: Instant
+    notice: str = Field(min_length=1, max_length=200)
+    """Which announcement: each is counted once."""
+
+
 class AmendCalendar(Asked):
     """Compute the open terms anew with another version of the calendar."""
 
@@ -313,6 +323,7 @@ Command = Annotated[
     | Withdraw
     | Stop
     | Resume
+    | Outage
     | AmendCalendar
     | Transfer
     | Correct

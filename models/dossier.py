@@ -177,6 +177,10 @@ class Dossier(Value):
     extensions: int = 0
     apologies: tuple[Apology, ...] = ()
     """Every draft there has been, also those that have become void."""
+    extended_at: Instant | None = None
+    """When the due instant was last moved to a promised date."""
+    outages: tuple[str, ...] = ()
+    """The announced outages that have been counted."""
     last_completion: Completion | None = None
     answered: dict[str, int] = Field(default_factory=dict)
     """Command id to the number of its last fact: the same id again gets the first answer."""

@@ -11,7 +11,7 @@ from models.calendar import Calendar
 from models.commands import Channel, News
 from models.limits import Limit
 from models.procedure import Stage
-from models.terms import Mode
+from models.terms import Mode, Pause
 
 Timeliness = Literal["early", "on_time", "overdue"]
 Outcome = Literal["returned", "refused", "withdrawn", "stopped"]
@@ -317,6 +317,22 @@ class Heard(Value):
     timeliness: str | None = None
 
 
+class Regained(Move):
+    """A term's due instant after it got time back, and the stretches that it got back."""
+
+    pauses: tuple[Pause, ...]
+
+
+class OutageCounted(Value):
+    """An announced outage was counted: the terms that ran during it got that time back."""
+
+    kind: Literal["outage-counted"] = "outage-counted"
+    since: Instant
+    until: Instant
+    notice: str
+    moves: tuple[Regained, ...]
+
+
 class CalendarAmended(Value):
     """The open terms were computed anew with another calendar."""
 
@@ -419,6 +435,7 @@ Event = Annotated[
     | LinkedTo
     | LinkRequested
     | Heard
+    | OutageCounted
     | CalendarAmended
     | Transferred
     | Corrected

@@ -156,6 +156,7 @@ def _changes(d: Dossier, fact: Fact) -> dict[str, Any]:
             return {
                 "extensions": d.extensions + 1,
                 "promised_at": e.promised_at,
+                "extended_at": fact.at if e.moves else d.extended_at,
                 "terms": _moved(d.terms, e.moves, extended=True),
             }
         case f.Refused():
@@ -183,6 +184,8 @@ def _changes(d: Dossier, fact: Fact) -> dict[str, Any]:
             }
         case f.Heard() as e:
             return _heard(d, fact, e)
+        case f.OutageCounted() as e:
+            return {"outages": (*d.outages, e.notice), "terms": _regained(_moved(d.terms, e.moves), e.moves)}
         case f.CalendarAmended() as e:
             return {"calendar": e.calendar, "terms": _moved(d.terms, e.moves)}
         case f.Transferred() as e:
@@ -299,6 +302,19 @@ def _resumed(d: Dossier, fact: Fact, event: f.ClockResumed) -> tuple[Term, ...]:
         if t.id in again
         else t
         for t in _moved(d.terms, event.moves)
+    )
+
+
+def _regained(terms: tuple[Term, ...], moves: Iterable[f.Regained]) -> tuple[Term, ...]:
+    """Pauses stand in the order of time: an outage is counted afterwards, perhaps after later pauses."""
+    by_id = {move.term: move.pauses for move in moves}
+    return tuple(
+        t.model_copy(
+            update={"pauses": tuple(sorted((*t.pauses, *by_id[t.id]), key=lambda pause: pause.since))}
+        )
+        if t.id in by_id
+        else t
+        for t in terms
     )
 
 

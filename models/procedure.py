@@ -89,6 +89,8 @@ class Pausing(Value):
     payment: Mode = "resume"
     consultation: Mode = "none"
     stop: Mode = "resume"
+    outage: Mode = added("resume")
+    """An announced outage of the systems, counted after it is over."""
 
 
 class Procedure(Value):

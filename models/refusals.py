@@ -179,6 +179,18 @@ class DateMissing(Refusal):
     sentence = "The calendar of dossier {code} ends before a new date could be proposed: give one."
 
 
+class OutageKnown(Refusal):
+    """The announcement has been counted for this dossier."""
+
+    sentence = "The outage {notice} has been counted for dossier {code}."
+
+
+class OutageMissed(Refusal):
+    """The outage took no time from the dossier."""
+
+    sentence = "The outage {notice} gives dossier {code} nothing back: {reason}."
+
+
 class BadDate(Refusal):
     """A date that the rules do not allow here."""
 

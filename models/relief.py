@@ -1,11 +1,11 @@
-"""Rules that give a dossier another date: a term's move, a promise, an apology that the clock drafts.
+"""Rules that give a dossier another date: a term's move, a promise, a drafted apology, an outage.
 
 Like those of models/rules.py, whose table names them: they yield events and raise refusals.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from models import commands as c
@@ -14,7 +14,8 @@ from models import refusals as r
 from models.apologies import proposal, still_to_do, work
 from models.dossier import Apology, Dossier
 from models.facts import Event
-from models.terms import Term, reached_before
+from models.outages import check, lost
+from models.terms import Pause, Term, due_after, moved, reached_before
 
 
 def move(d: Dossier, term: Term, due_at: datetime, at: datetime) -> f.Move:
@@ -87,3 +88,54 @@ def _draft(d: Dossier, command: c.Apologise | c.DismissApology) -> Apology:
     if d.apology is None:
         raise r.NothingDrafted(code=d.code, command=command.kind)
     return d.apology
+
+
+def outage(d: Dossier, command: c.Outage, at: datetime) -> Iterator[Event]:
+    """Each open term gets back what it lost; once for each announcement.
+
+    What was late when the outage began stays late. The step that a correction could reopen counts as open:
+    its clock would go on as if it had never stopped.
+    """
+    if command.notice in d.outages:
+        raise r.OutageKnown(code=d.code, notice=command.notice)
+    check(command.since, command.until)
+    if command.until > at:
+        raise r.BadDate(what="The end of the outage", value=command.until, reason="it lies in the future.")
+    mode = d.procedure.pausing.outage
+    if mode == "none":
+        raise _missed(d, command, "its procedure lets the clock run on")
+    reopens = d.last_completion.task.id if d.last_completion and d.ready_at is None else None
+    moves = []
+    for term in d.terms:
+        if term.closed_at is not None and term.id != reopens:
+            continue
+        begun = d.extended_at if term.extensions and d.extended_at else term.started_at
+        pauses = tuple(
+            Pause(since=since, until=until, reason="outage", mode=mode)
+            for since, until in lost(term, begun, command.since, command.until)
+            if d.calendar.between(since, until)
+        )
+        if pauses:
+            new = move(d, term, _due_with(d, term, pauses), at)
+            moves.append(f.Regained(**dict(new), pauses=pauses))
+    if not moves:
+        raise _missed(d, command, "none of its terms ran meanwhile in working time")
+    yield f.OutageCounted(since=command.since, until=command.until, notice=command.notice, moves=tuple(moves))
+
+
+def _due_with(d: Dossier, term: Term, pauses: Sequence[Pause]) -> datetime:
+    """A term's due instant with further pauses, all in the order of time, whenever they were recorded.
+
+    A promised date is no limit that could be counted again: it is put off by each of them.
+    """
+    if term.extensions:
+        at = term.due_at
+        for pause in pauses:
+            at = moved(d.calendar, term.limit, at, pause)
+        return at
+    ordered = sorted((*term.pauses, *pauses), key=lambda pause: pause.since)
+    return due_after(d.calendar, term.limit, d.calendar.next_open(term.started_at), ordered)
+
+
+def _missed(d: Dossier, command: c.Outage, reason: str) -> r.OutageMissed:
+    return r.OutageMissed(code=d.code, notice=command.notice, reason=reason)

@@ -258,6 +258,11 @@ class Store:
             )
         return [dict(row) for row in rows]
 
+    async def open_codes(self) -> list[str]:
+        """The codes of the dossiers that still work towards a result."""
+        async with self._connection() as connection:
+            return [row["code"] for row in await connection.fetch(query("open_codes"))]
+
     async def apologies(self, unit: str | None = None, most: int = 1000) -> list[dict[str, Any]]:
         """Drafted apologies that wait for a leader, by when their dossiers are due."""
         async with self._connection() as connection:

@@ -86,6 +86,9 @@ where ($1::text is null or t.unit = $1)
 order by coalesce(t.due_at, d.due_at) nulls last, t.code
 limit $7
 
+-- name: open_codes
+select code from dossiers where outcome is null and ready_at is null order by code
+
 -- name: apologies
 select d.code, d.procedure, d.unit, d.status, d.due_at, d.original_due_at,
        d.apology_at, d.apology_reason, d.apology_proposed_at, t.step, t.assignee

@@ -93,6 +93,12 @@ LINES: dict[str, tuple[str, ...]] = {
         *(f"head1 extend until=2026-03-20T09:00 {REASON} legal_basis='art. 9'", "@ 2026-03-05 14:00"),
         *("handler1 complete", f"handler1 correct {REASON}"),
     ),
+    "outage": (
+        *(*HANDLING, "@ 2026-03-03 14:00", f"handler1 request-supplement {REASON}"),
+        *("@ 2026-03-04 10:00", "citizen1 supply", "@ 2026-03-05 09:00"),
+        "admin1 outage since=2026-03-03T10:00 until=2026-03-03T17:00 notice=12/TB",
+        *("@ 2026-03-06 09:00", "handler1 complete"),
+    ),
     "apologised": (
         *HANDLING,
         *("@ 2026-03-05 09:00", f"handler1 request-supplement {REASON}"),

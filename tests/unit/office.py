@@ -142,6 +142,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "extend": {"reason": TEXT},
     "dismiss-apology": {"reason": TEXT},
     "stop": {"reason": TEXT},
+    "outage": {"notice": "12/TB"},
     "amend-calendar": {"calendar": CALENDAR, "decree": "309/2026"},
     "transfer": {"unit": "elsewhere"},
     "correct": {"reason": TEXT},

@@ -39,6 +39,7 @@ TABLE = (
     Row((TEMPORAL, "motcua.telemetry", "motcua.config"), ("models",)),
     Row(("motcua.local", *SERVING), ("models", "motcua.config", *SERVING)),
     Row(("motcua.links",), ("models", "motcua.desk"), ("structlog",)),
+    Row(("motcua.outages",), ("models", "motcua.desk", STORE), ()),
     Row(("motcua.rulebook",), ("models", "motcua.desk", CATALOGUE), ()),
     Row(("motcua.desk",), ("models", "workflows", STORE, TEMPORAL), ("temporalio", "pydantic", "structlog")),
     # Replaying decodes payloads as every client does: with the one converter of motcua.temporal.
@@ -54,7 +55,7 @@ TABLE = (
         ("motcua.cli", "motcua.web"),
         (
             *("models", "motcua.desk", STORE, "motcua.audit", "motcua.reports"),
-            *(CATALOGUE, "motcua.caseloads", "motcua.config"),
+            *(CATALOGUE, "motcua.caseloads", "motcua.config", "motcua.outages"),
         ),
         never=("temporalio", "asyncpg"),
     ),

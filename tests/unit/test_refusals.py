@@ -9,8 +9,8 @@ import typing
 import pytest
 
 from models import commands as c
+from models import outages, relief, rules
 from models import refusals as r
-from models import relief, rules
 from models.procedure import Procedure
 from models.refusals import Problem, Refusal, exit_code, revive
 from tests.unit.office import STAFF, TEXT, Case, at, procedure, stage, step
@@ -24,6 +24,8 @@ KINDS = {
 OPEN_ENDED = procedure(limit=None)
 APOLOGETIC = procedure(apology="-1 day")
 DRAFTED = ("@ 2026-03-05 08:00", "clock tick")
+TUESDAY = ("@ 2026-03-03 10:00",)
+OUT = "since=2026-03-02T06:00:00Z until=2026-03-02T08:00:00Z"
 AT_THE_END = ("receiver1 file", "receiver1 accept", "receiver1 complete")
 TOMORROW = "number=7 date=2026-03-03T02:00:00Z"
 ONE_SIGNATURE = procedure(
@@ -37,6 +39,8 @@ SIGNING = ("receiver1 file", "receiver1 accept", "handler1 complete")
 BOTH_HANDLED = ("both1 complete", "leader1 complete")
 PAST = "limit='until 2026-03-02T00:00:00Z'"
 UNTIL = "until=2026-03-20T02:00:00Z"
+BACKWARD = "since=2026-03-02T08:00:00Z until=2026-03-02T08:00:00Z"
+ENDLESS = "since=2026-01-01T00:00:00Z until=2026-03-02T08:00:00Z"
 
 LINK = {"id": "tax", "step": "handle", "procedure": "x.tax", "unit": "tax"}
 LINKED = procedure(links=[LINK])
@@ -83,6 +87,7 @@ ALLOWED: dict[str, tuple[str, tuple[str, ...], str, list[str]]] = {
     "withdraw": ("deciding", (), "citizen1 withdraw", ["withdrawn"]),
     "stop": ("handling", (), "head1 stop", ["stopped", "clock-paused"]),
     "resume": ("handling", ("head1 stop",), "leader1 resume", ["clock-resumed"]),
+    "outage": ("handling", TUESDAY, f"admin1 outage {OUT}", ["outage-counted"]),
     "amend-calendar": ("handling", (), "admin1 amend-calendar", ["calendar-amended"]),
     "transfer": ("filed", (), "receiver1 transfer", ["transferred"]),
     "correct": ("reviewing", (), "handler1 correct", ["corrected"]),
@@ -216,6 +221,12 @@ REFUSED: list[tuple[str, type[Refusal], str, tuple[str, ...], Procedure | None]]
         ("@ 2026-12-24 08:00", *AT_THE_END, "@ 2026-12-29 08:00", "clock tick"),
         APOLOGETIC,
     ),
+    (f"admin1 outage {OUT}", r.OutageKnown, "handling", (*TUESDAY, f"admin1 outage {OUT}"), None),
+    (f"admin1 outage {OUT}", r.OutageMissed, "nothing", (*TUESDAY, "receiver1 file"), None),
+    (f"admin1 outage {OUT}", r.OutageMissed, "handling", TUESDAY, procedure(pausing={"outage": "none"})),
+    (f"admin1 outage {OUT}", r.BadDate, "handling", (), None),
+    (f"admin1 outage {BACKWARD}", r.BadDate, "handling", TUESDAY, None),
+    (f"admin1 outage {ENDLESS}", r.BadDate, "handling", TUESDAY, None),
     ("head1 dismiss-apology", r.NothingDrafted, "handling", (), APOLOGETIC),
     (
         "head1 dismiss-apology",
@@ -293,7 +304,7 @@ def test_no_command_without_its_role(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", sorted(KINDS - {"file", "amend-calendar", "observe", "rate", "hear", "tick"})
+    "kind", sorted(KINDS - {"file", "amend-calendar", "outage", "observe", "rate", "hear", "tick"})
 )
 def test_no_command_from_another_unit(kind: str) -> None:
     """All roles at another unit allow nothing; the administrator, citizen and clock have no unit."""
@@ -328,6 +339,7 @@ def ask(case: Case, who: str, kind: str) -> None:
         "send-back": {"step": "handle"},
         "assign": {"to": "x"},
         "extend": {"until": "2026-03-20T02:00:00Z"},
+        "outage": {"since": "2026-03-02T00:00:00Z", "until": "2026-03-02T00:30:00Z"},
     }
     case.do(f"{who} {kind}", **more.get(kind, {}))
 
@@ -347,7 +359,7 @@ def raised_by_rules() -> set[tuple[str, str]]:
     """Which refusals each command's rule raises, itself or by what it calls, read from its source."""
     bodies = {
         node.name: node
-        for module in (rules, relief)
+        for module in (rules, relief, outages)
         for node in ast.parse(inspect.getsource(module)).body
         if isinstance(node, ast.FunctionDef)
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -20,6 +21,7 @@ from models.fold import fold
 from models.procedure import Procedure
 from models.refusals import DossierClosed, Refusal
 from models.rules import RIGHTS, decide
+from models.terms import due_after
 from models.view import row
 from tests.unit.office import (
     CALENDAR,
@@ -64,7 +66,7 @@ RIGHT_HANDS = {  # who is likely to be allowed, so that stories get far
 OFTEN_ALLOWED = [
     *("request-supplement", "supply", "request-payment", "pay", "consult", "answer", "stop", "resume"),
     *("apologise", "dismiss-apology", "extend", "send-back", "amend-calendar", "correct", "assign"),
-    *("claim", "release", "hear"),
+    *("claim", "release", "hear", "outage"),
 ]
 LINKS = [
     {"id": "tax", "step": "handle", "procedure": "x.tax", "unit": "tax", "mode": "resume"},
@@ -98,6 +100,11 @@ def details(kind: str, draw: Any, now: datetime) -> dict[str, Any]:
         case "apologise":
             later = timedelta(days=draw(st.integers(0, 20)))
             return draw(st.sampled_from([{}, {}, {"until": now + later}, {"legal_basis": "art. 19"}]))
+        case "outage":
+            since = now - timedelta(minutes=draw(st.integers(1, 5000)))
+            until = min(now, since + timedelta(minutes=draw(st.integers(1, 2000))))
+            notice = draw(st.sampled_from(["1/TB", "2/TB", "3/TB"]))
+            return {"since": since, "until": until, "notice": notice}
         case "amend-calendar":
             return {"calendar": draw(st.sampled_from([CALENDAR, AMENDED]))}
         case "hear":
@@ -114,7 +121,10 @@ def procedures(draw: st.DrawFn) -> Procedure:
     """The sample procedure with any way of pausing, lapsing and measuring."""
     return procedure(
         limit=draw(st.sampled_from(["5 days", "4 hours", "1.5 days", "same day", "24 clock hours"])),
-        pausing={k: draw(st.sampled_from(MODES)) for k in ("supplement", "payment", "consultation", "stop")},
+        pausing={
+            k: draw(st.sampled_from(MODES))
+            for k in ("supplement", "payment", "consultation", "stop", "outage")
+        },
         supplement_lapse=draw(st.sampled_from(["stop", "nothing"])),
         consultation_silence=draw(st.sampled_from(["consent", "nothing"])),
         timeliness=draw(st.sampled_from(["date", "instant"])),
@@ -135,6 +145,8 @@ class Office(RuleBasedStateMachine):
         self.dossier, self.facts = self.empty, list[Fact]()
         self.now, self.asked = at("2026-03-02 08:00"), 0
         self.original: dict[int, datetime] = {}
+        self.left_behind = set[int]()
+        """Terms that were closed when the calendar was amended: a correction opens them as they were."""
         for _ in range(done):
             self.work(lambda hands: hands[0])
 
@@ -156,6 +168,8 @@ class Office(RuleBasedStateMachine):
         for fact in facts:
             if fact.kind == "decided":
                 assert fact.actor not in before.handled_by
+            if fact.kind == "calendar-amended":
+                self.left_behind |= {term.id for term in before.terms if term.closed_at is not None}
         self.dossier = fold(before, facts)
         self.facts += facts
         if facts and kind != "tick":  # the clock has no ids of its own
@@ -235,6 +249,10 @@ class Office(RuleBasedStateMachine):
         assert not d.closed or d.outcome is not None
         assert (d.outcome is None) == (d.finished_at is None)
         for term in d.terms:
+            assert all(a.until <= b.since for a, b in pairwise(term.pauses))
+            if term.closed_at is None and not term.extensions and term.id not in self.left_behind:
+                start = d.calendar.next_open(term.started_at)
+                assert due_after(d.calendar, term.limit, start, term.pauses) == term.due_at
             assert self.original.setdefault(term.id, term.original_due_at) == term.original_due_at
             if d.closed or d.outcome is not None:
                 assert term.closed_at is not None

@@ -1,0 +1,44 @@
+"""Which stretches of an announced outage a term lost. Arithmetic on instants only.
+
+An announced outage of the systems stops the clock of the linked groups (Decree 301/2026); what it does in
+another procedure is that procedure's setting (`pausing.outage`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from models import refusals as r
+from models.terms import Term
+
+LONGEST = timedelta(days=60)
+"""A longer outage is a slip of the pen: nobody announces one."""
+
+
+def check(since: datetime, until: datetime) -> None:
+    """Refuse an outage that goes backward or is longer than any."""
+    if since >= until:
+        raise r.BadDate(what="The end of the outage", value=until, reason="it must lie after its beginning.")
+    if until - since > LONGEST:
+        raise r.BadDate(
+            what="The end of the outage",
+            value=until,
+            reason=f"it lasts at most {LONGEST.days} days; announce a longer one in parts.",
+        )
+
+
+def lost(
+    term: Term, begun: datetime, since: datetime, until: datetime
+) -> Iterator[tuple[datetime, datetime]]:
+    """The parts of [since, until) in which a term that counts from `begun` ran, in order.
+
+    A term that is paused lost nothing from its pause on; the pauses that it has had are left out.
+    """
+    at, end = max(since, begun), min(until, term.paused_at or until)
+    for pause in sorted(term.pauses, key=lambda pause: pause.since):
+        if at < min(pause.since, end):
+            yield at, min(pause.since, end)
+        at = max(at, pause.until)
+    if at < end:
+        yield at, end
