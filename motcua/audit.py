@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,11 +12,7 @@ from pydantic import ValidationError
 from models.base import Value
 from models.calendar import Calendar
 from models.chain import GENESIS, digest, fingerprint
-from models.dossier import Dossier
-from models.facts import Fact, Filed
-from models.fold import fold
 from models.procedure import Procedure
-from models.refusals import CheckFailed
 from motcua.store import Store
 
 
@@ -35,12 +30,6 @@ class Verified(Value):
     dossiers: int
     facts: int
     broken: tuple[Broken, ...]
-
-
-class RulesMissing(CheckFailed):
-    """The rules that a dossier was received under are not on record."""
-
-    sentence = "Dossier {code} cannot be folded: its {kind} {fingerprint} is not on record."
 
 
 async def verify(store: Store, tell: Callable[[int], None] = lambda _: None) -> Verified:
@@ -135,29 +124,3 @@ async def _by_dossier(
 def _instant(at: datetime) -> str:
     """As models/chain.py says: RFC 3339 in UTC, without a fraction when it is whole."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-async def refold(store: Store, code: str, *, office: str, upto: int | None = None) -> Dossier:
-    """A dossier folded anew from its facts, the first `upto` of them or all.
-
-    The rules come from the record, by the fingerprints in the first fact: today's catalogue plays no part.
-    """
-    facts = await store.facts(code)
-    return fold(await _unfiled(store, code, office, facts), islice(facts, upto))
-
-
-async def _unfiled(store: Store, code: str, office: str, facts: list[Fact]) -> Dossier:
-    filed = facts[0].event
-    assert isinstance(filed, Filed)
-    bodies = {}
-    for kind, known in (("procedure", filed.rules), ("calendar", filed.calendar)):
-        bodies[kind] = await store.rules(known)
-        if bodies[kind] is None:
-            raise RulesMissing(code=code, kind=kind, fingerprint=known)
-    return Dossier(
-        code=code,
-        office=office,
-        procedure=Procedure.model_validate_json(bodies["procedure"] or ""),
-        calendar=Calendar.model_validate_json(bodies["calendar"] or ""),
-        simulated=filed.simulated,
-    )

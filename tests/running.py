@@ -27,9 +27,8 @@ from temporalio.testing import WorkflowEnvironment
 from models.calendar import Calendar
 from models.commands import Command
 from models.dossier import Dossier
-from models.facts import Fact, Filed
+from models.facts import Fact
 from models.fold import fold
-from models.procedure import Procedure
 from models.rules import decide
 from models.service import Answer
 from models.view import row
@@ -37,6 +36,7 @@ from motcua.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk, Rulebook
 from motcua.local import LocalOffice
+from motcua.past import recall
 from motcua.store import Store
 from motcua.store.migrate import migrate
 from motcua.temporal import CONVERTER, connect, register
@@ -123,21 +123,7 @@ class Running:
 
     async def refolded(self, code: str) -> Dossier:
         """The dossier as its facts in PostgreSQL tell, under the rules that are kept there."""
-        facts = await self.store.facts(code)
-        filed = facts[0].event
-        assert isinstance(filed, Filed)
-        rules, calendar = await self.store.rules(filed.rules), await self.store.rules(filed.calendar)
-        assert rules
-        assert calendar
-        empty = Dossier(
-            code=code,
-            office=OFFICE,
-            unit=filed.unit,
-            procedure=Procedure.model_validate_json(rules),
-            calendar=Calendar.model_validate_json(calendar),
-            simulated=filed.simulated,
-        )
-        return fold(empty, facts)
+        return (await recall(self.store, code)).at()
 
 
 @asynccontextmanager

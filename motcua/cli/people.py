@@ -1,11 +1,10 @@
-"""What people do with dossiers: hand in, act, look at tasks, look at one dossier."""
+"""What people do with dossiers: hand in, act, look at tasks."""
 
 from __future__ import annotations
 
 import json
 import math
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,11 +13,8 @@ import typer
 
 from models.refusals import BadInput, Problem, Refusal, UnknownDossier, exit_code
 from models.service import Answer
-from models.view import DossierRow, row
-from motcua.audit import refold
 from motcua.cli import printing
 from motcua.cli.workshop import Workshop, work
-from motcua.desk import Desk
 from motcua.store import TaskFilter
 
 LONGEST_INPUT = 50_000_000
@@ -41,12 +37,6 @@ class OnlyByUnit(BadInput):
     """Drafted apologies were to be listed by something that they do not have."""
 
     sentence = "--apologies can be narrowed by --unit only, not by {other}."
-
-
-class NoSuchFact(BadInput):
-    """A fact number that the dossier does not have."""
-
-    sentence = "Dossier {code} has the facts 1 to {last}; there is no fact {seq}."
 
 
 def add(app: typer.Typer, shop: Workshop) -> None:
@@ -96,15 +86,6 @@ def add(app: typer.Typer, shop: Workshop) -> None:
         due_before = datetime.now(UTC) if overdue else None
         wanted = TaskFilter(unit=unit, role=role, user=user, due_before=due_before)
         work(_tasks(shop, wanted, as_json=as_json))
-
-    @app.command()
-    def show(
-        code: str,
-        seq: Annotated[int | None, typer.Option("--at", help="As it stood after this fact.")] = None,
-        as_json: Json = False,
-    ) -> None:
-        """One dossier: its state, tasks, terms and facts."""
-        work(_show(shop, code, seq, as_json=as_json))
 
 
 async def _submit(shop: Workshop, file: str, user: str | None, *, as_json: bool) -> int:
@@ -210,7 +191,7 @@ async def _act(
         given = _read(text)
     except ValueError as error:
         raise NotJson(where="--data", reason=error) from error
-    _known_form(code)
+    known_form(code)
     async with shop.office() as (desk, _):
         answer = await desk.act(code, command, user, given, request_id)
         if as_json:
@@ -221,7 +202,7 @@ async def _act(
             print(f"{answer.code}  {answer.status}, fact {answer.seq}" + (f", due {due}" if due else ""))
 
 
-def _known_form(code: str) -> None:
+def known_form(code: str) -> None:
     """Refuse what cannot be a code before a server has to."""
     if not code.isprintable() or not code.strip():
         raise UnknownDossier(code=ascii(code))
@@ -271,78 +252,3 @@ async def _apologies(shop: Workshop, unit: str | None, *, as_json: bool) -> None
         ]
         columns = ("dossier", "procedure", "step", "with", "why", "dossier due", "proposed")
         printing.table("", columns, rows)
-
-
-async def _show(shop: Workshop, code: str, seq: int | None, *, as_json: bool) -> None:
-    _known_form(code)
-    async with shop.office() as (desk, store):
-        shown = await desk.show(code)
-        view, facts = shown.row, shown.facts
-        if seq is not None:
-            if not 1 <= seq <= len(facts):
-                raise NoSuchFact(code=code, last=len(facts), seq=seq)
-            view, facts = row(await refold(store, code, office=view.office, upto=seq)), facts[:seq]
-        if as_json:
-            plain = [_fact(fact.model_dump(mode="json")) for fact in facts]
-            printing.document({**view.model_dump(mode="json"), "facts": plain})
-        else:
-            _print_dossier(desk, view)
-            local = desk.rulebook.calendar
-            rows = [
-                (f.seq, printing.office_time(local, f.at), f.kind, f.actor, _gist(f.event.model_dump()))
-                for f in facts
-            ]
-            printing.table("\nfacts", ("#", "at", "what", "who", ""), rows)
-
-
-def _fact(plain: dict[str, Any]) -> dict[str, Any]:
-    """A fact in the shape that others script against."""
-    event = plain.pop("event")
-    kind = event.pop("kind")
-    return {"seq": plain["seq"], "kind": kind, "at": plain["at"], **plain, "data": event}
-
-
-def _gist(event: dict[str, Any]) -> str:
-    """The few words of a fact that say most."""
-    words = ("step", "limit", "assignee", "to", "name", "timeliness", "number", "unit", "agency", "label")
-    return "  ".join(f"{key}={event[key]}" for key in words if event.get(key))
-
-
-def _print_dossier(desk: Desk, view: DossierRow) -> None:
-    local = desk.rulebook.calendar
-
-    def when(at: datetime | None) -> str:
-        return printing.office_time(local, at)
-
-    moved = view.original_due_at != view.due_at
-    first = f" (at first {when(view.original_due_at)})" if moved else ""
-    pairs = [
-        ("procedure", f"{view.procedure} ({view.version})"),
-        ("unit", view.unit),
-        ("stage, status", f"{view.stage.value}, {view.status} (national {view.national_status})"),
-        ("received", when(view.received_at)),
-        ("due", when(view.due_at) + first),
-        ("promised", when(view.promised_at)),
-        ("apology drafted", _draft(view, when)),
-        ("ready", when(view.ready_at)),
-        ("finished", when(view.finished_at)),
-        ("timeliness", view.timeliness),
-        ("paused", "yes" if view.paused else None),
-    ]
-    printing.table(view.code, ("", ""), [pair for pair in pairs if pair[1]])
-    open_terms = [
-        (t.id, t.of, t.name, t.limit, when(t.due_at), "paused" if t.paused else "") for t in view.terms
-    ]
-    if open_terms:
-        printing.table("\nterms", ("#", "of", "", "limit", "due", ""), open_terms)
-    if view.tasks:
-        rows = [(t.id, t.step, t.role.value, t.assignee or "-", when(t.due_at)) for t in view.tasks]
-        printing.table("\ntasks", ("#", "step", "role", "with", "due"), rows)
-
-
-def _draft(view: DossierRow, when: Callable[[datetime | None], str]) -> str | None:
-    if view.apology_at is None:
-        return None
-    return (
-        f"{when(view.apology_at)} ({view.apology_reason}), proposes {when(view.apology_proposed_at) or '-'}"
-    )

@@ -318,3 +318,70 @@ def test_due_needs_no_office(tmp_path: Path) -> None:
     ):
         bad = starter(tmp_path, "due", "--received", received, "--limit", limit)
         assert (bad.code, bad.error.partition(":")[0]) == (2, error)
+
+
+def test_a_dossier_as_it_stood(there: Office) -> None:
+    """At a fact or at a moment in office time; what lies before it, or both at once, is bad usage."""
+    code = there.submit("as-it-stood", "--as", "receiver1").json["code"]
+    there.act(code, "complete", "receiver1")
+    facts = there("show", code, "--json").json["facts"]
+    moment = facts[2]["at"]
+    shown = there("show", code, "--as-of", moment, "--json").json
+    assert (shown["seq"], shown["stage"], len(shown["facts"])) == (3, "receive", 3)
+    assert shown == there("show", code, "--at", "3", "--json").json
+    assert there("show", code, "--as-of", "2099-01-01", "--json").json == there("show", code, "--json").json
+    assert there("show", code, "--as-of", "2099-01-01").out == there("show", code).out
+    early = there("show", code, "--as-of", "2020-01-01T08:00", "--json")
+    assert (early.code, early.json["error"]["type"]) == (2, "BeforeItsTime")
+    assert "2020-01-01 08:00" in early.json["error"]["message"]
+    both = there("show", code, "--at", "3", "--as-of", moment)
+    assert (both.code, both.error.split(":")[0]) == (2, "BadUsage")
+    assert there("show", code, "--as-of", "yesterday").error.startswith("BadTime")
+    assert there("show", "H53.26-260302-9999", "--as-of", moment).code == 4
+
+
+def test_a_receipt_of_any_dossier_and_step(there: Office) -> None:
+    """Each term from start to due instant, or one of them; for people and as JSON."""
+    code = there.submit("receipt", "--as", "receiver1").json["code"]
+    found = there("receipt", code, "--json").json
+    assert [(term["of"], term["name"]) for term in found["terms"]] == [
+        ("intake", "intake"),
+        ("dossier", "dossier"),
+        ("step", "digitise"),
+    ]
+    whole = found["terms"][1]
+    assert whole["due_at"] == there("show", code, "--json").json["due_at"]
+    assert {"date", "counted_minutes", "why", "source", "provisional"} == set(whole["days"][0])
+    (one,) = there("receipt", code, "--term", "3", "--json").json["terms"]
+    assert one == found["terms"][2]
+    printed = there("receipt", code).out
+    assert "step digitise (term 3)" in printed
+    assert whole["days"][-1]["date"] in printed
+    missing = there("receipt", code, "--term", "4", "--json")
+    assert (missing.code, missing.json["error"]["type"]) == (2, "NoSuchTerm")
+    assert there("receipt", "H53.26-260302-9999").code == 4
+
+
+def test_drafted_apologies_are_listed(there: Office) -> None:
+    """None waits here; they are narrowed by unit, and by nothing that they do not have."""
+    assert there("tasks", "--apologies", "--unit", "demo", "--json").json == []
+    assert there("tasks", "--apologies").code == 0
+    wrong = there("tasks", "--apologies", "--overdue", "--json")
+    assert (wrong.code, wrong.json["error"]["type"]) == (2, "OnlyByUnit")
+
+
+def test_an_announced_outage(there: Office) -> None:
+    """It is told to every open dossier; one that has not happened yet is refused."""
+    there.submit("outage", "--as", "receiver1")
+    said = ("--notice", "12/TB", "--as", "admin1", "--json")
+    told = there("outage", "--from", "2026-01-05T08:00", "--to", "2026-01-05T10:00", *said)
+    assert told.code == 0
+    assert (told.json["counted"], told.json["known"]) == (0, 0)
+    assert told.json["open"] == told.json["missed"] > 0
+    people = there("outage", "--from", "2026-01-05T08:00", "--to", "2026-01-05T10:00", *said[:-1])
+    assert re.match(r"12/TB: 0 of \d+ open dossiers have the time back\n  \d+ lost nothing", people.out)
+    future = there("outage", "--from", "2098-12-01", "--to", "2098-12-02", *said)
+    assert (future.code, future.json["error"]["type"]) == (3, "BadDate")
+    nobody = there("outage", "--from", "2026-01-05", "--to", "2026-01-06", *said[:2], "--as", "leader1")
+    assert (nobody.code, nobody.error.split(":")[0]) == (3, "WrongRole")
+    assert there("outage", "--from", "noon", "--to", "2026-01-06", *said).json["error"]["type"] == "BadTime"

@@ -34,7 +34,11 @@ TABLE = (
     Row(("workflows",), ("models", "activities"), ("temporalio", "structlog")),
     Row(("activities",), ("models",), ("temporalio",)),
     Row((STORE,), ("models",), ("asyncpg", "pydantic")),
-    Row(("motcua.audit", "motcua.notices", "motcua.reports"), ("models", STORE), ("asyncpg", "pydantic")),
+    Row(
+        ("motcua.audit", "motcua.past", "motcua.notices", "motcua.reports"),
+        ("models", STORE),
+        ("asyncpg", "pydantic"),
+    ),
     Row((CATALOGUE,), ("models",), never=("temporalio", "asyncpg")),
     Row((TEMPORAL, "motcua.telemetry", "motcua.config"), ("models",)),
     Row(("motcua.local", *SERVING), ("models", "motcua.config", *SERVING)),
@@ -54,7 +58,7 @@ TABLE = (
     Row(
         ("motcua.cli", "motcua.web"),
         (
-            *("models", "motcua.desk", STORE, "motcua.audit", "motcua.reports"),
+            *("models", "motcua.desk", STORE, "motcua.audit", "motcua.past", "motcua.reports"),
             *(CATALOGUE, "motcua.caseloads", "motcua.config", "motcua.outages"),
         ),
         never=("temporalio", "asyncpg"),

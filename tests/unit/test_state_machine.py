@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -16,6 +17,7 @@ from models.calendar import CalendarTooShort
 from models.chain import broken_links
 from models.commands import News
 from models.dossier import Dossier
+from models.explanation import explained
 from models.facts import Fact
 from models.fold import fold
 from models.procedure import Procedure
@@ -23,6 +25,7 @@ from models.refusals import DossierClosed, Refusal
 from models.rules import RIGHTS, decide
 from models.terms import due_after
 from models.view import row
+from motcua.past import BeforeItsTime, Past
 from tests.unit.office import (
     CALENDAR,
     CALENDAR_DATA,
@@ -145,6 +148,7 @@ class Office(RuleBasedStateMachine):
         self.dossier, self.facts = self.empty, list[Fact]()
         self.now, self.asked = at("2026-03-02 08:00"), 0
         self.original: dict[int, datetime] = {}
+        self.seen = dict[int, Dossier]()
         self.left_behind = set[int]()
         """Terms that were closed when the calendar was amended: a correction opens them as they were."""
         for _ in range(done):
@@ -237,10 +241,40 @@ class Office(RuleBasedStateMachine):
         assert call is None or call[0] > self.now
         assert all(alarm.at > self.now for alarm in self.dossier.alarms())
 
+    def teardown(self) -> None:
+        """From its record each moment comes back as it was, and every term can be explained."""
+        if not self.facts:
+            return
+        kept = tuple(Fact.model_validate_json(fact.model_dump_json()) for fact in self.facts)
+        past = Past(unfiled=Dossier.model_validate_json(self.empty.model_dump_json()), facts=kept)
+        for seq, state in self.seen.items():
+            assert past.at(seq) == state
+            assert row(past.at(seq)) == row(state)
+        for one, following in pairwise([*kept, None]):
+            assert one is not None
+            last_of_its_moment = following is None or following.at > one.at
+            assert (past.seq_at(one.at) == one.seq) == last_of_its_moment
+            if following is not None and last_of_its_moment:
+                between = one.at + (following.at - one.at) / 2
+                assert past.seq_at(between) == one.seq
+        with pytest.raises(BeforeItsTime):
+            past.seq_at(kept[0].at - timedelta(microseconds=1))
+        for term, found in zip(self.dossier.terms, explained(past.unfiled, past.facts), strict=True):
+            assert (found.id, found.due_at, found.paused) == (
+                term.id,
+                term.due_at,
+                term.paused_at is not None and term.closed_at is None,
+            )
+            told = [(pause.since, pause.until, pause.reason) for pause in found.pauses if pause.until]
+            assert told == [(pause.since, pause.until, pause.reason) for pause in term.pauses]
+            assert all(pause.ended_by for pause in found.pauses if pause.until)
+
     @invariant()
     def sound(self) -> None:
         """One task at most, an unbroken chain whose fold is the state, and terms that keep their word."""
         d = self.dossier
+        if d.seq:
+            self.seen[d.seq] = d
         assert fold(self.empty, self.facts) == d
         assert broken_links(d.code, self.facts) == []
         found = row(d)
