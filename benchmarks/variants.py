@@ -145,8 +145,8 @@ def _rulebook(catalogue: Catalogue) -> Rulebook:
 
     return Rulebook(
         office=office.id,
-        agency=office.agency,
-        units=frozenset(unit.id for unit in office.units),
+        agency=catalogue.agency,
+        units={unit.id: unit for unit in office.units},
         procedure=procedure,
         actor=catalogue.actor,
         calendar=catalogue.calendar(office.calendar),

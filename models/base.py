@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 YEARS = range(1900, 2201)
 """Beyond them lies a slip of the pen, and arithmetic that overflows."""
@@ -30,6 +30,30 @@ class Value(BaseModel):
     """An immutable value; an unknown key is an error that names it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Dated(Value):
+    """What holds from a day to a day, both included; in files its first day is called `from`."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    since: date | None = Field(default=None, validation_alias="from", exclude_if=lambda day: day is None)
+    until: date | None = added(None)
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.since is not None and self.until is not None and self.until < self.since:
+            raise ValueError("it must not end before it begins")
+        return self
+
+    def holds(self, day: date) -> bool:
+        """Whether it holds on a day."""
+        return (self.since is None or self.since <= day) and (self.until is None or day <= self.until)
+
+    def overlaps(self, other: Dated) -> bool:
+        """Whether both hold on some day."""
+        mine, its = self.since or date.min, other.since or date.min
+        return mine <= (other.until or date.max) and its <= (self.until or date.max)
 
 
 class Reference(Value):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import date, time
 from enum import StrEnum
+from itertools import combinations
 from operator import not_
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from models.base import Value, added
+from models.base import Dated, Value, added
 from models.calendar import NOTHING
 from models.limits import Limit, Offset
 from models.terms import Mode, Rung
@@ -56,8 +57,12 @@ class Step(Value):
     """The result gets its number, date and file here."""
 
 
-class Fee(Value):
-    """What the applicant pays; phí and lệ phí are kept apart."""
+class Fee(Dated):
+    """What the applicant pays; phí and lệ phí are kept apart.
+
+    A province sets amounts by period (waivers of 2026-08-15 to 2027-02-28, say): then each period is an
+    entry of its own with the same name, and a dossier is received under those that hold on its day.
+    """
 
     kind: Literal["phí", "lệ phí"]
     name: str
@@ -176,6 +181,9 @@ class Procedure(Value):
                 raise ValueError(f"link {link.id}: the result is ready before the step {link.step}")
             if link.procedure == self.code:
                 raise ValueError(f"link {link.id}: a procedure cannot wait for itself")
+        for one, other in combinations(self.fees, 2):
+            if (one.kind, one.name) == (other.kind, other.name) and one.overlaps(other):
+                raise ValueError(f"the fee {one.name} has two entries that hold on the same day")
         if self.apology is not None and (self.apology.days, self.apology.rest) > (0, NOTHING):
             raise ValueError("an apology is drafted before the due instant, not after it")
         if self.until is not None and self.until < self.version:

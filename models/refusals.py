@@ -263,6 +263,18 @@ class NotCorrectable(Refusal):
     sentence = "Nothing to correct in dossier {code}: {reason}"
 
 
+class UnitEnded(Refusal):
+    """A unit that does not work any more takes no dossiers."""
+
+    sentence = "The unit {unit} ended on {until}{hint}."
+
+
+class UnitNotBegun(Refusal):
+    """A unit that does not work yet takes no dossiers."""
+
+    sentence = "The unit {unit} begins on {since}."
+
+
 class SameUnit(Refusal):
     """The dossier is already with that unit."""
 

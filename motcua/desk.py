@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, get_args
 
@@ -32,7 +32,7 @@ from models.calendar import Calendar
 from models.chain import fingerprint
 from models.commands import MESSENGER, Actor, Command, File
 from models.dossier import Dossier, Parent
-from models.facts import Fact
+from models.facts import Fact, Filed
 from models.fold import fold
 from models.limits import Limit
 from models.linked import OpenLinked
@@ -40,6 +40,7 @@ from models.procedure import Procedure, Role, Stage
 from models.refusals import BadInput, DossierClosed, Problem, UnknownDossier, Unreachable, revive
 from models.rules import decide
 from models.service import Answer, Opening
+from models.units import Span, check_works, heir
 from models.view import DossierRow
 from motcua.store import Intake, Private, Store, TaskFilter
 from motcua.temporal import AWAY
@@ -152,8 +153,8 @@ class Rulebook:
         self,
         *,
         office: str,
-        agency: str,
-        units: frozenset[str],
+        agency: Callable[[date], str],
+        units: Mapping[str, Span],
         procedure: Callable[[str, date], Procedure],
         actor: Callable[[str], Actor],
         calendar: Calendar,
@@ -198,15 +199,18 @@ class Desk:
     async def open_linked(self, message: OpenLinked) -> Answer:
         """Open the dossier that another one asks for; the applicant's data stays where that one keeps it."""
         now = message.at if message.simulated else datetime.now(UTC)
+        # No person is there who could be told that the unit has ended: its successor is asked.
+        unit = heir(self.rulebook.units, message.unit, self.rulebook.calendar.local(now).date())
+        unit = unit or message.unit
         filing = File(
             id=message.request_id,
             actor=MESSENGER,
             channel="online",
-            unit=message.unit,
+            unit=unit,
             applicant=message.applicant,
             papers=message.papers,
         )
-        dossier = self._empty(message.procedure, message.unit, now, simulated=message.simulated).model_copy(
+        dossier = self._empty(message.procedure, unit, now, simulated=message.simulated).model_copy(
             update={"parent": Parent(code=message.parent, link=message.link)}
         )
         opening = Opening(dossier=dossier, filing=filing, opened_at=now if message.simulated else None)
@@ -220,11 +224,12 @@ class Desk:
         # A refusal must come before anything is stored; rules are pure, so the desk can ask them.
         filed = fold(opening.dossier, decide(opening.dossier, opening.filing, now))
         await self._keep_rules(opening.dossier)
+        day = opening.dossier.calendar.local(now).date()
         code, fresh = await self._store.take_in(
             opening.filing.id,
             hashlib.sha256(asked.encode()).hexdigest(),
-            self.rulebook.agency,
-            opening.dossier.calendar.local(now).date(),
+            self.rulebook.agency(day),
+            day,
             Intake(opening=opening.model_dump_json(), private=rows),
         )
         return await self._begin(code, (opening, filed) if fresh else None)
@@ -270,6 +275,7 @@ class Desk:
             units = ", ".join(sorted(book.units))
             raise InvalidSubmission(field="unit", reason=f"{unit!r} is none of {units}")
         day = book.calendar.local(now).date()
+        check_works(book.units, unit, day)
         return Dossier(
             code=NO_CODE,
             office=book.office,
@@ -402,6 +408,8 @@ class Desk:
             raise InvalidCommand(
                 command=kind, field="unit", reason=f"{data.get('unit')!r} is none of {units}"
             )
+        if kind == "transfer":
+            check_works(self.rulebook.units, data["unit"], await self._day(code))
         if kind == "assign" and isinstance(data.get("to"), str):
             self.rulebook.actor(data["to"])  # refuses a name that nobody has
         texts, times = _FIELDS[kind]
@@ -422,6 +430,12 @@ class Desk:
         kept = await self._store.keep_private(rows)
         references = {row.kind: _reference(row) for row in kept}
         return command.model_copy(update=references), [row.id for row in kept]
+
+    async def _day(self, code: str) -> date:
+        """The office date of a dossier: today's, or for a simulated one that of its last fact."""
+        facts = await self._store.facts(code)
+        simulated = bool(facts) and isinstance(facts[0].event, Filed) and facts[0].event.simulated
+        return self.rulebook.calendar.local(facts[-1].at if simulated else datetime.now(UTC)).date()
 
     def _office_times(self, data: dict[str, Any], names: Any) -> dict[str, str]:
         """Times without an offset are office time; a date alone is its first moment."""

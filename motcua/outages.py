@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections import Counter
-from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
 from models.base import Value
 from models.outages import check
-from models.refusals import DossierClosed, OutageKnown, OutageMissed, Problem
+from models.refusals import DossierClosed, OutageKnown, OutageMissed
 from motcua.desk import Desk
+from motcua.many import Tell, each, silently
 from motcua.store import Store
-
-AT_ONCE = 20
-"""Dossiers that are asked at the same time."""
 
 Fate = Literal["counted", "known", "missed", "closed"]
 
@@ -47,7 +42,7 @@ async def announce(
     until: datetime,
     notice: str,
     user: str,
-    tell: Callable[[int, int], None] = lambda done, total: None,
+    tell: Tell = silently,
 ) -> Told:
     """Tell each open dossier of an outage. The same announcement again asks for the first answers.
 
@@ -56,38 +51,28 @@ async def announce(
     check(since, until)
     told = f"{notice}|{since.isoformat()}|{until.isoformat()}"
     announcement = hashlib.sha256(told.encode()).hexdigest()[:32]
+    data = {"since": since.isoformat(), "until": until.isoformat(), "notice": notice}
+
+    async def ask(code: str) -> Fate:
+        try:
+            await desk.act(code, "outage", user, data, f"outage/{announcement}/{code}")
+        except OutageMissed:
+            return "missed"
+        except OutageKnown:
+            return "known"
+        except DossierClosed:
+            return "closed"
+        return "counted"
+
     codes = await store.open_codes()
-    fates: Counter[Fate] = Counter()
-    waiting = iter(codes)
-
-    async def ask() -> None:
-        for code in waiting:
-            data = {"since": since.isoformat(), "until": until.isoformat(), "notice": notice}
-            try:
-                await desk.act(code, "outage", user, data, f"outage/{announcement}/{code}")
-            except OutageMissed:
-                fates["missed"] += 1
-            except OutageKnown:
-                fates["known"] += 1
-            except DossierClosed:
-                fates["closed"] += 1
-            else:
-                fates["counted"] += 1
-            tell(fates.total(), len(codes))
-
-    problem: BaseException | None = None
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(AT_ONCE):
-                group.create_task(ask())
-    except* Problem as problems:
-        problem = problems.exceptions[0]
-    if problem is not None:
-        raise problem
+    fates = await each(codes, ask, tell)
     return Told(
         notice=notice,
         since=since,
         until=until,
         open=len(codes),
-        **{fate: fates[fate] for fate in ("counted", "known", "missed", "closed")},
+        counted=fates["counted"],
+        known=fates["known"],
+        missed=fates["missed"],
+        closed=fates["closed"],
     )

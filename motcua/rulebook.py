@@ -12,8 +12,8 @@ def rulebook(catalogue: Catalogue, calendar: Calendar | None = None) -> Rulebook
     office = catalogue.office
     return Rulebook(
         office=office.id,
-        agency=office.agency,
-        units=frozenset(unit.id for unit in office.units),
+        agency=catalogue.agency,
+        units={unit.id: unit for unit in office.units},
         procedure=catalogue.procedure,
         actor=catalogue.actor,
         calendar=calendar or catalogue.calendar(office.calendar),

@@ -73,8 +73,8 @@ def rulebook(calendar: Calendar = CALENDAR) -> Rulebook:
     """What a desk of the sample office goes by."""
     return Rulebook(
         office=OFFICE,
-        agency="H53.26",
-        units=frozenset(unit.id for unit in CATALOGUE.office.units),
+        agency=CATALOGUE.agency,
+        units={unit.id: unit for unit in CATALOGUE.office.units},
         procedure=lambda code, day: PROCEDURES.get(code) or CATALOGUE.procedure(code, day),
         actor=lambda user: STAFF.get(user) or CATALOGUE.actor(user),
         calendar=calendar,

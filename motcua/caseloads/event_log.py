@@ -22,6 +22,7 @@ from models.commands import Actor
 from models.procedure import Procedure, Role
 from models.refusals import BadInput
 from models.rules import measured
+from models.units import Span
 from motcua.caseloads.player import OBSERVER
 from motcua.caseloads.script import Act, Case
 from motcua.catalogue.files import BadCatalogue, Text, check
@@ -102,8 +103,8 @@ class EventLog:
         """An office that has the log's units, and whose officers may do what the log says they did."""
         return Rulebook(
             office=self.mapping.name,
-            agency=self.mapping.agency,
-            units=self._units,
+            agency=lambda _: self.mapping.agency,
+            units={unit: Span() for unit in self._units},
             procedure=lambda code, day: self.mapping.procedure,
             actor=_actor,
             calendar=self.calendar,

@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from difflib import get_close_matches
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from models.base import Value
+from models.base import Dated, Value
 from models.calendar import Calendar
 from models.commands import Actor
-from models.procedure import Procedure, Role
+from models.procedure import Fee, Procedure, Role
 from models.refusals import BadInput
+from models.units import Span
 from motcua.catalogue.calendars import (
     CalendarFile,
     NotAHoliday,
@@ -30,12 +31,14 @@ from motcua.catalogue.calendars import (
 from motcua.catalogue.files import BadCatalogue, Text, check, files, only_once, read
 
 __all__ = [
+    "Agency",
     "BadCatalogue",
     "Catalogue",
     "NotAHoliday",
     "Office",
     "Staff",
     "Unit",
+    "UnknownAgency",
     "UnknownCalendar",
     "UnknownProcedure",
     "UnknownUser",
@@ -65,7 +68,20 @@ class UnknownCalendar(BadInput):
     sentence = "There is no calendar {name}; there is: {known}."
 
 
-class Unit(Value):
+class UnknownAgency(BadInput):
+    """The office has no agency code on a day."""
+
+    sentence = "The office has no agency code on {day}; its codes hold {known}."
+
+
+class Agency(Dated):
+    """What stands before the date in the codes of the dossiers of a period."""
+
+    # The old order of agency codes and the current one (docs/sources.md).
+    code: str = Field(pattern=r"^(?:\d{3}\.\d{2}\.\d{2}\.[A-Z]\d{2}|[A-Z]\d{2}(?:\.\d{1,3}){0,3})$")
+
+
+class Unit(Span):
     """A part of the office that dossiers can be with."""
 
     id: Text
@@ -86,8 +102,7 @@ class Office(Value):
     """Whose catalogue this is."""
 
     id: str
-    agency: str
-    """What stands before the date in the codes of its dossiers."""
+    agency: tuple[Agency, ...]
     calendar: str
     units: tuple[Unit, ...]
     staff: dict[str, Staff]
@@ -95,8 +110,7 @@ class Office(Value):
 
 class _OfficeFile(Value):
     id: Text
-    # The old order of agency codes and the current one (docs/sources.md).
-    agency: str = Field(pattern=r"^(?:\d{3}\.\d{2}\.\d{2}\.[A-Z]\d{2}|[A-Z]\d{2}(?:\.\d{1,3}){0,3})$")
+    agency: tuple[Agency, ...] = Field(min_length=1)
     calendar: str
     unit: tuple[Unit, ...] = Field(min_length=1)
     staff: tuple[Staff, ...] = Field(min_length=1)
@@ -121,6 +135,7 @@ class Catalogue:
         """All versions of all procedures."""
         self._files = calendars
         self._calendars: dict[str, Calendar] = {}
+        self._with_fees: dict[tuple[str, date, tuple[Fee, ...]], Procedure] = {}
 
     @classmethod
     def load(cls, root: Path) -> Catalogue:
@@ -137,15 +152,31 @@ class Catalogue:
         return Actor(id=staff.id, roles=staff.roles, unit=staff.unit)
 
     def procedure(self, code: str, on: date) -> Procedure:
-        """The version of a procedure that holds on a day."""
+        """The version of a procedure that holds on a day, with the fees of that day."""
         versions = [version for version in self.procedures if version.code == code]
         for version in versions:
             if version.version <= on and (version.until is None or on <= version.until):
-                return version
+                return self._on(version, on)
         spans = [f"{v.version} to {v.until}" if v.until else f"{v.version} on" for v in versions]
         known = {version.code for version in self.procedures}
         hint = "; its versions hold from " + ", from ".join(spans) if spans else _near(code, known)
         raise UnknownProcedure(code=code, day=on, hint=hint)
+
+    def _on(self, version: Procedure, day: date) -> Procedure:
+        """A version with the fees that hold on a day; the same value for each such day."""
+        fees = tuple(fee for fee in version.fees if fee.holds(day))
+        if fees == version.fees:
+            return version
+        key = (version.code, version.version, fees)
+        return self._with_fees.setdefault(key, version.model_copy(update={"fees": fees}))
+
+    def agency(self, on: date) -> str:
+        """What stands before the date in the codes of dossiers filed on a day."""
+        for agency in self.office.agency:
+            if agency.holds(on):
+                return agency.code
+        spans = [f"{a.code} from {a.since or 'ever'} to {a.until or 'now'}" for a in self.office.agency]
+        raise UnknownAgency(day=on, known=", ".join(spans))
 
     def calendar(self, name: str = "vn") -> Calendar:
         """A calendar with its feasts and corrections; built once."""
@@ -168,6 +199,8 @@ def _office(root: Path, calendars: Mapping[str, CalendarFile]) -> Office:
         raise BadCatalogue(file=name, field="calendar", reason=f"there is no calendars/{file.calendar}.toml")
     units = [unit.id for unit in file.unit]
     only_once(name, "unit", units)
+    _check_agencies(name, file.agency)
+    _check_successors(name, {unit.id: unit for unit in file.unit})
     only_once(name, "staff", [member.id for member in file.staff])
     for member in file.staff:
         if member.unit not in units:
@@ -178,6 +211,32 @@ def _office(root: Path, calendars: Mapping[str, CalendarFile]) -> Office:
             raise BadCatalogue(file=name, field=f"staff[{member.id}].roles", reason=reason)
     staff = {member.id: member for member in file.staff}
     return Office(id=file.id, agency=file.agency, calendar=file.calendar, units=file.unit, staff=staff)
+
+
+def _check_agencies(file: str, agencies: Iterable[Agency]) -> None:
+    for one, other in combinations(agencies, 2):
+        if one.overlaps(other):
+            reason = f"holds on the same day as {one.code}"
+            raise BadCatalogue(file=file, field=f"agency[{other.code}]", reason=reason)
+
+
+def _check_successors(file: str, units: Mapping[str, Unit]) -> None:
+    """Each ended unit's dossiers must find somebody in the end, by successors who were there in time."""
+    for unit in units.values():
+        field = f"unit[{unit.id}].successor"
+        if unit.successor is None:
+            continue
+        if unit.until is None:
+            reason = f"{unit.id} has no end (`until`), so nobody succeeds it"
+            raise BadCatalogue(file=file, field=field, reason=reason)
+        if unit.successor not in units:
+            raise BadCatalogue(file=file, field=field, reason=f"there is no unit {unit.successor}")
+        chain = [unit.id]
+        while (following := units[chain[-1]].successor) is not None and following in units:
+            if following in chain:
+                reason = f"the successors go in a circle: {' to '.join([*chain, following])}"
+                raise BadCatalogue(file=file, field=field, reason=reason)
+            chain.append(following)
 
 
 def _procedures(root: Path, units: Collection[str]) -> list[Procedure]:

@@ -87,7 +87,7 @@ def _place(data: Any, loc: tuple[int | str, ...]) -> str:
 
 
 def _identity(entry: Any, index: int) -> Any:
-    keys = ("id", "date", "name") if isinstance(entry, dict) else ()
+    keys = ("id", "date", "name", "code") if isinstance(entry, dict) else ()
     return next((entry[key] for key in keys if key in entry), index)
 
 

@@ -258,10 +258,15 @@ class Store:
             )
         return [dict(row) for row in rows]
 
-    async def open_codes(self) -> list[str]:
-        """The codes of the dossiers that still work towards a result."""
+    async def open_codes(self, unit: str | None = None) -> list[str]:
+        """The codes of the dossiers that still work towards a result, of one unit or all."""
         async with self._connection() as connection:
-            return [row["code"] for row in await connection.fetch(query("open_codes"))]
+            return [row["code"] for row in await connection.fetch(query("open_codes"), unit)]
+
+    async def open_by_unit(self) -> dict[str, int]:
+        """How many dossiers still work towards a result in each unit that has some."""
+        async with self._connection() as connection:
+            return {row["unit"]: row["open"] for row in await connection.fetch(query("open_by_unit"))}
 
     async def apologies(self, unit: str | None = None, most: int = 1000) -> list[dict[str, Any]]:
         """Drafted apologies that wait for a leader, by when their dossiers are due."""

@@ -87,7 +87,11 @@ order by coalesce(t.due_at, d.due_at) nulls last, t.code
 limit $7
 
 -- name: open_codes
-select code from dossiers where outcome is null and ready_at is null order by code
+select code from dossiers
+where outcome is null and ready_at is null and ($1::text is null or unit = $1) order by code
+
+-- name: open_by_unit
+select unit, count(*) as open from dossiers where outcome is null and ready_at is null group by unit
 
 -- name: apologies
 select d.code, d.procedure, d.unit, d.status, d.due_at, d.original_due_at,

@@ -385,3 +385,14 @@ def test_an_announced_outage(there: Office) -> None:
     nobody = there("outage", "--from", "2026-01-05", "--to", "2026-01-06", *said[:2], "--as", "leader1")
     assert (nobody.code, nobody.error.split(":")[0]) == (3, "WrongRole")
     assert there("outage", "--from", "noon", "--to", "2026-01-06", *said).json["error"]["type"] == "BadTime"
+
+
+def test_the_units_of_the_office(there: Office) -> None:
+    """Each with its span, successor and open dossiers; none of them has ended here."""
+    there.submit("units", "--as", "receiver1")
+    demo = there("units", "list", "--json").json[0]
+    assert set(demo) == {"id", "from", "until", "successor", "open"}
+    assert (demo["id"], demo["until"], demo["open"] > 0) == ("demo", None, True)
+    assert "police" in there("units", "list").out
+    assert there("units", "succeed", "--as", "head1", "--json").json == []
+    assert there("units", "succeed", "--as", "head1").out == "no unit has ended\n"

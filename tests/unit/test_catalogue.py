@@ -13,13 +13,16 @@ import holidays
 import pytest
 
 from models.calendar import Calendar
+from models.chain import fingerprint
 from models.limits import HOURS_A_DAY, Limit
 from models.procedure import Procedure, Role, Stage
-from models.refusals import BadInput
+from models.refusals import BadInput, UnitEnded, UnitNotBegun
+from models.units import Span, check_works, heir
 from motcua.catalogue import (
     BadCatalogue,
     Catalogue,
     NotAHoliday,
+    UnknownAgency,
     UnknownCalendar,
     UnknownProcedure,
     UnknownUser,
@@ -367,6 +370,65 @@ def test_only_a_holiday_can_be_taken_away(vn: Calendar, day: date, reason: str) 
     assert reason in refusal.value.message
 
 
+# Dated rules
+
+
+def test_a_dossier_is_received_under_the_fees_of_its_day(catalogue: Catalogue) -> None:
+    """A waiver in the middle of a version; each day's rules are the same value, so they are kept once."""
+    code = "1.004873"
+    amounts = {
+        day: [fee.amount for fee in catalogue.procedure(code, date.fromisoformat(day)).fees]
+        for day in ("2026-08-14", "2026-08-15", "2027-02-28", "2027-03-01", "2025-06-30")
+    }
+    assert list(amounts.values()) == [[3000], [0], [0], [3000], [3000]]
+    waived = catalogue.procedure(code, date(2026, 8, 15))
+    assert waived is catalogue.procedure(code, date(2027, 2, 28))
+    before = catalogue.procedure(code, date(2026, 8, 14))
+    assert fingerprint(before) != fingerprint(waived)
+    assert before.model_copy(update={"fees": ()}) == waived.model_copy(update={"fees": ()})
+    again = Procedure.model_validate_json(waived.model_dump_json())
+    assert (again, fingerprint(again)) == (waived, fingerprint(waived))
+
+
+def test_a_fee_that_always_holds_says_nothing_of_days(catalogue: Catalogue) -> None:
+    """So that versions from before there were dates keep their fingerprints."""
+    (fee,) = catalogue.procedure("1.004873", date(2025, 6, 30)).fees
+    assert set(fee.model_dump()) == {"kind", "name", "amount", "unit", "when"}
+
+
+def test_the_code_of_the_agency_is_that_of_the_day(tmp_path: Path) -> None:
+    """One entry after another; a day that none holds on is told."""
+    root = copy_with(
+        tmp_path,
+        OFFICE,
+        AGENCY,
+        '{ code = "H53", until = 2025-06-30 }, { code = "H53.26", from = 2025-07-02 }',
+    )
+    dated = Catalogue.load(root)
+    assert [dated.agency(date(2025, *day)) for day in ((6, 30), (7, 2))] == ["H53", "H53.26"]
+    with pytest.raises(UnknownAgency, match="no agency code on 2025-07-01"):
+        dated.agency(date(2025, 7, 1))
+
+
+def test_units_have_successors(tmp_path: Path) -> None:
+    """An ended unit names who has taken over on the day, also where that has ended too."""
+    chain = unit("district", **ENDED, successor='"old"') + "until = 2026-01-01\n"
+    text = chain.replace('id = "demo"', 'id = "old"\nname = "b"\nname_en = "b"\nsuccessor = "demo"')
+    root = copy_with(tmp_path, OFFICE, FIRST_UNIT, f'{text}\n[[unit]]\nfrom = 2025-07-01\nid = "demo"\n')
+    units = {each.id: each for each in Catalogue.load(root).office.units}
+    assert [heir(units, "district", date(2025, *day)) for day in ((6, 30), (7, 1))] == ["district", "old"]
+    assert heir(units, "district", date(2026, 1, 2)) == "demo"
+    check_works(units, "district", date(2025, 6, 30))
+    with pytest.raises(UnitEnded, match="district ended on 2025-06-30; demo has taken over"):
+        check_works(units, "district", date(2026, 1, 2))
+    with pytest.raises(UnitNotBegun, match="demo begins on 2025-07-01"):
+        check_works(units, "demo", date(2025, 6, 30))
+    alone = {"a": Span(until=date(2025, 6, 30))}
+    assert heir(alone, "a", date(2025, 7, 1)) is None
+    with pytest.raises(UnitEnded, match="no unit has taken over"):
+        check_works(alone, "a", date(2025, 7, 1))
+
+
 # Bad files
 
 
@@ -383,6 +445,23 @@ def copy_with(tmp_path: Path, file: str, old: str, new: str) -> Path:
 BIRTH, OFFICE, VN = "procedures/birth.toml", "office.toml", "calendars/vn.toml"
 FIRST = "version[2021-01-01]"
 ZONE = 'zone = "Asia/Ho_Chi_Minh"'
+MARITAL, AGENCY = "procedures/marital-status.toml", '{ code = "H53.26" }'
+FIRST_UNIT, ENDED = '[[unit]]\nid = "demo"\n', {"until": "2025-06-30"}
+FEE = "version[2025-07-01].fees[Lệ phí cấp giấy xác nhận (Hà Nội)]"
+
+
+def two_agencies(first: str, last: str = "2025-07-01") -> str:
+    """An old code up to a day, and the present one from a day on."""
+    return f'{{ code = "H53", until = {last} }}, {{ code = "H53.26", from = {first}, until = 2025-07-01 }}'
+
+
+def unit(name: str, **more: str) -> str:
+    """Another unit of the office, before the first; quotes are the caller's."""
+    lines = [
+        f"{key} = {value}"
+        for key, value in {"id": f'"{name}"', "name": '"a"', "name_en": '"a"', **more}.items()
+    ]
+    return "\n".join(["[[unit]]", *lines, ""]) + '\n[[unit]]\nid = "demo"\n'
 
 
 @pytest.mark.parametrize(
@@ -422,7 +501,34 @@ ZONE = 'zone = "Asia/Ho_Chi_Minh"'
         ((OFFICE, '["receiver"]', '["clock"]'), "staff[receiver1].roles", "clock is no role of staff"),
         ((OFFICE, '["receiver"]', "[]"), "staff[receiver1].roles", "at least 1 item"),
         ((OFFICE, 'id = "receiver2"', 'id = "receiver1"'), "staff[receiver1]", "is there twice"),
-        ((OFFICE, 'agency = "H53.26"', 'agency = "53"'), "agency", "should match pattern"),
+        ((OFFICE, AGENCY, '{ code = "53" }'), "agency[53].code", "should match pattern"),
+        ((OFFICE, f"[{AGENCY}]", "[]"), "agency", "at least 1 item"),
+        ((OFFICE, AGENCY, f'{AGENCY}, {{ code = "H11" }}'), "agency[H11]", "same day as H53.26"),
+        ((OFFICE, AGENCY, two_agencies("2025-07-01")), "agency[H53.26]", "same day as H53"),
+        ((OFFICE, AGENCY, two_agencies("2025-07-02", "2025-06-30")), "agency[H53.26]", "must not end before"),
+        ((OFFICE, FIRST_UNIT, unit("old", successor='"demo"')), "unit[old].successor", "has no end"),
+        ((OFFICE, FIRST_UNIT, unit("old", **ENDED, successor='"x"')), "unit[old].successor", "no unit x"),
+        ((OFFICE, FIRST_UNIT, unit("old", **ENDED, successor='"old"')), "unit[old].successor", "old to old"),
+        (
+            (
+                OFFICE,
+                FIRST_UNIT,
+                unit("old", **ENDED, successor='"demo"') + 'until = 2026-01-01\nsuccessor = "old"\n',
+            ),
+            "unit[old].successor",
+            "in a circle: old to demo to old",
+        ),
+        (
+            (OFFICE, FIRST_UNIT, unit("old", **ENDED, **{"from": "2026-01-01"})),
+            "unit[old]",
+            "must not end before",
+        ),
+        (
+            (MARITAL, "until = 2026-08-14", "until = 2026-08-15"),
+            "version[2025-07-01]",
+            "two entries that hold",
+        ),
+        ((MARITAL, "until = 2026-08-14", "til = 2026-08-14"), f"{FEE}.til", "not known"),
         ((OFFICE, 'calendar = "vn"', 'calendar = "la"'), "calendar", "there is no calendars/la.toml"),
         ((VN, ZONE, 'zone = "Asia/Atlantis"'), "zone", "Asia/Atlantis is not known"),
         ((VN, ZONE, "zone = 7"), "zone", "valid string"),

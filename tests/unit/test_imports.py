@@ -43,7 +43,8 @@ TABLE = (
     Row((TEMPORAL, "motcua.telemetry", "motcua.config"), ("models",)),
     Row(("motcua.local", *SERVING), ("models", "motcua.config", *SERVING)),
     Row(("motcua.links",), ("models", "motcua.desk"), ("structlog",)),
-    Row(("motcua.outages",), ("models", "motcua.desk", STORE), ()),
+    Row(("motcua.many",), ("models",), ()),
+    Row(("motcua.outages", "motcua.succession"), ("models", "motcua.desk", STORE, "motcua.many"), ()),
     Row(("motcua.rulebook",), ("models", "motcua.desk", CATALOGUE), ()),
     Row(("motcua.desk",), ("models", "workflows", STORE, TEMPORAL), ("temporalio", "pydantic", "structlog")),
     # Replaying decodes payloads as every client does: with the one converter of motcua.temporal.
@@ -59,7 +60,7 @@ TABLE = (
         ("motcua.cli", "motcua.web"),
         (
             *("models", "motcua.desk", STORE, "motcua.audit", "motcua.past", "motcua.reports"),
-            *(CATALOGUE, "motcua.caseloads", "motcua.config", "motcua.outages"),
+            *(CATALOGUE, "motcua.caseloads", "motcua.config", "motcua.outages", "motcua.succession"),
         ),
         never=("temporalio", "asyncpg"),
     ),

@@ -349,9 +349,10 @@ def test_every_command_and_refusal_has_a_test() -> None:
     assert KINDS == set(rules.RIGHTS) == set(rules._RULES) == set(ALLOWED)
     tested = {(line.split()[1], refusal.__name__) for line, refusal, *_ in REFUSED}
     assert raised_by_rules() - tested == UNREACHABLE
+    of_the_desk = {"UnitEnded", "UnitNotBegun"}
     of_the_gate = {"DossierClosed", "WrongRole", "WrongStage", "WrongUnit", "FourEyes"}
     assert {refusal.__name__ for refusal in Refusal.__subclasses__()} == (
-        of_the_gate | {name for _, name in tested}
+        of_the_gate | of_the_desk | {name for _, name in tested}
     )
 
 
