@@ -106,7 +106,9 @@ def _term(term: Term, calendar: Calendar, facts: list[Fact]) -> Explained:
 
 
 def _days(term: Term, calendar: Calendar) -> list[ReceiptLine]:
-    return receipt(calendar, calendar.next_open(term.started_at), term.due_at, term.pauses)
+    # A promised date is no limit that could be counted: the days lead to the instant itself.
+    limit = Limit.fixed(term.due_at) if term.extensions else term.limit
+    return receipt(calendar, limit, calendar.next_open(term.started_at), term.due_at, term.pauses)
 
 
 def _pauses(term: Term, facts: list[Fact]) -> Iterable[Paused]:

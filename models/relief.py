@@ -15,7 +15,7 @@ from models.apologies import proposal, still_to_do, work
 from models.dossier import Apology, Dossier
 from models.facts import Event
 from models.outages import check, lost
-from models.terms import Pause, Term, due_after, moved, reached_before
+from models.terms import Pause, Term, due_after, reached_before
 
 
 def move(d: Dossier, term: Term, due_at: datetime, at: datetime) -> f.Move:
@@ -126,15 +126,18 @@ def outage(d: Dossier, command: c.Outage, at: datetime) -> Iterator[Event]:
 def _due_with(d: Dossier, term: Term, pauses: Sequence[Pause]) -> datetime:
     """A term's due instant with further pauses, all in the order of time, whenever they were recorded.
 
-    A promised date is no limit that could be counted again: it is put off by each of them.
+    A promised date is put off by those after the promise only: its leader knew the others.
     """
-    if term.extensions:
-        at = term.due_at
-        for pause in pauses:
-            at = moved(d.calendar, term.limit, at, pause)
-        return at
     ordered = sorted((*term.pauses, *pauses), key=lambda pause: pause.since)
-    return due_after(d.calendar, term.limit, d.calendar.next_open(term.started_at), ordered)
+    if not term.extensions:
+        return due_after(d.calendar, term.limit, d.calendar.next_open(term.started_at), ordered)
+    begun = d.extended_at or term.started_at
+    known = tuple(pause for pause in ordered if pause.since < begun)
+    term = term.model_copy(update={"due_at": term.extensions[-1], "pauses": known})
+    for pause in ordered[len(known) :]:
+        moved_on = {"due_at": term.resumed(d.calendar, pause), "pauses": (*term.pauses, pause)}
+        term = term.model_copy(update=moved_on)
+    return term.due_at
 
 
 def _missed(d: Dossier, command: c.Outage, reason: str) -> r.OutageMissed:

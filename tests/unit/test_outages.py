@@ -207,7 +207,10 @@ def test_a_receipt_names_the_outage() -> None:
     case = stage("handling", "@ 2026-03-03 17:00")
     announce(case, "2026-03-03 08:00", "2026-03-03 10:00")
     whole = term(case, "dossier")
-    lines = {line.date: line for line in receipt(CALENDAR, whole.started_at, whole.due_at, whole.pauses)}
+    lines = {
+        line.date: line
+        for line in receipt(CALENDAR, whole.limit, whole.started_at, whole.due_at, whole.pauses)
+    }
     assert "paused: outage" in lines["2026-03-03"].why
     assert lines["2026-03-03"].counted_minutes == 360
 
@@ -221,16 +224,21 @@ spans = st.tuples(minutes, st.integers(1, 2000))
     stops=st.lists(spans, max_size=3),
     outages=st.lists(spans, min_size=1, max_size=3),
     order=st.randoms(use_true_random=False),
-    restart=st.booleans(),
+    stop_mode=st.sampled_from(["resume", "restart"]),
+    outage_mode=st.sampled_from(["resume", "restart"]),
 )
 def test_the_order_of_telling_makes_no_difference(
-    stops: list[tuple[int, int]], outages: list[tuple[int, int]], order: Any, restart: bool
+    stops: list[tuple[int, int]],
+    outages: list[tuple[int, int]],
+    order: Any,
+    stop_mode: str,
+    outage_mode: str,
 ) -> None:
     """Told as soon as it is over, or all at the end in any order: the same due instants.
 
     And a term's limit, start and pauses give the kept instant, whenever they were recorded.
     """
-    rules = procedure(pausing={"stop": "restart" if restart else "resume"})
+    rules = procedure(pausing={"stop": stop_mode, "outage": outage_mode})
     begin = at("2026-03-02 08:00")
 
     def moment(number: int) -> Any:
