@@ -148,7 +148,7 @@ async def test_birth_residence_and_health_card_in_time(office: Running) -> None:
 
 
 async def test_birth_with_a_late_agency(office: Running) -> None:
-    """The police neither acknowledge nor finish in time: both sides are alarmed, they promise a day."""
+    """The police neither acknowledge nor finish in time: both sides are alarmed, and they apologise."""
     life = await begin(office, "x.linked-birth", "2026-03-02 08:00")
     together = Together(office, life)
     await life.run("receiver1 complete", "handler1 complete")  # at once: the partners have all the time
@@ -166,7 +166,8 @@ async def test_birth_with_a_late_agency(office: Running) -> None:
     # Accepted at 10:30, two days: 10:30 on Wednesday. They promise Friday and are done on Thursday.
     await together.at("2026-03-04 11:00")
     reason = "Chờ xác minh nơi cư trú"
-    await police.do("police2 extend", until="2026-03-06T09:00", reason=reason)
+    assert (await office.refolded(police.code)).apology is not None  # drafted before they were late
+    await police.do("police2 apologise", until="2026-03-06T09:00", reason=reason)
     await together.hears(life, "residence", lambda linked: linked.late)
 
     async def promised() -> bool:
