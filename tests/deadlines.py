@@ -134,7 +134,7 @@ def spans(draw: random.Random) -> Spans:
         case 0 | 1 | 2:
             return FULL
         case 3:
-            return MORNING
+            return draw.choice((MORNING, ((7 * 60, 9 * 60), (9 * 60, 11 * 60 + 30))))
         case 4:
             return ()
         case 5:
@@ -191,15 +191,19 @@ def case(draw: random.Random, office: Office) -> Case:
     """A term of this office with up to four pauses, which like to begin and end at telling moments."""
     step = draw.choice((1, 30))
     received = office.at(draw.randrange(24 * 60 // step, 24 * 24 * 60 // step) * step)
-    cut_off = draw.choice((None, None, None, 15 * 60, 9 * 60))
-    pauses, at = [], received
+    cut_off, text = draw.choice((None, None, None, 15 * 60, 9 * 60)), limit(draw, office)
+    witness, start = office.witness, office.witness.start(received, cut_off)
+    pauses: list[PausedFor] = []
+    at = received
     for _ in range(draw.choice((0, 0, 1, 1, 2, 3, 4))):
         since = at + draw.choice((0, draw.randrange(300), 30 * draw.randrange(200)))
+        if draw.random() < 0.15:
+            since = max(at, witness.due_after(limit_of(text), start, pauses))
         at = since + draw.choice((draw.randrange(300), 30 * draw.randrange(200)))
         if draw.random() < 0.1:
-            at = max(since, office.witness.opening(at))
+            at = witness.opening(at)
         pauses.append((since, at, draw.choice(MODES)))
-    return Case(office, received, limit(draw, office), cut_off, tuple(pauses))
+    return Case(office, received, text, cut_off, tuple(pauses))
 
 
 # Comparing
@@ -262,6 +266,10 @@ def simpler(case: Case) -> Iterator[Case]:
         yield case._replace(cut_off=None)
     if office.week != USUAL:
         yield case._replace(office=Office(office.zone, office.first, USUAL, office.special))
+        for number, usual in enumerate(USUAL):
+            if office.week[number] != usual:
+                week = (*office.week[:number], usual, *office.week[number + 1 :])
+                yield case._replace(office=Office(office.zone, office.first, week, office.special))
     if office.special:
         yield case._replace(office=Office(office.zone, office.first, office.week))
         for day in office.special:

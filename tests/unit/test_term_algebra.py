@@ -112,7 +112,7 @@ class Forgetful(Witness):
 def test_a_difference_is_found_and_made_small(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With a bug in one of them the command ends with 1 and shows one restart in a plain office."""
+    """With a bug in one of them the command ends with 1 and shows one restart and nothing needless."""
     monkeypatch.setattr(deadlines, "Witness", Forgetful)
     monkeypatch.setattr("sys.argv", ["deadlines", "--terms", "5000", "--seed", "3"])
     assert deadlines.main() == 1
@@ -122,7 +122,8 @@ def test_a_difference_is_found_and_made_small(
     assert wrong is not None
     small = deadlines.smallest(wrong)
     assert [mode for *_, mode in small.pauses] == ["restart"]
-    assert (small.office.week, small.office.special, small.cut_off) == (USUAL, {}, None)
+    assert (small.office.special, small.cut_off) == ({}, None)
+    assert sum(day != usual for day, usual in zip(small.office.week, USUAL, strict=True)) <= 2
     assert str(small) in said
     assert "restart\ndue: product " in said
 
