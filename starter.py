@@ -24,7 +24,7 @@ from motcua.caseloads.script import Case
 from motcua.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk, Rulebook
-from motcua.local import Child, LocalOffice, busy, whereabouts
+from motcua.local import Child, LocalOffice, NoOffice, busy, whereabouts
 from motcua.rulebook import rulebook
 from motcua.store import Store
 from motcua.store.migrate import migrate
@@ -96,6 +96,17 @@ class Workshop:
         client = await connect(address, namespace)
         async with Store.connect(url) as store:
             yield Desk(client, store, rulebook(catalogue), rpc_timeout=self.settings.rpc_timeout), store
+
+    @asynccontextmanager
+    async def record(self) -> AsyncIterator[Store | None]:
+        """The record of that office; None where no office runs."""
+        try:
+            _, _, url = whereabouts(self.settings)
+        except NoOffice:
+            yield None
+            return
+        async with Store.connect(url) as store:
+            yield store
 
     @asynccontextmanager
     async def embedded(self, name: str, rulebook: Rulebook) -> AsyncIterator[Office]:

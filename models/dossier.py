@@ -164,6 +164,10 @@ class Dossier(Value):
     result: Result | None = None
     task: Task | None = None
     terms: tuple[Term, ...] = ()
+    opened: dict[int, Instant] = Field(default_factory=dict)
+    """Term to the moment at which it was opened, in or outside opening hours."""
+    decree: str | None = None
+    """What its calendar was last amended by."""
     waits: tuple[Wait, ...] = ()
     links: tuple[Linked, ...] = ()
     restarts: bool = False

@@ -17,6 +17,8 @@ def apply(dossier: Dossier, fact: Fact) -> Dossier:
     if fact.seq != dossier.seq + 1 or fact.prev_hash != dossier.head:
         raise ValueError(f"{dossier.code}: fact {fact.seq} does not follow fact {dossier.seq}")
     changes = _changes(dossier, fact)
+    if any(term.id == fact.seq for term in changes.get("terms", ())):
+        changes["opened"] = {**dossier.opened, fact.seq: fact.at}
     answered = changes.pop("answered", dossier.answered)
     return dossier.model_copy(
         update={
@@ -187,7 +189,7 @@ def _changes(d: Dossier, fact: Fact) -> dict[str, Any]:
         case f.OutageCounted() as e:
             return {"outages": (*d.outages, e.notice), "terms": _regained(_moved(d.terms, e.moves), e.moves)}
         case f.CalendarAmended() as e:
-            return {"calendar": e.calendar, "terms": _moved(d.terms, e.moves)}
+            return {"calendar": e.calendar, "decree": e.decree, "terms": _moved(d.terms, e.moves)}
         case f.Transferred() as e:
             # The officers of the old unit may no longer act: nothing returns to them.
             return {

@@ -30,6 +30,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from models.base import YEARS, Instant, Reference, Value
 from models.calendar import Calendar
 from models.chain import fingerprint
+from models.changes import Acts, amended, name_of
 from models.commands import MESSENGER, Actor, Command, File
 from models.dossier import Dossier, Parent
 from models.facts import Fact, Filed
@@ -37,12 +38,21 @@ from models.fold import fold
 from models.limits import Limit
 from models.linked import OpenLinked
 from models.procedure import Procedure, Role, Stage
-from models.refusals import BadInput, DossierClosed, Problem, UnknownDossier, Unreachable, revive
+from models.refusals import (
+    BadInput,
+    CheckFailed,
+    DossierClosed,
+    Problem,
+    UnknownDossier,
+    Unreachable,
+    revive,
+)
 from models.rules import decide
 from models.service import Answer, Opening
 from models.units import Span, check_works, heir
 from models.view import DossierRow
 from motcua.store import Intake, Private, Store, TaskFilter
+from motcua.store.changes import CalendarRecord
 from motcua.temporal import AWAY
 from workflows.dossier import TASK_QUEUE, DossierWorkflow, attributes
 
@@ -109,6 +119,12 @@ class DossierStuck(Unreachable):
     )
 
 
+class WorkflowMissing(CheckFailed):
+    """The record has an open dossier that Temporal knows nothing of."""
+
+    sentence = "Dossier {code} is open on record, but its workflow is gone; was another server used?"
+
+
 class TemporalGone(Unreachable):
     """The Temporal server stopped answering."""
 
@@ -161,7 +177,18 @@ class Rulebook:
     ) -> None:
         self.office, self.agency, self.units = office, agency, units
         self.procedure, self.actor, self.calendar = procedure, actor, calendar
+        self.epoch = 0
+        """The last act on the office's calendar that is in it."""
+        self._catalogued = calendar
         self._excerpts: dict[date, Calendar] = {}
+
+    def count_by(self, acts: Acts) -> None:
+        """Take over the changes of the calendar that are in force."""
+        calendar = self._catalogued
+        for ordered in acts.in_force:
+            if ordered.change.calendar == name_of(calendar):
+                calendar = amended(calendar, ordered.change)
+        self.calendar, self.epoch, self._excerpts = calendar, acts.epoch, {}
 
     def excerpt(self, day: date) -> Calendar:
         """The part of the calendar that travels with a dossier filed on a day: to the year after next."""
@@ -193,8 +220,11 @@ class Desk:
         """
         submission = data if isinstance(data, Submission) else self.read_submission(data)
         now = at or datetime.now(UTC)
-        opening, rows = self._opening(submission, officer, now, simulated=at is not None)
-        return await self._take_in(opening, rows, now, f"{officer or ''} {submission.model_dump_json()}")
+
+        def make() -> tuple[Opening, tuple[Private, ...]]:
+            return self._opening(submission, officer, now, simulated=at is not None)
+
+        return await self._take_in(make, now, f"{officer or ''} {submission.model_dump_json()}")
 
     async def open_linked(self, message: OpenLinked) -> Answer:
         """Open the dossier that another one asks for; the applicant's data stays where that one keeps it."""
@@ -210,29 +240,46 @@ class Desk:
             applicant=message.applicant,
             papers=message.papers,
         )
-        dossier = self._empty(message.procedure, unit, now, simulated=message.simulated).model_copy(
-            update={"parent": Parent(code=message.parent, link=message.link)}
-        )
-        opening = Opening(dossier=dossier, filing=filing, opened_at=now if message.simulated else None)
-        return await self._take_in(opening, (), now, message.model_dump_json(exclude={"at"}))
+
+        def make() -> tuple[Opening, tuple[Private, ...]]:
+            empty = self._empty(message.procedure, unit, now, simulated=message.simulated)
+            dossier = empty.model_copy(update={"parent": Parent(code=message.parent, link=message.link)})
+            return Opening(dossier=dossier, filing=filing, opened_at=now if message.simulated else None), ()
+
+        return await self._take_in(make, now, message.model_dump_json(exclude={"at"}))
 
     async def _take_in(
-        self, opening: Opening, rows: tuple[Private, ...], now: datetime, asked: str
+        self, make: Callable[[], tuple[Opening, tuple[Private, ...]]], now: datetime, asked: str
     ) -> Answer:
-        """Give an opening its code and begin it; `asked` is what the same request id must stand for."""
-        assert opening.filing is not None
-        # A refusal must come before anything is stored; rules are pure, so the desk can ask them.
-        filed = fold(opening.dossier, decide(opening.dossier, opening.filing, now))
-        await self._keep_rules(opening.dossier)
-        day = opening.dossier.calendar.local(now).date()
-        code, fresh = await self._store.take_in(
-            opening.filing.id,
-            hashlib.sha256(asked.encode()).hexdigest(),
-            self.rulebook.agency(day),
-            day,
-            Intake(opening=opening.model_dump_json(), private=rows),
-        )
-        return await self._begin(code, (opening, filed) if fresh else None)
+        """Give an opening its code and begin it; `asked` is what the same request id must stand for.
+
+        It is made anew where the office's calendar has been changed since this desk looked.
+        """
+        while True:
+            opening, rows = make()
+            assert opening.filing is not None
+            # A refusal must come before anything is stored; rules are pure, so the desk can ask them.
+            filed = fold(opening.dossier, decide(opening.dossier, opening.filing, now))
+            await self._keep_rules(opening.dossier)
+            day = opening.dossier.calendar.local(now).date()
+            taken = await self._store.take_in(
+                opening.filing.id,
+                hashlib.sha256(asked.encode()).hexdigest(),
+                self.rulebook.agency(day),
+                day,
+                Intake(opening=opening.model_dump_json(), private=rows),
+                epoch=self.rulebook.epoch,
+            )
+            if taken is not None:
+                code, fresh = taken
+                return await self._begin(code, (opening, filed) if fresh else None)
+            await self.refresh()
+
+    async def refresh(self) -> Acts:
+        """Count by the office's calendar as it has been changed so far; what it was changed by."""
+        acts = await CalendarRecord(self._store).acts()
+        self.rulebook.count_by(acts)
+        return acts
 
     def read_submission(self, data: Any) -> Submission:
         """A submission from its JSON; what is wrong is named by its field."""
@@ -329,6 +376,10 @@ class Desk:
             return _as_answer(await self.row(code))
         except Exception as error:
             raise self._explained(error, filing.id) from error
+
+    async def begin(self, code: str) -> None:
+        """Finish an intake whose first fact has not come yet."""
+        await self._begin(code)
 
     async def sweep(self, older_than: float = 10.0) -> int:
         """Finish intakes whose desk died before their first fact; returns how many."""
@@ -510,7 +561,7 @@ class Desk:
             return UnknownDossier(code=code)
         if row.stage is Stage.CLOSED:
             return DossierClosed(code=code, status=row.status, command=kind)
-        return error
+        return WorkflowMissing(code=code)
 
 
 def _private(code: str, request_id: str, kind: str, content: Any) -> Private:

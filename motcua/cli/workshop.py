@@ -56,6 +56,10 @@ class Workshop(Protocol):
         """The office that runs here, or on the servers that the environment names."""
         ...
 
+    def record(self) -> AbstractAsyncContextManager[Store | None]:
+        """Its record alone; None where no office runs."""
+        ...
+
     def embedded(self, name: str, rulebook: Rulebook) -> AbstractAsyncContextManager[Office]:
         """An office on embedded servers, up until the end of the block."""
         ...

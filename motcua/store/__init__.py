@@ -130,17 +130,19 @@ class Store:
     # Intake
 
     async def take_in(
-        self, request_id: str, digest: str, agency: str, day: date, intake: Intake
-    ) -> tuple[str, bool]:
+        self, request_id: str, digest: str, agency: str, day: date, intake: Intake, *, epoch: int = 0
+    ) -> tuple[str, bool] | None:
         """Give a request its code, once for ever, and keep what is needed to start its dossier.
 
         Returns the code and whether it was given just now. The same request id gives the same code, and
-        what was kept with it stays; with another `digest` it is refused.
+        what was kept with it stays; with another `digest` it is refused. `epoch` is the last act on the
+        office's calendar that the desk knows of; None when there are others: then nothing was done.
         """
         rows = [row.model_dump(exclude={"code"}) for row in intake.private]
         async with self._connection() as connection:
             taken = await connection.fetchrow(
                 query("take_in"),
+                epoch,
                 request_id,
                 digest,
                 agency,
@@ -148,6 +150,8 @@ class Store:
                 intake.opening,
                 json.dumps(rows, ensure_ascii=False),
             )
+        if taken["code"] is None:
+            return None
         if taken["digest"] != digest:
             raise RequestReused(request_id=request_id)
         return taken["code"], taken["fresh"]
@@ -230,6 +234,15 @@ class Store:
         async with self._connection() as connection:
             rows = await connection.fetch(query("facts"), code)
         return [_fact(dict(row)) for row in rows]
+
+    async def facts_of(self, codes: Sequence[str]) -> dict[str, list[Fact]]:
+        """The facts of several dossiers by code, each in order."""
+        async with self._connection() as connection:
+            rows = await connection.fetch(query("facts_of"), list(codes))
+        found: dict[str, list[Fact]] = {}
+        for row in rows:
+            found.setdefault(row["code"], []).append(_fact(dict(row)))
+        return found
 
     async def every_fact(self) -> AsyncIterator[dict[str, Any]]:
         """All facts as plain rows, by code and number, streamed: memory does not grow with the office."""

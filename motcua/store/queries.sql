@@ -4,7 +4,7 @@
 select append_facts($1::jsonb)
 
 -- name: take_in
-select code, fresh, digest from take_in($1, $2, $3, $4, $5::jsonb, $6::jsonb)
+select code, fresh, digest from take_in_under($1, $2, $3, $4, $5, $6::jsonb, $7::jsonb)
 
 -- name: pending
 select code from pending
@@ -48,6 +48,34 @@ select * from terms where code = $1 order by id
 
 -- name: facts
 select * from facts where code = $1 order by seq
+
+-- name: facts_of
+select code, seq, kind, at, actor, unit, command, data, prev_hash, hash from facts
+where code = any($1::text[]) order by code collate "C", seq
+
+-- name: calendar_acts
+select number, change, act, actor, ordered, at from calendar_acts order by number
+
+-- name: add_calendar_act
+select add_calendar_act($1, $2, $3, $4::jsonb, $5::jsonb)
+
+-- name: dossiers_without
+select code from dossiers_without($1, $2) code order by code collate "C"
+
+-- name: intakes_without
+select code from pending
+where contains_change(opening -> 'dossier' -> 'calendar' ->> 'version', $1) = $2 order by created_at
+
+-- name: open_dossiers
+select count(*) from dossiers where outcome is null
+
+-- name: amendments
+select count(*) as amended, count(*) filter (where jsonb_array_length(f.data -> 'moves') > 0) as moved
+from unnest($1::text[]) c(code)
+join facts f on f.code = c.code and f.command = $2 || c.code and f.kind = 'calendar-amended'
+
+-- name: amended_so_far
+select count(*) from facts where kind = 'calendar-amended' and starts_with(command, $1)
 
 -- name: all_facts
 select code, seq, kind, at, actor, unit, command, data, prev_hash, hash from facts

@@ -42,6 +42,7 @@ TABLE = (
     Row((CATALOGUE,), ("models",), never=("temporalio", "asyncpg")),
     Row((TEMPORAL, "motcua.telemetry", "motcua.config"), ("models",)),
     Row(("motcua.local", *SERVING), ("models", "motcua.config", *SERVING)),
+    Row(("motcua.calendars",), ("models", "motcua.desk", "motcua.past", STORE), ("structlog",)),
     Row(("motcua.links",), ("models", "motcua.desk"), ("structlog",)),
     Row(("motcua.many",), ("models",), ()),
     Row(("motcua.outages", "motcua.succession"), ("models", "motcua.desk", STORE, "motcua.many"), ()),
@@ -61,6 +62,7 @@ TABLE = (
         (
             *("models", "motcua.desk", STORE, "motcua.audit", "motcua.past", "motcua.reports"),
             *(CATALOGUE, "motcua.caseloads", "motcua.config", "motcua.outages", "motcua.succession"),
+            "motcua.calendars",
         ),
         never=("temporalio", "asyncpg"),
     ),

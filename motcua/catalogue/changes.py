@@ -1,0 +1,95 @@
+"""Files of calendar changes: what a decree says of some days, checked against the calendar it is for."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from models.base import YEARS, Value
+from models.calendar import Calendar, Hours, SpecialDay
+from models.changes import Change, Day, amended, name_of
+from motcua.catalogue.files import BadCatalogue, Text, check, only_once, read
+
+
+class _Day(Value):
+    date: date
+    kind: Literal["holiday", "swap", "make-up", "half-day", "ordinary"]
+    name: Text
+    hours: tuple[Hours, ...] = ()
+    provisional: bool = False
+
+    @model_validator(mode="after")
+    def _hours_fit(self) -> _Day:
+        if (self.kind in ("make-up", "half-day")) != bool(self.hours):
+            raise ValueError("a make-up day or half day needs hours, any other day has none")
+        return self
+
+
+class _ChangeFile(Value):
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,59}$")
+    decree: Text = Field(max_length=180)
+    title: Text
+    issued: date
+    calendar: Text
+    day: tuple[_Day, ...] = Field(min_length=1)
+
+    @field_validator("issued")
+    @classmethod
+    def _this_age(cls, issued: date) -> date:
+        if issued.year not in YEARS:
+            raise ValueError(f"the year {issued.year} is a mistake")
+        return issued
+
+
+def read_change(path: Path, calendar: Calendar) -> Change:
+    """The change that a file describes; BadCatalogue where it cannot be one of this calendar."""
+    where = path.name
+    file = check(_ChangeFile, read(path.parent, where), where)
+    if file.calendar != name_of(calendar):
+        reason = f"this office counts by {name_of(calendar)}, not by {file.calendar}"
+        raise BadCatalogue(file=where, field="calendar", reason=reason)
+    only_once(where, "day", [day.date for day in file.day])
+    for day in file.day:
+        if not calendar.first <= day.date <= calendar.last:
+            reason = f"lies outside the calendar, which knows {calendar.first} to {calendar.last}"
+            raise BadCatalogue(file=where, field=f"day[{day.date}]", reason=reason)
+    change = Change(
+        id=file.id,
+        calendar=file.calendar,
+        decree=file.decree,
+        title=file.title,
+        issued=file.issued,
+        days=tuple(_day(day, file.decree) for day in sorted(file.day, key=lambda day: day.date)),
+    )
+    for one in change.days:  # one at a time, so that what is wrong has a name
+        _amended(where, f"day[{one.date}].hours", calendar, change.model_copy(update={"days": (one,)}))
+    _still_open(where, _amended(where, "day", calendar, change))
+    return change
+
+
+def _day(day: _Day, decree: str) -> Day:
+    if day.kind == "ordinary":
+        return Day(date=day.date)
+    said = day.model_dump() | {"source": decree}
+    return Day(date=day.date, special=SpecialDay.model_validate(said))
+
+
+def _amended(file: str, field: str, calendar: Calendar, change: Change) -> Calendar:
+    try:
+        return amended(calendar, change)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise BadCatalogue(file=file, field=field, reason=reason) from error
+
+
+def _still_open(file: str, calendar: Calendar) -> None:
+    """Refuse a calendar with a year in which nothing could ever fall due."""
+    for year in range(calendar.first.year, calendar.last.year + 1):
+        first, last = max(calendar.first, date(year, 1, 1)), min(calendar.last, date(year, 12, 31))
+        days = (date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1))
+        if not any(calendar.hours(day) for day in days):
+            reason = f"{first} to {last} would be left without a working day"
+            raise BadCatalogue(file=file, field="day", reason=reason)
