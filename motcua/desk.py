@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import re
@@ -542,6 +543,10 @@ class Desk:
             known = revive(error.cause.type or "", error.cause.message)
             return known or error
         if isinstance(error, WorkflowUpdateRPCTimeoutOrCancelledError):
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                # The SDK makes one error of both: taken for a timeout, Ctrl-C would be a reason to ask again.
+                raise asyncio.CancelledError from error
             return AnswerPending(seconds=self._timeout, request_id=request_id)
         if isinstance(error, RPCError):
             if error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
