@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -135,7 +134,7 @@ async def _preview(shop: Workshop, file: Path, *, as_json: bool) -> None:
             else:
                 _print_touched(local, touched)
         if as_json:
-            printing.document({"change": change, "dossiers": found, "totals": asdict(totals)})
+            printing.document({"change": change, "dossiers": found, "totals": vars(totals)})
         else:
             _print_totals(change, totals)
 

@@ -1,0 +1,87 @@
+"""`calendar` as an administrator uses it: look, apply, look again, take back; with and without an office."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.story.cli import ROOT, office, starter
+
+EXAMPLE = "docs/examples/calendar-change.toml"
+
+
+def test_the_catalogues_calendar_needs_no_office(tmp_path: Path) -> None:
+    """Each special day with its decree, and whether it is provisional; changing it needs an office."""
+    shown = starter(tmp_path, "calendar", "show", "--year", "2027", "--json").json
+    days = {day["date"]: day for day in shown["days"]}
+    assert (shown["calendar"], shown["changes"]) == ("vn", [])
+    assert all(date.startswith("2027-") for date in days)
+    assert days["2027-02-04"]["provisional"]
+    assert "Labour Code 2019" in days["2027-02-04"]["source"]
+    text = " ".join(starter(tmp_path, "calendar", "show").out.split())
+    assert "2026-01-10 Sat │ make-up │ 07:00-11:30, 13:30-17:00" in text
+    none = starter(tmp_path, "calendar", "preview", EXAMPLE)
+    assert (none.code, none.error.partition(":")[0]) == (5, "NoOffice")
+    assert starter(tmp_path, "calendar", "apply", EXAMPLE).code == 2  # who orders it?
+
+
+def test_a_wrong_file_is_refused_before_any_office_is_asked(tmp_path: Path) -> None:
+    """Exit code 2, with file, field and reason."""
+    wrong = tmp_path / "wrong.toml"
+    text = (ROOT / EXAMPLE).read_text(encoding="utf-8")
+    wrong.write_text(text.replace("2027-02-20\nkind", "2029-02-20\nkind"), encoding="utf-8")
+    for arguments in (("preview", str(wrong)), ("apply", str(wrong), "--as", "admin1")):
+        ran = starter(tmp_path, "calendar", *arguments, "--json")
+        assert (ran.code, ran.err) == (2, "")
+        error = ran.json["error"]
+        assert (error["type"], error["file"]) == ("BadCatalogue", "wrong.toml")
+        assert (error["field"], "lies outside" in error["reason"]) == ("day[2029-02-20]", True)
+
+
+@pytest.mark.timeout(180)
+def test_the_commands_of_the_page(tmp_path: Path) -> None:
+    """As docs/calendar-changes.md has them, on an office with one dossier; then what is refused."""
+    page = (ROOT / "docs" / "calendar-changes.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^\$ \.venv/bin/python starter\.py (calendar .*)$", page, re.MULTILINE)
+    show, preview, apply, undo = (command.split() for command in commands)
+    with office(tmp_path):
+        starter(tmp_path, "submit", "docs/examples/household-business.json", "--as", "receiver1")
+        assert "not announced" in starter(tmp_path, *show).out
+        looked = starter(tmp_path, *preview, "--json").json
+        assert (looked["change"]["id"], looked["totals"]["open"], looked["totals"]["amended"]) == (
+            "tet-2027",
+            1,
+            1,
+        )
+        nobody = starter(tmp_path, *apply[:-1], "head1")
+        assert (nobody.code, nobody.error.partition(":")[0]) == (3, "WrongRole")
+
+        applied = starter(tmp_path, *apply)
+        assert applied.code == 0, applied.err
+        assert applied.out == (
+            "tet-2027 applied: 0 dossiers moved, 1 unchanged, 0 unaffected, 0 closed meanwhile, 0 already done,"
+            " 0 failed\n"
+        )
+        again = starter(tmp_path, *apply, "--json").json
+        assert (again["unchanged"], again["already"], again["finished"]) == (0, 1, True)
+        shown = starter(tmp_path, *show, "--json").json
+        days = {day["date"]: day for day in shown["days"]}
+        assert (days["2027-02-04"]["provisional"], days["2027-02-04"]["change"]) == (False, "tet-2027")
+        assert "2027-09-03" not in days
+        assert [(change["id"], change["state"], change["by"]) for change in shown["changes"]] == [
+            ("tet-2027", "applied", "admin1")
+        ]
+
+        undone = starter(tmp_path, *undo)
+        assert undone.code == 0
+        assert undone.out.startswith("tet-2027 undone: 0 dossiers moved, 1 unchanged")
+        for refused in (undo, apply):
+            ran = starter(tmp_path, *refused)
+            assert (ran.code, ran.error.partition(":")[0]) == (3, "ChangeUndone")
+        unknown = starter(tmp_path, "calendar", "undo", "never", "--as", "admin1")
+        assert (unknown.code, unknown.error.partition(":")[0]) == (2, "UnknownChange")
+        assert starter(tmp_path, "audit", "verify").code == 0
+        days = {day["date"]: day for day in starter(tmp_path, *show, "--json").json["days"]}
+        assert days["2027-02-04"]["provisional"]
