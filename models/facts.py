@@ -194,6 +194,8 @@ class Move(Value):
     """A term's due instant after it moved."""
 
     term: int
+    started_at: Instant | None = added(None)
+    """Where its clock starts at another moment, too: the day of its start has changed."""
     due_at: Instant
     generation: int
     reached: tuple[int, ...]

@@ -325,6 +325,7 @@ def _moved(terms: tuple[Term, ...], moves: Iterable[Move], *, extended: bool = F
     return tuple(
         t.model_copy(
             update={
+                "started_at": move.started_at or t.started_at,
                 "due_at": move.due_at,
                 "generation": move.generation,
                 "reached": move.reached,

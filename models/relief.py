@@ -1,4 +1,4 @@
-"""Rules that give a dossier another date: a term's move, a promise, a drafted apology, an outage.
+"""Rules that give a dossier another date: a term's move, a promise, a drafted apology, an outage, a calendar.
 
 Like those of models/rules.py, whose table names them: they yield events and raise refusals.
 """
@@ -15,7 +15,7 @@ from models.apologies import proposal, still_to_do, work
 from models.dossier import Apology, Dossier
 from models.facts import Event
 from models.outages import check, lost
-from models.terms import Pause, Term, due_after, reached_before
+from models.terms import Pause, Term, due_after, reached_before, starts
 
 
 def move(d: Dossier, term: Term, due_at: datetime, at: datetime) -> f.Move:
@@ -116,14 +116,14 @@ def outage(d: Dossier, command: c.Outage, at: datetime) -> Iterator[Event]:
             if d.calendar.between(since, until)
         )
         if pauses:
-            new = move(d, term, _due_with(d, term, pauses), at)
+            new = move(d, term, due_with(d, term, pauses), at)
             moves.append(f.Regained(**dict(new), pauses=pauses))
     if not moves:
         raise _missed(d, command, "none of its terms ran meanwhile in working time")
     yield f.OutageCounted(since=command.since, until=command.until, notice=command.notice, moves=tuple(moves))
 
 
-def _due_with(d: Dossier, term: Term, pauses: Sequence[Pause]) -> datetime:
+def due_with(d: Dossier, term: Term, pauses: Sequence[Pause]) -> datetime:
     """A term's due instant with further pauses, all in the order of time, whenever they were recorded.
 
     A promised date is put off by those after the promise only: its leader knew the others.
@@ -138,6 +138,54 @@ def _due_with(d: Dossier, term: Term, pauses: Sequence[Pause]) -> datetime:
         moved_on = {"due_at": term.resumed(d.calendar, pause), "pauses": (*term.pauses, pause)}
         term = term.model_copy(update=moved_on)
     return term.due_at
+
+
+def amend_calendar(d: Dossier, command: c.AmendCalendar, at: datetime) -> Iterator[Event]:
+    """Every open term by another calendar."""
+    amended = d.model_copy(update={"calendar": command.calendar})
+    moves = [recounted(amended, term, at) for term in d.terms if term.closed_at is None]
+    moved = tuple(move for move in moves if move is not None)
+    yield f.CalendarAmended(calendar=command.calendar, decree=command.decree, moves=moved)
+
+
+def recounted(d: Dossier, term: Term, at: datetime) -> f.Move | None:
+    """A term by the dossier's calendar, as if that had always been so; None where it is due as before.
+
+    A rung that had sounded and lies ahead again will sound again. One that had not and now lies behind
+    sounds at once: a dossier that a decree makes late must not stay quiet.
+    """
+    start = _starts(d, term)
+    due_at = due_with(d, term.model_copy(update={"started_at": start}), ())
+    if due_at == term.due_at:
+        return None
+    ladder = d.ladder(term)
+    passed = reached_before(d.calendar, due_at, ladder, term.paused_at or at)
+    unheard = reached_before(d.calendar, due_at, ladder, start)
+    was = term.reached or (0,) * len(passed)
+    reached = tuple(
+        max(skipped, min(before, now)) for skipped, before, now in zip(unheard, was, passed, strict=False)
+    )
+    again = any(before > now for before, now in zip(was, passed, strict=False))
+    return f.Move(
+        term=term.id,
+        started_at=None if start == term.started_at else start,
+        due_at=due_at,
+        generation=term.generation + again,
+        reached=reached,
+    )
+
+
+def _starts(d: Dossier, term: Term) -> datetime:
+    """When a term's clock starts by the dossier's present calendar.
+
+    A working Saturday that is put in after Friday's closing is the first day of what came that evening.
+    """
+    asked = d.opened.get(term.id)
+    if asked is None or term.of == "intake":  # opened before that moment was kept; or it is kept as it was
+        return term.started_at
+    whole = d.term
+    from_acceptance = whole is not None and term.id in (whole.id, whole.id + 1)
+    return starts(d.calendar, asked, d.procedure.cut_off if from_acceptance else None)
 
 
 def _missed(d: Dossier, command: c.Outage, reason: str) -> r.OutageMissed:

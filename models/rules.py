@@ -25,7 +25,6 @@ from models.relief import move as _move
 from models.terms import (
     Mode,
     due,
-    due_after,
     next_alarm,
     starts,
 )
@@ -504,7 +503,7 @@ def _correct(d: Dossier, command: c.Correct, at: datetime) -> Iterator[Event]:
     yield f.Corrected(completion=done.seq, step=done.task.step, reason=command.reason)
     if d.decree is not None:  # a term that was closed then did not move; now it runs again
         again = [t for t in d.terms if t.closed_at is not None and (t.id == done.task.id or t is d.term)]
-        moves = tuple(move for term in again if (move := _recounted(d, term, at)) is not None)
+        moves = tuple(move for term in again if (move := relief.recounted(d, term, at)) is not None)
         if moves:
             yield f.CalendarAmended(calendar=d.calendar, decree=d.decree, moves=moves)
 
@@ -563,57 +562,6 @@ def _extend(d: Dossier, command: c.Extend, at: datetime) -> Iterator[Event]:
     if d.paused:
         raise r.DossierWaits(code=d.code, status=d.status, command=command.kind)
     yield relief.promised(d, term, command, command.until, at)
-
-
-def _amend_calendar(d: Dossier, command: c.AmendCalendar, at: datetime) -> Iterator[Event]:
-    amended = d.model_copy(update={"calendar": command.calendar})
-    moves = [_recounted(amended, term, at) for term in d.terms if term.closed_at is None]
-    moved_now = tuple(move for move in moves if move is not None)
-    yield f.CalendarAmended(calendar=command.calendar, decree=command.decree, moves=moved_now)
-
-
-def _recounted(d: Dossier, term: Term, at: datetime) -> f.Move | None:
-    """An open term by the dossier's calendar, as if it had always been so; None where it does not move.
-
-    A rung that had sounded and lies ahead again will sound again. One that had not and now lies behind
-    sounds at once: a dossier that a decree makes late must not stay quiet.
-    """
-    start = counted_from(d, term)
-    due_at = _due_by_now(d, term, start)
-    if due_at is None or due_at == term.due_at:
-        return None
-    ladder = d.ladder(term)
-    passed = reached_before(d.calendar, due_at, ladder, term.paused_at or at)
-    unheard = reached_before(d.calendar, due_at, ladder, start)
-    was = term.reached or (0,) * len(passed)
-    reached = tuple(
-        max(skipped, min(before, now)) for skipped, before, now in zip(unheard, was, passed, strict=False)
-    )
-    again = any(before > now for before, now in zip(was, passed, strict=False))
-    return f.Move(term=term.id, due_at=due_at, generation=term.generation + again, reached=reached)
-
-
-def counted_from(d: Dossier, term: Term) -> datetime:
-    """When a term's clock starts by the dossier's present calendar; `started_at` is what was said first."""
-    asked = d.opened.get(term.id)
-    if asked is None:  # opened before that moment was kept
-        return d.calendar.next_open(term.started_at)
-    whole = d.term
-    from_acceptance = whole is not None and term.id in (whole.id, whole.id + 1)
-    return starts(d.calendar, asked, d.procedure.cut_off if from_acceptance else None)
-
-
-def _due_by_now(d: Dossier, term: Term, start: datetime) -> datetime | None:
-    """Where a term stands after all that has befallen it; None when that cannot be told any more."""
-    if not term.extensions:
-        return due_after(d.calendar, term.limit, start, term.pauses)
-    if d.extended_at is None:  # extended before that moment was kept
-        return None
-    due_at = term.extensions[-1]  # a promised date is moved by no calendar, only by the pauses after it
-    for pause in term.pauses:
-        if pause.since >= d.extended_at:
-            due_at = moved(d.calendar, term.limit, due_at, pause)
-    return due_at
 
 
 def _tick(d: Dossier, command: c.Tick, at: datetime) -> Iterator[Event]:
@@ -729,7 +677,7 @@ _RULES: dict[str, Rule] = {
     "stop": _stop,
     "resume": _resume,
     "outage": relief.outage,
-    "amend-calendar": _amend_calendar,
+    "amend-calendar": relief.amend_calendar,
     "transfer": _transfer,
     "correct": _correct,
     "note": _note,

@@ -40,8 +40,8 @@ from models.fold import apply
 from models.procedure import Role
 from models.refusals import BadInput, DossierClosed, Problem, Refusal, Unreachable, WrongRole
 from models.rules import decide, measured
-from motcua.audit import Folds
 from motcua.desk import Desk
+from motcua.past import Rules
 from motcua.store import Store
 from motcua.store.changes import CalendarRecord
 
@@ -223,7 +223,7 @@ class Calendars:
 
     def __init__(self, desk: Desk, store: Store, *, lanes: int = 20, patience: float = 60.0) -> None:
         self._desk, self._store, self._record = desk, store, CalendarRecord(store)
-        self._folds = Folds(store)
+        self._rules = Rules(store)
         self._lanes, self._patience = lanes, patience
         self._heard = 0.0
         self._made: dict[Calendar, Calendar] = {}
@@ -426,7 +426,7 @@ class Calendars:
     async def _folded(self, codes: Sequence[str], change: Change) -> AsyncIterator[_Standing]:
         for start in range(0, len(codes), BATCH):
             for code, facts in (await self._store.facts_of(codes[start : start + BATCH])).items():
-                dossier = await self._folds.unfiled(code, self._desk.rulebook.office, facts)
+                dossier = await self._rules.unfiled(code, self._desk.rulebook.office, facts)
                 unamended, applying = None, change.command("apply", code)
                 for fact in facts:
                     if fact.command == applying and isinstance(fact.event, CalendarAmended):

@@ -6,7 +6,9 @@ names procedure and calendar by their fingerprints.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from models.base import Value
 from models.calendar import Calendar
@@ -16,6 +18,8 @@ from models.fold import fold
 from models.procedure import Procedure
 from models.refusals import BadInput, CheckFailed, UnknownDossier
 from motcua.store import Store
+
+Rule = TypeVar("Rule", Procedure, Calendar)
 
 
 class RulesMissing(CheckFailed):
@@ -62,23 +66,39 @@ class Past(Value):
         return seq
 
 
+class Rules:
+    """The rules that dossiers were received under; what many of them share is read once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[str, Procedure | Calendar] = {}
+
+    async def unfiled(self, code: str, office: str, facts: Sequence[Fact]) -> Dossier:
+        """A dossier before the first of its facts; RulesMissing when what it names is not on record."""
+        filed = facts[0].event
+        assert isinstance(filed, Filed)
+        return Dossier(
+            code=code,
+            office=office,
+            procedure=await self._one(Procedure, filed.rules, code),
+            calendar=await self._one(Calendar, filed.calendar, code),
+            simulated=filed.simulated,
+        )
+
+    async def _one(self, kind: type[Rule], fingerprint: str, code: str) -> Rule:
+        if fingerprint not in self._known:
+            body = await self._store.rules(fingerprint)
+            if body is None:
+                raise RulesMissing(code=code, kind=kind.__name__.lower(), fingerprint=fingerprint)
+            self._known[fingerprint] = kind.model_validate_json(body)
+        found = self._known[fingerprint]
+        assert isinstance(found, kind)
+        return found
+
+
 async def recall(store: Store, code: str) -> Past:
     """What is on record of a dossier."""
     row, facts = await store.row(code), await store.facts(code)
     if row is None or not facts:
         raise UnknownDossier(code=code)
-    filed = facts[0].event
-    assert isinstance(filed, Filed)
-    bodies = {}
-    for kind, known in (("procedure", filed.rules), ("calendar", filed.calendar)):
-        bodies[kind] = await store.rules(known)
-        if bodies[kind] is None:
-            raise RulesMissing(code=code, kind=kind, fingerprint=known)
-    unfiled = Dossier(
-        code=code,
-        office=row.office,
-        procedure=Procedure.model_validate_json(bodies["procedure"] or ""),
-        calendar=Calendar.model_validate_json(bodies["calendar"] or ""),
-        simulated=filed.simulated,
-    )
-    return Past(unfiled=unfiled, facts=tuple(facts))
+    return Past(unfiled=await Rules(store).unfiled(code, row.office, facts), facts=tuple(facts))

@@ -23,13 +23,13 @@ import asyncpg
 
 from models.calendar import Calendar
 from models.changes import carries
+from models.dossier import Dossier
 from models.facts import CalendarAmended, RungReached
-from models.fold import fold
-from motcua.audit import Folds
 from motcua.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk
 from motcua.local import RunInfo, read_run
+from motcua.past import recall
 from motcua.rulebook import rulebook
 from motcua.store import Store
 from motcua.temporal import connect
@@ -302,10 +302,9 @@ async def _until(count: Callable[[], Coroutine[Any, Any, int]], least: int) -> N
         await asyncio.sleep(0.01)
 
 
-async def folded(here: Office, code: str) -> Any:
+async def folded(here: Office, code: str) -> Dossier:
     """A dossier as its facts tell."""
-    facts = await here.store.facts(code)
-    return fold(await Folds(here.store).unfiled(code, "demo", facts), facts)
+    return (await recall(here.store, code)).at()
 
 
 async def _applied(here: Office, fire: Fire, foretold: dict[str, Any], worked: set[str]) -> None:

@@ -61,8 +61,8 @@ def test_the_commands_of_the_page(tmp_path: Path) -> None:
         applied = starter(tmp_path, *apply)
         assert applied.code == 0, applied.err
         assert applied.out == (
-            "tet-2027 applied: 0 dossiers moved, 1 unchanged, 0 unaffected, 0 closed meanwhile, 0 already done,"
-            " 0 failed\n"
+            "tet-2027 applied: 0 dossiers moved, 1 unchanged, 0 unaffected, 0 closed meanwhile,"
+            " 0 already done, 0 failed\n"
         )
         again = starter(tmp_path, *apply, "--json").json
         assert (again["unchanged"], again["already"], again["finished"]) == (0, 1, True)

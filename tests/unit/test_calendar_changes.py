@@ -397,17 +397,20 @@ def test_a_wrong_file_is_refused_by_name(refused: Callable[[str], str], text: st
     assert "\n" not in message
 
 
-def test_a_calendar_without_a_working_day_is_refused(tmp_path: Path) -> None:
-    """A year in which nothing could fall due is a mistake."""
-    path = tmp_path / "change.toml"
-    days = "".join(
-        f'[[day]]\ndate = 2026-02-{day:02}\nkind = "holiday"\nname = "x"\n' for day in range(1, 29)
-    )
-    path.write_text(HEAD + days, encoding="utf-8")
+def closed(first: date, last: date) -> str:
+    """Every day of a span off."""
+    days = (date.fromordinal(number) for number in range(first.toordinal(), last.toordinal() + 1))
+    return "".join(f'[[day]]\ndate = {day}\nkind = "holiday"\nname = "x"\n' for day in days)
+
+
+def test_a_calendar_without_a_working_day_is_refused(refused: Callable[..., str]) -> None:
+    """The whole of it, or a year of it, in which nothing could fall due."""
     short = CALENDAR.excerpt(date(2026, 2, 1), date(2026, 2, 28))
-    with pytest.raises(BadCatalogue, match="2026-02-01 to 2026-02-28 would be left without a working day"):
-        read_change(path, short)
-    assert read_change(path, CALENDAR).days
+    text = HEAD + closed(short.first, short.last)
+    assert "day: a calendar needs at least one working day" in refused(text, short)
+    years = calendar(last="2027-01-20")
+    text = HEAD + closed(date(2027, 1, 1), years.last)
+    assert "day: 2027-01-01 to 2027-01-20 would be left without a working day" in refused(text, years)
 
 
 def test_no_such_file(tmp_path: Path, real: Calendar) -> None:

@@ -270,6 +270,19 @@ class Office(RuleBasedStateMachine):
             assert all(pause.ended_by for pause in found.pauses if pause.until)
 
     @invariant()
+    def stands_where_its_calendar_puts_it(self) -> None:
+        """Counted anew by the calendar that it has, whatever befell it, no open term moves."""
+        d = self.dossier
+        if d.seq == 0 or d.closed:
+            return
+        again = {**NEEDED["amend-calendar"], "id": "again", "kind": "amend-calendar", "calendar": d.calendar}
+        try:
+            (fact,) = decide(d, COMMANDS.validate_python({**again, "actor": STAFF["admin1"]}), self.now)
+        except CalendarTooShort:
+            return
+        assert fact.event.moves == (), (d.terms, fact.event.moves)
+
+    @invariant()
     def sound(self) -> None:
         """One task at most, an unbroken chain whose fold is the state, and terms that keep their word."""
         d = self.dossier
