@@ -41,6 +41,7 @@ from models.procedure import Role
 from models.refusals import BadInput, DossierClosed, Problem, Refusal, Unreachable, WrongRole
 from models.rules import decide, measured
 from motcua.desk import Desk
+from motcua.many import Tell, each, silently
 from motcua.past import Rules
 from motcua.store import Store
 from motcua.store.changes import CalendarRecord
@@ -48,7 +49,8 @@ from motcua.store.changes import CalendarRecord
 log = structlog.get_logger()
 
 BATCH = 50
-"""Dossiers that are folded at a time."""
+"""Dossiers whose facts a preview reads at a time."""
+Fate = Literal["answered", "unaffected", "closed", "failed"]
 
 
 class UnknownChange(BadInput):
@@ -191,10 +193,7 @@ class Outcome(Value):
 
 @dataclass
 class _Tally:
-    done: int = 0
-    total: int = 0
-    unaffected: int = 0
-    closed: int = 0
+    fates: Counter[Fate] = field(default_factory=Counter)
     answered: list[str] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     unreached: bool = False
@@ -217,15 +216,14 @@ class _Standing:
 class Calendars:
     """The acts of an administrator on the office's calendar.
 
-    `lanes` dossiers are worked on at a time. A dossier that does not answer is asked again for `patience`
-    seconds; when none has answered for so long, the act ends with what kept the last one from it.
+    A dossier that does not answer is asked again for `patience` seconds; when none has answered for so
+    long, the act ends with what kept the last one from it.
     """
 
-    def __init__(self, desk: Desk, store: Store, *, lanes: int = 20, patience: float = 60.0) -> None:
+    def __init__(self, desk: Desk, store: Store, *, patience: float = 60.0) -> None:
         self._desk, self._store, self._record = desk, store, CalendarRecord(store)
         self._rules = Rules(store)
-        self._lanes, self._patience = lanes, patience
-        self._heard = 0.0
+        self._patience, self._heard = patience, 0.0
         self._made: dict[Calendar, Calendar] = {}
         self._kept: set[Calendar] = set()
 
@@ -241,7 +239,7 @@ class Calendars:
         totals.open = await self._record.open_dossiers()
         order = Ordered(change=change, before=before(self._desk.rulebook.calendar, change))
         asker = Actor(id="preview", roles=(Role.ADMINISTRATOR,), unit="")
-        async for standing in self._standing(change, undoing=False):
+        async for standing in self._standing(change):
             calendar = self._target(standing, order, "apply")
             if calendar is None:
                 continue
@@ -252,9 +250,7 @@ class Calendars:
             if touched.moves or touched.letters or touched.refused:
                 yield touched
 
-    async def apply(
-        self, change: Change, user: str, tell: Callable[[int, int], None] = lambda *_: None
-    ) -> Outcome:
+    async def apply(self, change: Change, user: str, tell: Tell = silently) -> Outcome:
         """Bring a change to every open dossier and to all that come; `tell` hears how many of how many."""
         actor = self._administrator(user)
         while True:
@@ -267,9 +263,7 @@ class Calendars:
                 log.info("calendar change ordered", change=change.id, actor=actor.id)
         return await self._carry_out(acts, change.id, "apply", tell)
 
-    async def undo(
-        self, change: str, user: str, tell: Callable[[int, int], None] = lambda *_: None
-    ) -> Outcome:
+    async def undo(self, change: str, user: str, tell: Tell = silently) -> Outcome:
         """Take a change back from every open dossier that counts by it, and from the office's calendar."""
         actor = self._administrator(user)
         while True:
@@ -292,9 +286,7 @@ class Calendars:
 
     # The walk
 
-    async def _carry_out(
-        self, acts: Acts, change: str, direction: Direction, tell: Callable[[int, int], None]
-    ) -> Outcome:
+    async def _carry_out(self, acts: Acts, change: str, direction: Direction, tell: Tell) -> Outcome:
         begun = acts.of(change)
         order = begun["apply"].ordered
         assert order is not None
@@ -312,8 +304,8 @@ class Calendars:
             direction=direction,
             moved=moved,
             unchanged=amendments - moved,
-            unaffected=tally.unaffected,
-            closed=tally.closed,
+            unaffected=tally.fates["unaffected"],
+            closed=tally.fates["closed"],
             already=already,
             failed=tuple(sorted(tally.failed, key=lambda failed: failed.code)),
             finished=not tally.unreached,
@@ -324,12 +316,7 @@ class Calendars:
             await self._record.add(acts, change, act, actor)
 
     async def _walk(
-        self,
-        order: Ordered,
-        direction: Direction,
-        actor: Actor,
-        tally: _Tally,
-        tell: Callable[[int, int], None],
+        self, order: Ordered, direction: Direction, actor: Actor, tally: _Tally, tell: Tell
     ) -> None:
         """Go round until a round finds nobody new: an intake of before may get its first fact meanwhile."""
         seen: set[str] = set()
@@ -342,20 +329,11 @@ class Calendars:
             if not fresh:
                 return
             seen.update(fresh)
-            tally.total += len(fresh)
-            source, turn = self._folded(fresh, order.change), asyncio.Lock()
 
-            async def lane(source: AsyncIterator[_Standing] = source, turn: asyncio.Lock = turn) -> None:
-                while True:
-                    async with turn:
-                        standing = await anext(source, None)
-                    if standing is None:
-                        return
-                    await self._one(standing, order, direction, actor, tally)
-                    tally.done += 1
-                    tell(tally.done, tally.total)
+            async def ask(code: str) -> Fate:
+                return await self._one(code, order, direction, actor, tally)
 
-            await _together([lane() for _ in range(self._lanes)])
+            tally.fates += await each(fresh, ask, tell)
 
     async def _begin_intakes(self, change: Change, tally: _Tally, *, undoing: bool) -> None:
         """Whoever took them in under the calendar of before may be dead: nobody else will wait for them."""
@@ -366,22 +344,23 @@ class Calendars:
                 self._fail(tally, code, problem)
 
     async def _one(
-        self, standing: _Standing, order: Ordered, direction: Direction, actor: Actor, tally: _Tally
-    ) -> None:
-        code = standing.dossier.code
+        self, code: str, order: Ordered, direction: Direction, actor: Actor, tally: _Tally
+    ) -> Fate:
         try:
+            standing = await self._folded(code, await self._store.facts(code), order.change)
             calendar = self._target(standing, order, direction)
             if calendar is None:
-                tally.unaffected += 1
-                return
+                return "unaffected"
             await self._keep(calendar)
             command = _command(order, direction, standing, actor, calendar)
             await self._patiently(lambda: self._desk.send(code, command))
-            tally.answered.append(code)
         except DossierClosed:
-            tally.closed += 1
+            return "closed"
         except Problem as problem:
             self._fail(tally, code, problem)
+            return "failed"
+        tally.answered.append(code)
+        return "answered"
 
     def _fail(self, tally: _Tally, code: str, problem: Problem) -> None:
         away = isinstance(problem, Unreachable)
@@ -418,21 +397,21 @@ class Calendars:
 
     # Dossiers as their facts tell
 
-    async def _standing(self, change: Change, *, undoing: bool) -> AsyncIterator[_Standing]:
-        codes = await self._record.without(change.id, undoing=undoing)
-        async for standing in self._folded(codes, change):
-            yield standing
-
-    async def _folded(self, codes: Sequence[str], change: Change) -> AsyncIterator[_Standing]:
+    async def _standing(self, change: Change) -> AsyncIterator[_Standing]:
+        """The open dossiers that do not count by a change yet."""
+        codes = await self._record.without(change.id, undoing=False)
         for start in range(0, len(codes), BATCH):
             for code, facts in (await self._store.facts_of(codes[start : start + BATCH])).items():
-                dossier = await self._rules.unfiled(code, self._desk.rulebook.office, facts)
-                unamended, applying = None, change.command("apply", code)
-                for fact in facts:
-                    if fact.command == applying and isinstance(fact.event, CalendarAmended):
-                        unamended = dossier.calendar
-                    dossier = apply(dossier, fact)
-                yield _Standing(dossier, facts, unamended)
+                yield await self._folded(code, facts, change)
+
+    async def _folded(self, code: str, facts: Sequence[Fact], change: Change) -> _Standing:
+        dossier = await self._rules.unfiled(code, self._desk.rulebook.office, facts)
+        unamended, applying = None, change.command("apply", code)
+        for fact in facts:
+            if fact.command == applying and isinstance(fact.event, CalendarAmended):
+                unamended = dossier.calendar
+            dossier = apply(dossier, fact)
+        return _Standing(dossier, facts, unamended)
 
     def _target(self, standing: _Standing, order: Ordered, direction: Direction) -> Calendar | None:
         """The calendar that a dossier is to count by; None when the change does not concern it."""
@@ -498,16 +477,6 @@ def _command(
         calendar=calendar,
         decree=decree if direction == "apply" else f"undone: {decree}",
     )
-
-
-async def _together(lanes: Sequence[Any]) -> None:
-    tasks = [asyncio.create_task(lane) for lane in lanes]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 # What a change would do to one dossier

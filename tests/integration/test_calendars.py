@@ -254,8 +254,8 @@ async def test_people_go_on_working_meanwhile(office: Running) -> None:
     lives = await asyncio.gather(*[Life.begin(office, *HANDLING) for _ in range(12)])
     worked, outcome, twice = await asyncio.gather(
         asyncio.gather(*[life.do("handler1 complete") for life in lives]),
-        acts_of(office, lanes=3).apply(change("busy"), "admin1"),
-        acts_of(office, lanes=3).apply(change("busy"), "admin1"),
+        acts_of(office).apply(change("busy"), "admin1"),
+        acts_of(office).apply(change("busy"), "admin1"),
     )
     assert {answer.status for answer in worked} == {"processing"}
     assert (outcome.failed, twice.failed) == ((), ())
@@ -271,12 +271,10 @@ async def test_people_go_on_working_meanwhile(office: Running) -> None:
 
 async def test_an_act_that_is_cut_short_goes_on_where_it_stopped(office: Running) -> None:
     """Also in other hands: it stays the act of who ordered it. Nothing else may come in between."""
-    lives = await asyncio.gather(*[Life.begin(office, *HANDLING) for _ in range(8)])
+    lives = await asyncio.gather(*[Life.begin(office, *HANDLING) for _ in range(30)])
     begun = asyncio.Event()
     act = asyncio.create_task(
-        acts_of(office, lanes=1).apply(
-            change("cut"), "admin1", lambda done, _: begun.set() if done > 2 else None
-        )
+        acts_of(office).apply(change("cut"), "admin1", lambda done, _: begun.set() if done > 2 else None)
     )
     await begun.wait()
     act.cancel()
@@ -295,7 +293,7 @@ async def test_an_act_that_is_cut_short_goes_on_where_it_stopped(office: Running
     for life in lives:
         assert [name for name, _ in amendments(await life.facts())] == [f"calendar/cut/apply/{life.code}"]
 
-    undo = asyncio.create_task(acts_of(office, lanes=1).undo("cut", "admin1"))
+    undo = asyncio.create_task(acts_of(office).undo("cut", "admin1"))
     await until(lambda: CalendarRecord(office.store).amended_so_far("calendar/cut/undo/"))
     undo.cancel()
     await asyncio.gather(undo, return_exceptions=True)

@@ -12,6 +12,7 @@ from models import commands as c
 from models import refusals as r
 from models.calendar import Calendar, CalendarTooShort
 from models.changes import Act, Acts, Change, Day, Ordered, amended, before, carries, name_of, restored
+from models.explanation import explained
 from models.terms import Term, due
 from motcua.catalogue import BadCatalogue, Catalogue
 from motcua.catalogue.changes import read_change
@@ -186,6 +187,20 @@ def test_what_was_handed_in_before_a_new_working_day_starts_on_it() -> None:
     case = Case("@ 2026-03-06 17:30", "receiver1 file accept=true")
     assert case.due == "2026-03-16 07:00"
     assert amend(case, with_days(SATURDAY_ON)).due == "2026-03-13 07:00"
+    assert local(whole(case).started_at) == "2026-03-07 07:00"
+    (_, dossier, *_) = explained(case.empty, case.facts)
+    assert sum(day.counted_minutes for day in dossier.days) == 5 * 480
+    assert amend(case).due == "2026-03-16 07:00"
+    assert local(whole(case).started_at) == "2026-03-09 07:00"
+
+
+def test_a_pause_on_a_new_working_day_gives_that_day_back() -> None:
+    """The clock has been running since Saturday by then, and stood still for its afternoon."""
+    case = Case("@ 2026-03-06 17:30", "receiver1 file accept=true")
+    amend(case, with_days(SATURDAY_ON))
+    case.run("@ 2026-03-07 13:30", "head1 stop", "@ 2026-03-09 07:00", "head1 resume")
+    assert case.due == "2026-03-13 10:30"
+    assert local(amend(case, with_days(SATURDAY_ON)).dossier.term.due_at) == case.due
     assert amend(case).due == "2026-03-16 07:00"
 
 

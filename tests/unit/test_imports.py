@@ -42,7 +42,9 @@ TABLE = (
     Row((CATALOGUE,), ("models",), never=("temporalio", "asyncpg")),
     Row((TEMPORAL, "motcua.telemetry", "motcua.config"), ("models",)),
     Row(("motcua.local", *SERVING), ("models", "motcua.config", *SERVING)),
-    Row(("motcua.calendars",), ("models", "motcua.desk", "motcua.past", STORE), ("structlog",)),
+    Row(
+        ("motcua.calendars",), ("models", "motcua.desk", "motcua.many", "motcua.past", STORE), ("structlog",)
+    ),
     Row(("motcua.links",), ("models", "motcua.desk"), ("structlog",)),
     Row(("motcua.many",), ("models",), ()),
     Row(("motcua.outages", "motcua.succession"), ("models", "motcua.desk", STORE, "motcua.many"), ()),
