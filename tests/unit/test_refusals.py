@@ -351,9 +351,8 @@ def test_every_command_and_refusal_has_a_test() -> None:
     assert raised_by_rules() - tested == UNREACHABLE
     of_the_desk = {"UnitEnded", "UnitNotBegun"}
     of_the_gate = {"DossierClosed", "WrongRole", "WrongStage", "WrongUnit", "FourEyes"}
-    assert {refusal.__name__ for refusal in Refusal.__subclasses__()} == (
-        of_the_gate | of_the_desk | {name for _, name in tested}
-    )
+    ours = {each.__name__ for each in Refusal.__subclasses__() if each.__module__ == r.__name__}
+    assert ours == (of_the_gate | of_the_desk | {name for _, name in tested})
 
 
 def raised_by_rules() -> set[tuple[str, str]]:
