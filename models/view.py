@@ -64,6 +64,8 @@ class DossierRow(Value):
     timeliness: Timeliness | None
     outcome: Outcome | None
     paused: bool
+    paused_at: Instant | None = None
+    """Since when the clock of the whole dossier stands still: what was late by then stays late."""
     simulated: bool
     seq: int
     head: str
@@ -114,6 +116,7 @@ def row(d: Dossier) -> DossierRow:
         timeliness=d.timeliness,
         outcome=d.outcome,
         paused=d.paused,
+        paused_at=whole.paused_at if whole and whole.closed_at is None else None,
         simulated=d.simulated,
         seq=d.seq,
         head=d.head,

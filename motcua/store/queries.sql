@@ -157,6 +157,6 @@ select grp,
        count(*) filter (where solved and timeliness = 'on_time') as on_time,
        count(*) filter (where solved and timeliness = 'overdue') as overdue,
        count(*) filter (where not solved) as open,
-       count(*) filter (where not solved and (paused or due_at >= $3)) as open_in_time,
-       count(*) filter (where not solved and not paused and due_at < $3) as open_overdue
+       count(*) filter (where not solved and due_at >= coalesce(paused_at, $3)) as open_in_time,
+       count(*) filter (where not solved and due_at < coalesce(paused_at, $3)) as open_overdue
 from marked group by grp order by grp

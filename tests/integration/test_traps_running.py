@@ -115,7 +115,8 @@ async def test_no_alarm_survives_its_dossier(office: Running) -> None:
 async def test_the_report_counts_open_late_dossiers_and_leaves_parked_ones_out(office: Running) -> None:
     """atd-data-tech #20682: open late cases were left out of the rate; Démarches #4690: parked ones drag it.
 
-    One in time, one open and late, one that waits for its applicant past its old due date.
+    One in time, one open and late, one that waits for its applicant past its old due date; and one that was
+    late already when its applicant was asked: parking does not make it punctual.
     """
     begin, end, now = (at(f"2026-10-{day}") for day in ("05 00:00", "06 00:00", "13 09:00"))
     before = (await report(office.store, begin, end, at=now, by=None)).whole
@@ -126,10 +127,13 @@ async def test_the_report_counts_open_late_dossiers_and_leaves_parked_ones_out(o
     await first.run("receiver1 complete", "handler1 complete", "leader1 complete", "approver1 approve")
     await first.run("clerk1 complete number=1 date=2026-10-05T08:00")
     await parked.run("receiver1 complete", "handler1 request-supplement reason='a plan'")
-    for life in (late, parked):
+    parked_late = await Life.begin(office, opened=opened, officer="receiver1")
+    await parked_late.run("receiver1 complete", "@ 2026-10-12 10:00")
+    await parked_late.run("handler1 request-supplement reason='a plan'")
+    for life in (late, parked, parked_late):
         await life.run("@ 2026-10-13 09:00")
     after = (await report(office.store, begin, end, at=now, by=None)).whole
-    assert (after.received.total - before.received.total, after.solved.early - before.solved.early) == (3, 1)
+    assert (after.received.total - before.received.total, after.solved.early - before.solved.early) == (4, 1)
     was, found = before.open, after.open
-    assert (found.total - was.total, found.overdue - was.overdue, found.in_time - was.in_time) == (2, 1, 1)
+    assert (found.total - was.total, found.overdue - was.overdue, found.in_time - was.in_time) == (3, 2, 1)
     assert after.in_time_share == round(100 * after.solved.early / after.received.total, 2)
