@@ -14,6 +14,8 @@ from models.limits import HOURS_A_DAY, Limit
 from models.procedure import Procedure, Stage
 from models.terms import Term, due, shift
 
+AT_THE_LATEST = timedelta(hours=1)
+"""Working time before the due instant: an apology that comes with the breach comes too late."""
 USUAL = Limit.parse("1 day")
 """What a step without a limit is given in a proposal."""
 
@@ -42,12 +44,15 @@ def draft_at(
     """
     if procedure.apology is None:
         return None
+    rest = still_to_do(procedure, step)
     try:
-        near = shift(calendar, term.due_at, procedure.apology)
-        rest = still_to_do(procedure, step)
-        tight = calendar.add(term.due_at, -rest) if rest else term.due_at
+        tight = calendar.add(term.due_at, -max(rest, AT_THE_LATEST))
     except CalendarTooShort:
         return None
+    try:
+        near = shift(calendar, term.due_at, procedure.apology)
+    except CalendarTooShort:
+        near = term.started_at
     if tight < near or near <= term.started_at:
         return max(tight, term.started_at), "work-does-not-fit" if rest else "no-time"
     return near, "no-time"

@@ -97,7 +97,7 @@ class Complete(Asked):
 
     kind: Literal["complete"] = "complete"
     step: str | None = None
-    number: str | None = Field(default=None, min_length=1, max_length=100)
+    number: str | None = Field(default=None, min_length=1, max_length=100, pattern=r"\S")
     date: Instant | None = None
     file: Reference | None = None
     note: Reference | None = None
@@ -139,7 +139,7 @@ class Pay(Asked):
 
     kind: Literal["pay"] = "pay"
     amount: int = Field(gt=0)
-    receipt: str = Field(min_length=1, max_length=100)
+    receipt: str = Field(min_length=1, max_length=100, pattern=r"\S")
 
 
 class Consult(Asked):
@@ -164,7 +164,7 @@ class Decide(Asked):
 
     kind: Literal["approve", "reject"]
     reason: Reference | None = None
-    number: str | None = Field(default=None, min_length=1, max_length=100)
+    number: str | None = Field(default=None, min_length=1, max_length=100, pattern=r"\S")
     date: Instant | None = None
     file: Reference | None = None
 
@@ -175,7 +175,7 @@ class Extend(Asked):
     kind: Literal["extend"] = "extend"
     until: Instant
     reason: Reference
-    legal_basis: str | None = Field(default=None, max_length=200)
+    legal_basis: str | None = Field(default=None, max_length=200, pattern=r"\S")
 
 
 class Apologise(Asked):
@@ -184,7 +184,7 @@ class Apologise(Asked):
     kind: Literal["apologise"] = "apologise"
     until: Instant | None = None
     reason: Reference | None = None
-    legal_basis: str | None = Field(default=None, max_length=200)
+    legal_basis: str | None = Field(default=None, max_length=200, pattern=r"\S")
 
 
 class DismissApology(Asked):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
+from itertools import pairwise
 
 from models import facts as f
 from models.base import Instant, Value
@@ -86,7 +88,7 @@ def explained(unfiled: Dossier, facts: Iterable[Fact]) -> list[Explained]:
 
 
 def _term(term: Term, calendar: Calendar, facts: list[Fact]) -> Explained:
-    days = _days(term, calendar)
+    days = _days(term, calendar, facts)
     return Explained(
         id=term.id,
         of=term.of,
@@ -105,10 +107,47 @@ def _term(term: Term, calendar: Calendar, facts: list[Fact]) -> Explained:
     )
 
 
-def _days(term: Term, calendar: Calendar) -> list[ReceiptLine]:
+def _days(term: Term, calendar: Calendar, facts: list[Fact]) -> list[ReceiptLine]:
     # A promised date is no limit that could be counted: the days lead to the instant itself.
     limit = Limit.fixed(term.due_at) if term.extensions else term.limit
-    return receipt(calendar, limit, calendar.next_open(term.started_at), term.due_at, term.pauses)
+    start = calendar.next_open(term.started_at)
+    return receipt(calendar, limit, start, term.due_at, _by_reason(term, facts))
+
+
+def _by_reason(term: Term, facts: list[Fact]) -> list[Pause]:
+    """The pauses of a term, each cut where one of several waits began or ended, with what was waited for.
+
+    The clock stood still from the first to the last of them. Cut in two, a pause moves nothing else; only one
+    that starts the term afresh is left whole.
+    """
+    waits = [wait for wait in _waits(facts) if term.of in ("intake", "dossier", "step") or wait[2] == "stop"]
+    found = []
+    for pause in term.pauses:
+        within = [(max(s, pause.since), min(u, pause.until), why) for s, u, why in waits]
+        within = [wait for wait in within if wait[0] < wait[1]]
+        if pause.reason == "outage" or not within:
+            found.append(pause)
+            continue
+        cuts = sorted(
+            {pause.since, pause.until, *(at for since, until, _ in within for at in (since, until))}
+        )
+        spans = [(pause.since, pause.until)] if pause.mode == "restart" else list(pairwise(cuts))
+        for since, until in spans:
+            whys = dict.fromkeys(why for s, u, why in within if s < until and since < u)
+            parts = {"since": since, "until": until, "reason": " and ".join(whys) or pause.reason}
+            found.append(pause.model_copy(update=parts))
+    return found
+
+
+def _waits(facts: list[Fact]) -> Iterable[tuple[datetime, datetime, str]]:
+    """From when to when the dossier waited for something that stops the clock, and for what."""
+    begun: dict[tuple[str, str], datetime] = {}
+    for fact in facts:
+        match fact.event:
+            case f.ClockPaused(reason=reason, name=name, mode=mode) if mode != "none":
+                begun.setdefault((reason, name), fact.at)
+            case f.ClockResumed(reason=reason, name=name, until=until) if (reason, name) in begun:
+                yield begun.pop((reason, name)), until or fact.at, reason
 
 
 def _pauses(term: Term, facts: list[Fact]) -> Iterable[Paused]:
@@ -118,7 +157,7 @@ def _pauses(term: Term, facts: list[Fact]) -> Iterable[Paused]:
         if isinstance(e := fact.event, f.ClockPaused) and term.id in e.terms
     }
     ended = {
-        fact.at: fact.actor
+        e.until or fact.at: fact.actor
         for fact in facts
         if isinstance(e := fact.event, f.ClockResumed) and term.id in {move.term for move in e.moves}
     }

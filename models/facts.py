@@ -218,6 +218,8 @@ class ClockResumed(Value):
     kind: Literal["clock-resumed"] = "clock-resumed"
     reason: WaitReason
     name: str = ""
+    until: Instant | None = added(None)
+    """When the wait was over, where the clock found out later."""
     moves: tuple[Move, ...]
 
 

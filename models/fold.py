@@ -288,7 +288,7 @@ def _heard(d: Dossier, fact: Fact, event: f.Heard) -> dict[str, Any]:
     told: dict[str, Any] = {"child": event.child}
     if event.what == "late":
         told["late"] = True
-    elif event.what != "promised":
+    elif event.what != "promised" and (event.what != "opened" or last.news is None):
         told["news"] = event.what
     after = (*before, last.model_copy(update=told))
     changed = {id(old): new for old, new in zip((*before, last), after, strict=True)}
@@ -300,7 +300,12 @@ def _heard(d: Dossier, fact: Fact, event: f.Heard) -> dict[str, Any]:
 def _resumed(d: Dossier, fact: Fact, event: f.ClockResumed) -> tuple[Term, ...]:
     again = {move.term for move in event.moves}
     return tuple(
-        t.model_copy(update={"paused_at": None, "pauses": (*t.pauses, d.pause(t, fact.at, event.reason))})
+        t.model_copy(
+            update={
+                "paused_at": None,
+                "pauses": (*t.pauses, d.pause(t, event.until or fact.at, event.reason)),
+            }
+        )
         if t.id in again
         else t
         for t in _moved(d.terms, event.moves)

@@ -6,12 +6,14 @@ Like those of models/rules.py, whose table names them: they yield events and rai
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from models import commands as c
 from models import facts as f
 from models import refusals as r
 from models.apologies import proposal, still_to_do, work
+from models.calendar import CalendarTooShort
 from models.dossier import Apology, Dossier
 from models.facts import Event
 from models.outages import check, lost
@@ -35,17 +37,25 @@ def promised(
     *,
     draft: int | None = None,
 ) -> f.Extended:
-    """A new date for the whole dossier; only a legal basis moves the due instant itself."""
+    """A new date for the whole dossier, or the next opening where the office is closed then.
+
+    Only a legal basis moves the due instant itself, and only while it lies ahead: what is late stays late.
+    A date on a day off moves forward (Civil Code, art. 148).
+    """
+    with suppress(CalendarTooShort):  # what lies beyond its end cannot be told, and must not be refused
+        hours = d.calendar.opened(d.calendar.local(until).date())
+        if not any(opens <= until <= closes for opens, closes in hours):
+            until = d.calendar.next_open(until)
     if until <= max(at, term.due_at):
         raise r.BadDate(
-            what="The promised date", value=until, reason="it must lie after now and the due date."
+            what="The promised date", value=d.shown(until), reason="it must lie after now and the due date."
         )
     return f.Extended(
         promised_at=until,
         reason=command.reason,
         legal_basis=command.legal_basis,
         draft=draft,
-        moves=(move(d, term, until, at),) if command.legal_basis else (),
+        moves=(move(d, term, until, at),) if command.legal_basis and at <= term.due_at else (),
     )
 
 
@@ -100,7 +110,9 @@ def outage(d: Dossier, command: c.Outage, at: datetime) -> Iterator[Event]:
         raise r.OutageKnown(code=d.code, notice=command.notice)
     check(command.since, command.until)
     if command.until > at:
-        raise r.BadDate(what="The end of the outage", value=command.until, reason="it lies in the future.")
+        raise r.BadDate(
+            what="The end of the outage", value=d.shown(command.until), reason="it lies in the future."
+        )
     mode = d.procedure.pausing.outage
     if mode == "none":
         raise _missed(d, command, "its procedure lets the clock run on")
@@ -116,6 +128,7 @@ def outage(d: Dossier, command: c.Outage, at: datetime) -> Iterator[Event]:
             if d.calendar.between(since, until)
         )
         if pauses:
+            # Also where it moves nothing, for the term was late: an earlier outage may yet be told.
             new = move(d, term, due_with(d, term, pauses), at)
             moves.append(f.Regained(**dict(new), pauses=pauses))
     if not moves:

@@ -13,7 +13,7 @@ from models import commands as c
 from models import facts as f
 from models import refusals as r
 from models import relief
-from models.calendar import Calendar
+from models.calendar import ONE_DAY, Calendar
 from models.chain import fingerprint, seal
 from models.dossier import ENDED, INTAKE, Dossier, Task
 from models.facts import Event, Fact
@@ -153,7 +153,7 @@ def _file(d: Dossier, command: c.File, at: datetime) -> Iterator[Event]:
         raise _wrong_stage(d, command)
     submitted = command.submitted_at or at
     if submitted > at:
-        raise r.BadDate(what="submitted_at", value=submitted, reason="it lies in the future")
+        raise r.BadDate(what="submitted_at", value=d.shown(submitted), reason="it lies in the future")
     start = starts(d.calendar, at)
     yield f.Filed(
         procedure=d.procedure.code,
@@ -171,6 +171,11 @@ def _file(d: Dossier, command: c.File, at: datetime) -> Iterator[Event]:
     if d.parent is not None:
         yield f.LinkedTo(parent=d.parent.code, link=d.parent.link)
     if command.accept:
+        if command.actor.unit != command.unit and not command.actor.has(*_EVERYWHERE):
+            # Whoever takes it in for another unit passes it on: its clock starts when that unit receives it.
+            raise r.WrongUnit(
+                code=d.code, unit=command.unit, actor=command.actor.id, actor_unit=command.actor.unit
+            )
         if not command.actor.has(Role.RECEIVER):
             raise r.WrongRole(
                 command="accept",
@@ -203,7 +208,9 @@ def _end(d: Dossier, limit: Limit, start: datetime) -> datetime:
     """The due instant of a limit that a person may have given: it must lie ahead."""
     end = due(d.calendar, limit, start)
     if end <= start:
-        raise r.BadDate(what="The end of the limit", value=end, reason="it must lie after its start.")
+        raise r.BadDate(
+            what="The end of the limit", value=d.shown(end), reason="it must lie after its start."
+        )
     return end
 
 
@@ -322,7 +329,15 @@ def _result(d: Dossier, command: c.Complete | c.Decide, issues: bool, at: dateti
         if command.number is None or command.date is None:
             raise r.ResultIncomplete(code=d.code)
         if d.calendar.local(command.date).date() > d.calendar.local(at).date():
-            raise r.BadDate(what="The result's date", value=command.date, reason="it lies in the future.")
+            raise r.BadDate(
+                what="The result's date", value=d.shown(command.date), reason="it lies in the future."
+            )
+        if d.received_at is not None and command.date < d.received_at - ONE_DAY:
+            raise r.BadDate(
+                what="The result's date",
+                value=d.shown(command.date),
+                reason="it lies before the dossier was received.",
+            )
         yield f.Issued(number=command.number, date=command.date, file=command.file)
     elif command.number is not None or command.date is not None or command.file is not None:
         raise r.ResultNotExpected(code=d.code)
@@ -453,11 +468,18 @@ def _answer(d: Dossier, command: c.Answer, at: datetime) -> Iterator[Event]:
 
 
 def _answered(
-    d: Dossier, agency: str, at: datetime, *, reply: Any = None, silent: bool = False
+    d: Dossier,
+    agency: str,
+    at: datetime,
+    *,
+    reply: Any = None,
+    silent: bool = False,
+    found: datetime | None = None,
 ) -> Iterator[Event]:
+    """The consultation is over at `at`; `found` is when the clock saw it, which may be later."""
     yield f.Answered(agency=agency, reply=reply, silent=silent)
     if any(wait.reason == "consultation" and wait.name == agency for wait in d.waits):
-        yield _unpause(d, "consultation", agency, at)
+        yield _unpause(d, "consultation", agency, at, found=found)
 
 
 def _before_result(d: Dossier, command: Any) -> None:
@@ -490,6 +512,8 @@ def _decided(d: Dossier, command: c.Decide, at: datetime) -> Iterator[Event]:
 
 def _correct(d: Dossier, command: c.Correct, at: datetime) -> Iterator[Event]:
     done = d.last_completion
+    if d.waits:
+        raise r.NotCorrectable(code=d.code, reason=f"it is {d.status}.")
     if done is None:
         raise r.NotCorrectable(code=d.code, reason="no completion came last.")
     if d.officers.get(done.task.step) != command.actor.id and not command.actor.has(*_LEADERS):
@@ -498,7 +522,7 @@ def _correct(d: Dossier, command: c.Correct, at: datetime) -> Iterator[Event]:
         )
     if d.task is not None and d.task.assignee not in (None, d.officers.get(d.task.step)):
         raise r.NotCorrectable(code=d.code, reason=f"{d.task.assignee} already works on the next step.")
-    if d.waits or d.outcome is not None:
+    if d.outcome is not None:
         raise r.NotCorrectable(code=d.code, reason=f"it is {d.status}.")
     yield f.Corrected(completion=done.seq, step=done.task.step, reason=command.reason)
     if d.decree is not None:  # a term that was closed then did not move; now it runs again
@@ -540,8 +564,10 @@ def _pause(d: Dossier, reason: f.WaitReason, name: str, mode: Mode) -> f.ClockPa
     return f.ClockPaused(reason=reason, name=name, mode=mode, terms=terms)
 
 
-def _unpause(d: Dossier, reason: f.WaitReason, name: str, at: datetime) -> f.ClockResumed:
-    """The wait is over: each term runs again that none of the other waits pauses."""
+def _unpause(
+    d: Dossier, reason: f.WaitReason, name: str, at: datetime, *, found: datetime | None = None
+) -> f.ClockResumed:
+    """The wait is over at `at`: each term runs again that none of the other waits pauses."""
     others = [wait for wait in d.waits if (wait.reason, wait.name) != (reason, name) and wait.mode != "none"]
     still = {kind for wait in others for kind in _paused_kinds(wait.reason)}
     moves = []
@@ -549,8 +575,9 @@ def _unpause(d: Dossier, reason: f.WaitReason, name: str, at: datetime) -> f.Clo
         if term.paused_at is None or term.closed_at is not None or term.of in still:
             continue
         due_at = term.resumed(d.calendar, d.pause(term, at, reason))
-        moves.append(_move(d, term, due_at, at))
-    return f.ClockResumed(reason=reason, name=name, moves=tuple(moves))
+        moves.append(_move(d, term, due_at, found or at))
+    until = None if found in (None, at) else at
+    return f.ClockResumed(reason=reason, name=name, until=until, moves=tuple(moves))
 
 
 def _extend(d: Dossier, command: c.Extend, at: datetime) -> Iterator[Event]:
@@ -573,7 +600,7 @@ def _tick(d: Dossier, command: c.Tick, at: datetime) -> Iterator[Event]:
         if term.of == "supplement":
             yield f.Stopped(final=True, timeliness=timeliness(d, at) if d.term else None)
         else:
-            yield from _answered(d, term.name, at, silent=True)
+            yield from _answered(d, term.name, lapsed_at, silent=True, found=at)
         return  # one lapse at a time: the next tick sees the dossier as this one left it
     if d.rate_by is not None and d.rate_by <= at:
         yield f.RatingLapsed()

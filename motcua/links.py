@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import structlog
 
-from models.commands import MESSENGER, Hear
+from models.commands import MESSENGER, Hear, Withdraw
 from models.linked import OpenLinked, Tell
-from models.refusals import Refusal, UnknownDossier
+from models.procedure import Stage
+from models.refusals import DossierClosed, Refusal, UnknownDossier
 from motcua.desk import Desk
 
 log = structlog.get_logger()
@@ -19,12 +20,20 @@ class Messages:
         self._desk = desk
 
     async def open(self, message: OpenLinked) -> None:
-        """Open a dossier at another agency, and tell the one that asked its code."""
-        answer = await self._desk.open_linked(message)
-        hear = Hear(
-            id=f"{answer.code}/opened", actor=MESSENGER, link=message.link, child=answer.code, what="opened"
-        )
-        await self.tell(Tell(to=message.parent, command=hear))
+        """Open a dossier at another agency, and tell the one that asked its code.
+
+        One that has been closed meanwhile needs it no more: nothing is opened, or what is open is called
+        back, for it could not have done so without the code.
+        """
+        if (await self._desk.row(message.parent)).stage is Stage.CLOSED:
+            log.warning("link not needed any more", parent=message.parent, link=message.link)
+            return
+        child = (await self._desk.open_linked(message)).code
+        hear = Hear(id=f"{child}/opened", actor=MESSENGER, link=message.link, child=child, what="opened")
+        try:
+            await self._desk.send(message.parent, hear)
+        except DossierClosed:
+            await self.tell(Tell(to=child, command=Withdraw(id=f"{message.parent}/closed", actor=MESSENGER)))
 
     async def tell(self, message: Tell) -> None:
         """Ask something of another dossier; one that is past it, or closed, needs it no more."""

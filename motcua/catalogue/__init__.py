@@ -6,8 +6,8 @@ that catalogue is used.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from datetime import date
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
 from difflib import get_close_matches
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -20,7 +20,7 @@ from models.calendar import Calendar
 from models.commands import Actor
 from models.procedure import Fee, Procedure, Role
 from models.refusals import BadInput
-from models.units import Span
+from models.units import Span, heir
 from motcua.catalogue.calendars import (
     CalendarFile,
     NotAHoliday,
@@ -142,7 +142,7 @@ class Catalogue:
         """Read and check everything; a calendar gets its feasts only when it is asked for."""
         calendars = read_calendars(root)
         office = _office(root, calendars)
-        return cls(office, _procedures(root, {unit.id for unit in office.units}), calendars)
+        return cls(office, _procedures(root, {unit.id: unit for unit in office.units}), calendars)
 
     def actor(self, user_id: str) -> Actor:
         """A member of staff as commands name them."""
@@ -231,6 +231,10 @@ def _check_successors(file: str, units: Mapping[str, Unit]) -> None:
             raise BadCatalogue(file=file, field=field, reason=reason)
         if unit.successor not in units:
             raise BadCatalogue(file=file, field=field, reason=f"there is no unit {unit.successor}")
+        begins = units[unit.successor].since
+        if begins is not None and begins > unit.until + timedelta(days=1):
+            reason = f"{unit.successor} begins on {begins}, so nobody follows {unit.id} at once"
+            raise BadCatalogue(file=file, field=field, reason=reason)
         chain = [unit.id]
         while (following := units[chain[-1]].successor) is not None and following in units:
             if following in chain:
@@ -239,7 +243,7 @@ def _check_successors(file: str, units: Mapping[str, Unit]) -> None:
             chain.append(following)
 
 
-def _procedures(root: Path, units: Collection[str]) -> list[Procedure]:
+def _procedures(root: Path, units: Mapping[str, Unit]) -> list[Procedure]:
     found: list[Procedure] = []
     seen: dict[str, str] = {}
     for file, data in files(root, "procedures"):
@@ -261,12 +265,17 @@ def _procedures(root: Path, units: Collection[str]) -> list[Procedure]:
     return found
 
 
-def _check_links(file: str, procedure: Procedure, known: Iterable[Procedure], units: Collection[str]) -> None:
+def _check_links(
+    file: str, procedure: Procedure, known: Iterable[Procedure], units: Mapping[str, Unit]
+) -> None:
     """A link names a unit of the office, and a procedure that there is from the first day of its own."""
     for link in procedure.links:
         field = f"version[{procedure.version}].links[{link.id}]"
         if link.unit not in units:
             raise BadCatalogue(file=file, field=f"{field}.unit", reason=f"there is no unit {link.unit}")
+        if heir(units, link.unit, procedure.until or date.max) is None:
+            reason = f"{link.unit} ends, nobody follows it, and the procedure goes on"
+            raise BadCatalogue(file=file, field=f"{field}.unit", reason=reason)
         firsts = [other.version for other in known if other.code == link.procedure]
         if not firsts or min(firsts) > procedure.version:
             reason = f"there is no procedure {link.procedure} on {procedure.version}"

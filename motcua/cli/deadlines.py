@@ -64,8 +64,8 @@ def add(app: typer.Typer, shop: Workshop) -> None:
     ) -> None:
         """When a limit ends, and each day on the way."""
         calendar = _calendar(shop.catalogue(), office)
-        start = starts(calendar, _moment(calendar, "--received", received), _clock(cut_off))
-        parsed = Limit.parse(limit)
+        start = starts(calendar, moment(calendar, "--received", received), _clock(cut_off))
+        parsed = _limit(calendar, limit)
         if due_after(calendar, parsed, start, ()) <= start:
             raise LimitPassed(limit=limit, start=printing.office_time(calendar, start))
         pauses = _pauses(calendar, parsed, start, pause or [])
@@ -94,7 +94,7 @@ def _calendar(catalogue: Catalogue, office: str | None) -> Calendar:
     return catalogue.calendar(home.calendar if office in (None, home.id) else office)
 
 
-def _moment(calendar: Calendar, what: str, text: str) -> datetime:
+def moment(calendar: Calendar, what: str, text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
         if at.year not in YEARS:
@@ -102,6 +102,13 @@ def _moment(calendar: Calendar, what: str, text: str) -> datetime:
         return calendar.instant(at.date(), at.time()) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise BadTime(what=what, text=text) from error
+
+
+def _limit(calendar: Calendar, text: str) -> Limit:
+    """A limit; the instant of a fixed one is office time unless it has an offset."""
+    if not text.startswith("until "):
+        return Limit.parse(text)
+    return Limit.fixed(moment(calendar, "--limit", text.removeprefix("until ").strip()))
 
 
 def _clock(text: str | None) -> time | None:
@@ -133,7 +140,7 @@ def _pauses(calendar: Calendar, limit: Limit, start: datetime, given: list[str])
 
 def _span(calendar: Calendar, start: datetime, text: str) -> tuple[datetime, datetime, str]:
     since, slash, until = text.partition("/")
-    begin, end = (_moment(calendar, "--pause", part) for part in (since, until or since))
+    begin, end = (moment(calendar, "--pause", part) for part in (since, until or since))
     if not slash or not start <= begin < end:
         raise BadPause(text=text, start=printing.office_time(calendar, start))
     return begin, end, text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +13,7 @@ from models.explanation import Explained, explained
 from models.refusals import BadInput
 from models.view import DossierRow, row
 from motcua.cli import printing
-from motcua.cli.deadlines import _moment as moment
+from motcua.cli.deadlines import moment
 from motcua.cli.people import Json, known_form
 from motcua.cli.workshop import Workshop, work
 from motcua.desk import Desk
@@ -63,7 +63,10 @@ async def _show(shop: Workshop, code: str, seq: int | None, as_of: str | None, *
         else:
             past = await recall(store, code)
             if as_of is not None:
-                seq = past.seq_at(moment(calendar, "--as-of", as_of))
+                asked = moment(calendar, "--as-of", as_of)
+                # A minute is meant to its end: what is shown as 07:57 had happened by 07:57.
+                whole = asked.second == asked.microsecond == 0 and as_of.count(":") < 2
+                seq = past.seq_at(asked + timedelta(seconds=59, microseconds=999_999) if whole else asked)
             view, facts = row(past.at(seq)), past.facts[:seq]
     if as_json:
         plain = [_fact(fact.model_dump(mode="json")) for fact in facts]
@@ -133,7 +136,10 @@ def _fact(plain: dict[str, Any]) -> dict[str, Any]:
 
 def _gist(event: dict[str, Any]) -> str:
     """The few words of a fact that say most."""
-    words = ("step", "limit", "assignee", "to", "name", "timeliness", "number", "unit", "agency", "label")
+    words = (
+        *("step", "limit", "assignee", "to", "name", "timeliness", "number", "unit", "agency", "label"),
+        *("link", "child", "what", "parent", "amount", "promised_at", "legal_basis", "notice", "decree"),
+    )
     return "  ".join(f"{key}={event[key]}" for key in words if event.get(key))
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from motcua.cli import printing
-from motcua.cli.deadlines import _moment as moment
+from motcua.cli.deadlines import moment
 from motcua.cli.people import Json
 from motcua.cli.workshop import Workshop, work
 from motcua.outages import announce

@@ -53,7 +53,8 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]], *, 
     """A table on stdout; columns from number `right` on are aligned to the right."""
     grid = Table(title=title or None, title_justify="left", show_edge=False)
     for number, name in enumerate(columns):
-        grid.add_column(name, justify="right" if number >= right else "left")
+        # Codes and numbers are there to be copied: the first column is never cut.
+        grid.add_column(name, justify="right" if number >= right else "left", no_wrap=number == 0)
     for row in rows:
         grid.add_row(*("" if cell is None else str(cell) for cell in row))
     out.print(grid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -286,3 +287,32 @@ async def test_a_message_that_comes_again_changes_nothing(office: Running) -> No
         await (messenger.open(message) if isinstance(message, OpenLinked) else messenger.tell(message))
     assert [await life.kinds(), await tax.kinds()] == before
     await sound(office, life, tax)
+
+
+async def test_withdrawn_while_its_children_are_opened(office: Running) -> None:
+    """They stayed at their agencies for ever: the parent had closed before it heard their codes."""
+    life = await begin(office, "x.linked-birth", "2026-03-02 08:00")
+    await life.run("receiver1 complete")
+    await asyncio.gather(life.do("handler1 complete"), life.do("citizen withdraw"))
+    await office.client.get_workflow_handle(life.code).result()
+    folded = await office.refolded(life.code)
+    for linked in folded.links:
+        code, _ = await office.desk.progress(f"{life.code}/{linked.link}/1")
+        if code is not None:
+
+            async def gone(code: str = code) -> bool:
+                return (await office.desk.row(code)).status == "withdrawn"
+
+            await until(gone)
+
+
+async def test_a_child_that_is_not_needed_any_more_is_not_opened(office: Running) -> None:
+    """The other agency was away until after the parent had closed."""
+    life = await begin(office, "x.land-transfer", "2026-03-02 08:00")
+    await life.run("receiver1 complete", "handler1 complete", "citizen withdraw")
+    (message,) = [
+        m for m in messages(await office.refolded(life.code), await life.facts()) if m.kind == "open"
+    ]
+    late = message.model_copy(update={"round": 2})
+    await Messages(office.desk).open(late)
+    assert await office.desk.progress(late.request_id) == (None, set())

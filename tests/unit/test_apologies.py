@@ -79,13 +79,16 @@ def test_a_procedure_without_it_never_drafts() -> None:
 
 
 def test_an_offset_before_the_start_says_nothing() -> None:
-    """A day before the end of a four-hour term lies before its start; the work behind the step counts."""
+    """A day before the end of a four-hour term lies before its start; the work behind the step counts.
+
+    In the last step there is none: then it is drafted one working hour before the end, not at the breach.
+    """
     short = {"limit": "4 hours", "apology": "-1 day"}
     steps = [{**step.model_dump(mode="json"), "limit": "1 hour"} for step in procedure().steps]
     case = stage("handling", rules=procedure(**short, steps=steps))
     assert drafts(strike(case)) == [("2026-03-02 09:00", "work-does-not-fit", "2026-03-02 15:00", 4)]
     late = stage("issuing", rules=procedure(**short, steps=steps))
-    assert drafts(strike(late)) == [("2026-03-02 14:00", "no-time", "2026-03-02 15:00", 1)]
+    assert drafts(strike(late)) == [("2026-03-02 11:00", "no-time", "2026-03-02 15:00", 1)]
 
 
 def test_sent_back_there_is_more_to_do() -> None:
@@ -208,7 +211,7 @@ def test_none_after_the_result_is_ready_or_the_end() -> None:
 
 
 def test_a_calendar_that_ends_stops_nothing() -> None:
-    """No date can be proposed: the leader gives one. No instant can be placed: there is no draft."""
+    """No date can be proposed: the leader gives one. No offset can be placed: the work behind it counts."""
     lines = ("@ 2026-12-24 08:00", "receiver1 file", "receiver1 accept", "receiver1 complete")
     case = strike(Case(*lines, rules=RULES))
     assert drafts(case) == [("2026-12-29 08:00", "work-does-not-fit", None, 28)]
@@ -216,7 +219,8 @@ def test_a_calendar_that_ends_stops_nothing() -> None:
     assert local(case.dossier.promised_at) == "2027-01-08 09:00"
     begins: dict[str, Any] = {"first": "2026-03-02", "special": []}
     early = Case("receiver1 file accept=true", rules=procedure(apology="-100 days"), days=calendar(**begins))
-    assert never(early)
+    strike(early)
+    assert [(at, reason) for at, reason, *_ in drafts(early)] == [("2026-03-03 14:00", "work-does-not-fit")]
 
 
 def test_an_offset_after_the_due_instant_is_refused() -> None:

@@ -396,6 +396,13 @@ def test_a_fee_that_always_holds_says_nothing_of_days(catalogue: Catalogue) -> N
     assert set(fee.model_dump()) == {"kind", "name", "amount", "unit", "when"}
 
 
+def test_a_linked_unit_that_ends_needs_a_successor(tmp_path: Path) -> None:
+    """Its dossiers could not be opened, and nobody was told."""
+    root = copy_with(tmp_path, OFFICE, 'id = "police"\n', 'id = "police"\nuntil = 2026-11-24\n')
+    with pytest.raises(BadCatalogue, match=r"links\[residence\].unit: police ends, nobody follows"):
+        Catalogue.load(root)
+
+
 def test_the_code_of_the_agency_is_that_of_the_day(tmp_path: Path) -> None:
     """One entry after another; a day that none holds on is told."""
     root = copy_with(
@@ -517,6 +524,11 @@ def unit(name: str, **more: str) -> str:
             ),
             "unit[old].successor",
             "in a circle: old to demo to old",
+        ),
+        (
+            (OFFICE, FIRST_UNIT, unit("old", **ENDED, successor='"demo"') + "from = 2025-07-02\n"),
+            "unit[old].successor",
+            "demo begins on 2025-07-02, so nobody follows old at once",
         ),
         (
             (OFFICE, FIRST_UNIT, unit("old", **ENDED, **{"from": "2026-01-01"})),

@@ -88,3 +88,16 @@ def test_a_term_closed_during_its_pause() -> None:
     case = stage("handling", "handler1 request-supplement", "@ 2026-03-04 08:00", "citizen1 withdraw")
     found = terms(case)["dossier dossier"]
     assert (found.paused, [(p.reason, p.until) for p in found.pauses]) == (False, [("supplement", None)])
+
+
+def test_nested_waits_are_told_day_by_day() -> None:
+    """They were one pause, told by the last of them; each day says what it waited for."""
+    case = stage("handling", "@ 2026-03-03 08:00", "handler1 request-supplement")
+    case.run("@ 2026-03-05 08:00", "receiver1 request-payment", "@ 2026-03-06 08:00", "citizen1 supply")
+    case.run("@ 2026-03-09 08:00", "citizen1 pay")
+    found = terms(case)["dossier dossier"]
+    whys = {day.date: day.why for day in found.days}
+    assert "paused: supplement" in whys["2026-03-03"]
+    assert "paused: supplement, supplement and payment" in whys["2026-03-05"]
+    assert "paused: supplement and payment, payment" in whys["2026-03-06"]
+    assert local(found.due_at) == case.due == "2026-03-13 08:00"

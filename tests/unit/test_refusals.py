@@ -106,6 +106,7 @@ REFUSED: list[tuple[str, type[Refusal], str, tuple[str, ...], Procedure | None]]
     ("receiver1 file", r.WrongStage, "filed", (), None),
     ("citizen1 file submitted_at=2026-03-02T01:00:01Z", r.BadDate, "nothing", (), None),
     ("citizen1 file accept=true", r.WrongRole, "nothing", (), None),
+    ("stranger1 file accept=true", r.WrongUnit, "nothing", (), None),
     ("receiver1 file accept=true", r.DueMissing, "nothing", (), OPEN_ENDED),
     ("receiver1 file accept=true due='3 days'", r.DueNotExpected, "nothing", (), None),
     ("receiver1 accept", r.WrongStage, "accepted", (), None),

@@ -14,6 +14,7 @@ from models.terms import Term
 from models.view import row
 from tests.unit.office import (
     CALENDAR_DATA,
+    ISSUE,
     STORY,
     Case,
     at,
@@ -662,3 +663,47 @@ def test_an_observation_is_taken_down_and_changes_nothing() -> None:
     assert (fact.event.label, fact.event.deviation) == ("end before start", "FourEyes")
     now = row(case.dossier)
     assert now == was.model_copy(update={"seq": now.seq, "head": now.head})
+
+
+def test_an_extension_after_the_breach_makes_nothing_punctual() -> None:
+    """With a legal basis it moved the due instant of what was late, and the result came early."""
+    case = stage("deciding", "@ 2026-03-20 08:00")
+    case.do("leader1 extend", until=at("2026-03-27 09:00"), legal_basis="art. 9")
+    assert (case.due, local(case.dossier.promised_at)) == ("2026-03-09 08:00", "2026-03-27 09:00")
+    case.run("approver1 approve", ISSUE)
+    assert case.dossier.timeliness == "overdue"
+    with pytest.raises(ValueError, match="legal_basis"):
+        stage("handling").do("leader1 extend", until=at("2026-03-27 09:00"), legal_basis=" ")
+
+
+def test_a_promise_for_a_day_off_moves_to_the_next_opening() -> None:
+    """A Sunday at three in the morning became the due instant by law; a closing may stay."""
+    for until, becomes in (
+        ("2026-03-22 03:00", "2026-03-23 07:00"),
+        ("2026-03-20 17:00", "2026-03-20 17:00"),
+    ):
+        case = stage("handling")
+        case.do("leader1 extend", until=at(until), legal_basis="art. 9")
+        assert (case.due, local(case.dossier.promised_at)) == (becomes, becomes)
+
+
+def test_silence_ends_a_pause_when_it_lapses() -> None:
+    """Whatever the clock was doing then: our own downtime is no pause."""
+    rules = procedure(pausing={"consultation": "resume"}, consultation_silence="consent")
+    late, punctual = (
+        stage("handling", "@ 2026-03-03 10:00", "handler1 consult", rules=rules) for _ in range(2)
+    )
+    late.tick("2026-03-20 08:00")
+    punctual.tick("2026-03-05 10:00")
+    assert late.due == punctual.due == "2026-03-11 08:00"
+    assert late.dossier.term is not None
+    assert [local(pause.until) for pause in late.dossier.term.pauses] == ["2026-03-05 10:00"]
+
+
+def test_opened_after_acknowledged_takes_nothing_back() -> None:
+    """Two messages of a linked dossier came in the wrong order."""
+    link = {"id": "tax", "step": "handle", "procedure": "x.tax", "unit": "tax"}
+    case = stage("handling", rules=procedure(links=[link]))
+    for what in ("acknowledged", "opened"):
+        case.do("clock hear", what=what)
+    assert case.dossier.links[0].news == "acknowledged"
