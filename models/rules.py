@@ -13,7 +13,7 @@ from models import commands as c
 from models import facts as f
 from models import refusals as r
 from models import relief
-from models.calendar import ONE_DAY, Calendar
+from models.calendar import Calendar
 from models.chain import fingerprint, seal
 from models.dossier import ENDED, INTAKE, Dossier, Task
 from models.facts import Event, Fact
@@ -332,7 +332,8 @@ def _result(d: Dossier, command: c.Complete | c.Decide, issues: bool, at: dateti
             raise r.BadDate(
                 what="The result's date", value=d.shown(command.date), reason="it lies in the future."
             )
-        if d.received_at is not None and command.date < d.received_at - ONE_DAY:
+        received = d.received_at
+        if received is not None and d.calendar.local(command.date).date() < d.calendar.local(received).date():
             raise r.BadDate(
                 what="The result's date",
                 value=d.shown(command.date),

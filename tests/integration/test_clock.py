@@ -153,11 +153,11 @@ async def test_a_calendar_that_ends_does_not_end_the_dossier(office: Running) ->
     ]
     assert await notices(office, life.code) == [("late", "unit-leader")]
     row = await office.desk.row(life.code)
-    assert (row.status, when(row.due_at)) == ("processing", "2027-01-05 09:00")
-    await life.run("@ 2027-01-05 10:00")
+    assert (row.status, when(row.due_at)) == ("processing", "2027-01-04 08:00")
+    await life.run("@ 2027-01-04 09:00")
     assert list(rungs((await life.facts())[-2:])) == [
-        ("soon", "2027-01-04 09:00"),
-        ("due", "2027-01-05 09:00"),
+        ("soon", "2027-01-01 08:00"),
+        ("due", "2027-01-04 08:00"),
     ]
 
 

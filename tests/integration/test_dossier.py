@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
@@ -45,7 +46,7 @@ async def test_the_plain_way(office: Running) -> None:
         ("clerk1", "complete"),
         ("returner1", "return"),
     ):
-        data = {"number": "12/GP", "date": "2026-03-04"} if who == "clerk1" else {}
+        data = {"number": "12/GP", "date": datetime.now(UTC).isoformat()} if who == "clerk1" else {}
         answer = await desk.act(code, kind, who, data)
         on_record = await desk.row(code)
         assert (answer.seq, answer.stage, answer.status) == (on_record.seq, on_record.stage, on_record.status)

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,7 +81,7 @@ def test_a_dossier_from_hand_in_to_result(there: Office) -> None:
         ("handler1", "complete", '{"note": "Đã kiểm tra"}'),
         ("leader1", "complete", "{}"),
         ("approver1", "approve", "{}"),
-        ("clerk1", "complete", '{"number": "12/GPXD", "date": "2026-11-24"}'),
+        ("clerk1", "complete", json.dumps({"number": "12/GPXD", "date": datetime.now(UTC).isoformat()})),
     ):
         assert there.act(code, command, user, "--data", data).code == 0
     ready = there("show", code, "--json").json
