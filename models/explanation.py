@@ -13,7 +13,7 @@ from models.dossier import Dossier
 from models.facts import Fact
 from models.fold import apply
 from models.limits import Limit
-from models.terms import Mode, Pause, ReceiptLine, Term, receipt
+from models.terms import Mode, Pause, ReceiptLine, Term, due_after, receipt
 
 
 class Paused(Value):
@@ -108,10 +108,17 @@ def _term(term: Term, calendar: Calendar, facts: list[Fact]) -> Explained:
 
 
 def _days(term: Term, calendar: Calendar, facts: list[Fact]) -> list[ReceiptLine]:
-    # A promised date is no limit that could be counted: the days lead to the instant itself.
-    limit = Limit.fixed(term.due_at) if term.extensions else term.limit
-    start = calendar.next_open(term.started_at)
-    return receipt(calendar, limit, start, term.due_at, _by_reason(term, facts))
+    start, pauses = calendar.next_open(term.started_at), _by_reason(term, facts)
+    if not term.extensions:
+        return receipt(calendar, term.limit, start, term.due_at, pauses)
+    # A promised date is no limit that could be counted: the days of the limit lead to where it would have
+    # ended, those after it to the instant itself.
+    own = receipt(calendar, term.limit, start, due_after(calendar, term.limit, start, pauses), pauses)
+    whys = {line.date: line.why for line in own}
+    return [
+        line.model_copy(update={"why": whys.get(line.date, f"extended: {line.why}")})
+        for line in receipt(calendar, Limit.fixed(term.due_at), start, term.due_at, pauses)
+    ]
 
 
 def _by_reason(term: Term, facts: list[Fact]) -> list[Pause]:

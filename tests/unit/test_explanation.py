@@ -101,3 +101,20 @@ def test_nested_waits_are_told_day_by_day() -> None:
     assert "paused: supplement, supplement and payment" in whys["2026-03-05"]
     assert "paused: supplement and payment, payment" in whys["2026-03-06"]
     assert local(found.due_at) == case.due == "2026-03-13 08:00"
+
+
+def test_an_extended_term_keeps_its_derivation() -> None:
+    """Each day said no more than “counted”, and where the limit itself ended was lost."""
+    case = stage("handling", "@ 2026-03-05 08:00")
+    case.do("leader1 extend", until=at("2026-03-11 09:00"), legal_basis="art. 9")
+    days = {day.date: day for day in terms(case)["dossier dossier"].days}
+    assert [days[f"2026-03-{day}"].why for day in ("02", "03", "07", "09", "10", "11")] == [
+        "starting day",
+        "working day 1 of 5",
+        "weekend",
+        "working day 5 of 5",
+        "extended: counted",
+        "extended: ends at a fixed instant",
+    ]
+    assert days["2026-03-09"].counted_minutes == 480
+    assert sum(day.counted_minutes for day in days.values()) == 7 * 480 + 60
