@@ -117,6 +117,16 @@ def restored(calendar: Calendar, ordered: Ordered) -> Calendar:
     return _with(calendar, ordered.before, calendar.version.removesuffix(suffix))
 
 
+def closed_year(calendar: Calendar) -> tuple[date, date] | None:
+    """The first and last day of a year in which a calendar has no working day, so that nothing falls due."""
+    for year in range(calendar.first.year, calendar.last.year + 1):
+        first, last = max(calendar.first, date(year, 1, 1)), min(calendar.last, date(year, 12, 31))
+        days = (date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1))
+        if not any(calendar.hours(day) for day in days):
+            return first, last
+    return None
+
+
 def before(calendar: Calendar, change: Change) -> tuple[Day, ...]:
     """What a calendar says of the days of a change."""
     return tuple(Day(date=day.date, special=calendar.special_day(day.date)) for day in change.days)

@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 import structlog
+from pydantic import ValidationError
 
 from models import facts as f
 from models.base import Instant, Value
@@ -29,6 +30,7 @@ from models.changes import (
     amended,
     before,
     carries,
+    closed_year,
     command_prefix,
     name_of,
     restored,
@@ -63,6 +65,12 @@ class ChangeDiffers(BadInput):
     """A change came again with other content."""
 
     sentence = "The calendar change {change} was applied with other content on {at}; give this one a new id."
+
+
+class OfficeWouldClose(BadInput):
+    """A change, together with those in force, leaves no day on which anything could fall due."""
+
+    sentence = "With the changes in force, {change} would leave {first} to {last} without a working day."
 
 
 class ChangeUndone(Refusal):
@@ -236,6 +244,7 @@ class Calendars:
         """
         acts = await self._desk.refresh()
         _may_apply(acts, change)
+        self._stays_open(change)
         totals.open = await self._record.open_dossiers()
         order = Ordered(change=change, before=before(self._desk.rulebook.calendar, change))
         asker = Actor(id="preview", roles=(Role.ADMINISTRATOR,), unit="")
@@ -258,6 +267,7 @@ class Calendars:
             _may_apply(acts, change)
             if acts.of(change.id):
                 break
+            self._stays_open(change)  # before it is on record: acts are never altered
             order = Ordered(change=change, before=before(self._desk.rulebook.calendar, change))
             if await self._record.add(acts, change.id, "apply", actor, order):
                 log.info("calendar change ordered", change=change.id, actor=actor.id)
@@ -413,19 +423,32 @@ class Calendars:
             dossier = apply(dossier, fact)
         return _Standing(dossier, facts, unamended)
 
+    def _stays_open(self, change: Change) -> None:
+        """A file was held against the catalogue's calendar; this is the one in force, with other changes."""
+        calendar = self._desk.rulebook.calendar
+        if carries(calendar, change.id):
+            return
+        try:
+            closed = closed_year(amended(calendar, change))
+        except ValidationError:
+            closed = calendar.first, calendar.last
+        if closed is not None:
+            raise OfficeWouldClose(change=change.id, first=closed[0], last=closed[1])
+
     def _target(self, standing: _Standing, order: Ordered, direction: Direction) -> Calendar | None:
         """The calendar that a dossier is to count by; None when the change does not concern it."""
         dossier, change = standing.dossier, order.change
         calendar = dossier.calendar
-        concerned = any(standing.filed_on <= day.date <= calendar.last for day in change.days)
-        if not concerned or name_of(calendar) != change.calendar:
+        if name_of(calendar) != change.calendar:
             return None
+        concerned = any(standing.filed_on <= day.date <= calendar.last for day in change.days)
         if direction == "apply":
-            return (
-                None
-                if carries(calendar, change.id)
-                else self._once(calendar, lambda: amended(calendar, change))
-            )
+            if carries(calendar, change.id) or not concerned:
+                return None
+            return self._once(calendar, lambda: amended(calendar, change))
+        # Who was taken in under it names it, also where its days lay behind: the change below it comes after.
+        if not concerned and not carries(calendar, change.id):
+            return None
         if not calendar.version.endswith(f"+{change.id}"):
             raise CalendarChangedSince(
                 what=f"The calendar of dossier {dossier.code}", since=calendar.version, change=change.id

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from models.base import YEARS, Value
 from models.calendar import Calendar, Hours, SpecialDay
-from models.changes import Change, Day, amended, name_of
+from models.changes import Change, Day, amended, closed_year, name_of
 from motcua.catalogue.files import BadCatalogue, Text, check, only_once, read
 
 
@@ -87,9 +87,6 @@ def _amended(file: str, field: str, calendar: Calendar, change: Change) -> Calen
 
 def _still_open(file: str, calendar: Calendar) -> None:
     """Refuse a calendar with a year in which nothing could ever fall due."""
-    for year in range(calendar.first.year, calendar.last.year + 1):
-        first, last = max(calendar.first, date(year, 1, 1)), min(calendar.last, date(year, 12, 31))
-        days = (date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1))
-        if not any(calendar.hours(day) for day in days):
-            reason = f"{first} to {last} would be left without a working day"
-            raise BadCatalogue(file=file, field="day", reason=reason)
+    if (closed := closed_year(calendar)) is not None:
+        reason = f"{closed[0]} to {closed[1]} would be left without a working day"
+        raise BadCatalogue(file=file, field="day", reason=reason)

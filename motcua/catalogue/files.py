@@ -13,7 +13,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from models.refusals import BadInput
 
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
+"""Words: not only blanks, and without NUL, which PostgreSQL cannot keep."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _SAID_OTHERWISE = {"extra_forbidden": "this key is not known", "missing": "is missing"}

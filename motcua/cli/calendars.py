@@ -36,9 +36,9 @@ def add(app: typer.Typer, shop: Workshop) -> None:
         work(_show(shop, year, as_json=as_json))
 
     @calendar.command()
-    def preview(file: File, as_json: Json = False) -> None:
-        """What a change would move; changes nothing."""
-        work(_preview(shop, file, as_json=as_json))
+    def preview(file: File, as_json: Json = False) -> int:
+        """What a change would move; changes nothing. Exit code 1 when a dossier cannot take it."""
+        return int(work(_preview(shop, file, as_json=as_json)))
 
     @calendar.command("apply")
     def apply_command(file: File, user: User, as_json: Json = False) -> int:
@@ -123,7 +123,7 @@ def _changes(acts: Acts) -> list[dict[str, Any]]:
 # Looking first
 
 
-async def _preview(shop: Workshop, file: Path, *, as_json: bool) -> None:
+async def _preview(shop: Workshop, file: Path, *, as_json: bool) -> int:
     change = read_change(file, _catalogued(shop))
     async with shop.office() as (desk, store):
         totals, found = Totals(), list[Touched]()
@@ -137,6 +137,7 @@ async def _preview(shop: Workshop, file: Path, *, as_json: bool) -> None:
             printing.document({"change": change, "dossiers": found, "totals": vars(totals)})
         else:
             _print_totals(change, totals)
+    return 1 if totals.refused else 0
 
 
 def _print_touched(local: Calendar, touched: Touched) -> None:

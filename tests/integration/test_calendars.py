@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import pytest
 
-from models.calendar import SpecialDay
+from models.calendar import Calendar, SpecialDay
 from models.changes import Change, Day, carries
 from models.facts import CalendarAmended, Fact
 from models.refusals import WrongRole
@@ -22,6 +22,7 @@ from motcua.calendars import (
     ChangeDiffers,
     ChangeUndone,
     ChangeUnfinished,
+    OfficeWouldClose,
     Outcome,
     Totals,
     Touched,
@@ -385,3 +386,35 @@ async def test_a_change_of_another_calendar_moves_nothing(office: Running) -> No
     found, totals = await preview(office, change("dutch", calendar="nl"))
     assert (found, totals.amended) == ({}, 0)
     assert totals.open > 0
+
+
+async def test_changes_that_together_would_close_the_office_are_refused(office: Running) -> None:
+    """Each left a working day by itself; with both in force nobody could hand in or undo anything."""
+    every = [CALENDAR.first + timedelta(days=number) for number in range(365)]
+    off = [_OFF.model_copy(update={"date": day}) for day in every if day != THURSDAY]
+    nearly = CALENDAR.model_copy(update={"special": tuple(off)})
+    desk = Desk(office.client, office.store, rulebook(Calendar.model_validate(nearly.model_dump())))
+    before = (await desk.refresh()).epoch
+    with pytest.raises(OfficeWouldClose, match="2026-01-01 to 2026-12-31"):
+        await Calendars(desk, office.store).apply(change("last-day"), "admin1")
+    with pytest.raises(OfficeWouldClose):
+        async for _ in Calendars(desk, office.store).preview(change("last-day"), Totals()):
+            pass
+    assert (await desk.refresh()).epoch == before
+
+
+async def test_a_change_of_days_gone_by_is_undone_for_those_who_came_later(office: Running) -> None:
+    """They were taken in under it and name it; left there, it kept the change below from being undone."""
+    gone = Day(date=date(2026, 3, 3), special=_OFF.model_copy(update={"date": date(2026, 3, 3)}))
+    for wanted in (change("below"), change("gone-by", gone)):
+        await acts_of(office).apply(wanted, "admin1")
+    life = await Life.begin(office, "receiver1 accept", opened="2026-03-04 08:00")
+    assert (await office.refolded(life.code)).calendar.version.endswith("+below+gone-by")
+    for name in ("gone-by", "below"):
+        outcome = await acts_of(office).undo(name, "admin1")
+        assert outcome.finished
+        assert life.code not in [failed.code for failed in outcome.failed]
+    state = await office.refolded(life.code)
+    assert "+" not in state.calendar.version
+    assert state.term is not None
+    assert when(state.term.due_at) == "2026-03-11 08:00"

@@ -43,7 +43,9 @@ TABLE = (
     Row((TEMPORAL, "motcua.telemetry", "motcua.config"), ("models",)),
     Row(("motcua.local", *SERVING), ("models", "motcua.config", *SERVING)),
     Row(
-        ("motcua.calendars",), ("models", "motcua.desk", "motcua.many", "motcua.past", STORE), ("structlog",)
+        ("motcua.calendars",),
+        ("models", "motcua.desk", "motcua.many", "motcua.past", STORE),
+        ("pydantic", "structlog"),
     ),
     Row(("motcua.links",), ("models", "motcua.desk"), ("structlog",)),
     Row(("motcua.many",), ("models",), ()),
