@@ -110,6 +110,10 @@ class Calendar(Value):
         """The same moment on the office's clock."""
         return at.astimezone(self._zone)
 
+    def shown(self, at: datetime) -> str:
+        """A moment for people: office time, to the minute."""
+        return f"{self.local(at):%Y-%m-%d %H:%M}"
+
     def instant(self, day: date, clock: time) -> datetime:
         """The UTC instant of a time of day at the office.
 

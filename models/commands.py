@@ -279,10 +279,9 @@ class Observe(Asked):
     deviation: str | None = Field(default=None, max_length=100)
 
 
-class Hear(Asked):
-    """A message of a linked dossier at another agency: what has become of it."""
+class Told(Value):
+    """What a linked dossier at another agency tells of itself."""
 
-    kind: Literal["hear"] = "hear"
     link: str
     child: str
     """The code of the dossier that tells."""
@@ -292,6 +291,12 @@ class Hear(Asked):
     due_at: Instant | None = None
     """When it is due there; with "promised", the date that its agency has promised."""
     timeliness: str | None = None
+
+
+class Hear(Asked, Told):
+    """A message of a linked dossier."""
+
+    kind: Literal["hear"] = "hear"
 
 
 class Tick(Asked):

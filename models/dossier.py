@@ -251,10 +251,6 @@ class Dossier(Value):
         mode = self.procedure.pausing.stop if waiting else "restart" if self.restarts else "resume"
         return Pause(since=term.paused_at or until, until=until, reason=reason, mode=mode)
 
-    def shown(self, at: datetime) -> str:
-        """A moment for people, on the office's clock."""
-        return f"{self.calendar.local(at):%Y-%m-%d %H:%M}"
-
     def term_of(self, number: int) -> Term | None:
         """The term that the fact of this number opened."""
         return next((term for term in self.terms if term.id == number), None)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from models.base import Instant, Reference, Value, added
 from models.calendar import Calendar
-from models.commands import Channel, News
+from models.commands import Channel, Told
 from models.limits import Limit
 from models.procedure import Stage
 from models.terms import Mode, Pause
@@ -309,16 +309,10 @@ class LinkRequested(Value):
     mode: Mode
 
 
-class Heard(Value):
+class Heard(Told):
     """A linked dossier told what has become of it."""
 
     kind: Literal["heard"] = "heard"
-    link: str
-    child: str
-    what: News
-    term: str | None = None
-    due_at: Instant | None = None
-    timeliness: str | None = None
 
 
 class Regained(Move):

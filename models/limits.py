@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -27,14 +28,15 @@ class BadLimit(BadInput):
     sentence = "This limit cannot be used: {text}. {reason}"
 
 
-class _Written:
+class _Written(ABC):
     """A value that is written as one piece of text, in data files and in JSON alike."""
 
     text: str
 
     @classmethod
+    @abstractmethod
     def parse(cls, text: str) -> Any:
-        raise NotImplementedError
+        """Reads the text; BadLimit where it cannot be counted."""
 
     def __str__(self) -> str:
         return self.text

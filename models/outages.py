@@ -10,20 +10,25 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from models import refusals as r
+from models.calendar import Calendar
 from models.terms import Term
 
 LONGEST = timedelta(days=60)
 """A longer outage is a slip of the pen: nobody announces one."""
 
 
-def check(since: datetime, until: datetime) -> None:
+def check(calendar: Calendar, since: datetime, until: datetime) -> None:
     """Refuse an outage that goes backward or is longer than any."""
     if since >= until:
-        raise r.BadDate(what="The end of the outage", value=until, reason="it must lie after its beginning.")
+        raise r.BadDate(
+            what="The end of the outage",
+            value=calendar.shown(until),
+            reason="it must lie after its beginning.",
+        )
     if until - since > LONGEST:
         raise r.BadDate(
             what="The end of the outage",
-            value=until,
+            value=calendar.shown(until),
             reason=f"it lasts at most {LONGEST.days} days; announce a longer one in parts.",
         )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date, time
 from enum import StrEnum
 from itertools import combinations
-from operator import not_
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -134,8 +133,7 @@ class Procedure(Value):
     """Alarms of the whole dossier's term."""
     step_ladder: tuple[Rung, ...] = ()
     """Alarms of each other term: intake, step, supplement, consultation."""
-    links: tuple[Link, ...] = Field(default=(), exclude_if=not_)
-    """Left out of the JSON when there are none, so that older versions keep their fingerprints."""
+    links: tuple[Link, ...] = added(())
     rule_set: str
     sources: tuple[str, ...] = ()
 

@@ -48,7 +48,9 @@ def promised(
             until = d.calendar.next_open(until)
     if until <= max(at, term.due_at):
         raise r.BadDate(
-            what="The promised date", value=d.shown(until), reason="it must lie after now and the due date."
+            what="The promised date",
+            value=d.calendar.shown(until),
+            reason="it must lie after now and the due date.",
         )
     return f.Extended(
         promised_at=until,
@@ -108,10 +110,12 @@ def outage(d: Dossier, command: c.Outage, at: datetime) -> Iterator[Event]:
     """
     if command.notice in d.outages:
         raise r.OutageKnown(code=d.code, notice=command.notice)
-    check(command.since, command.until)
+    check(d.calendar, command.since, command.until)
     if command.until > at:
         raise r.BadDate(
-            what="The end of the outage", value=d.shown(command.until), reason="it lies in the future."
+            what="The end of the outage",
+            value=d.calendar.shown(command.until),
+            reason="it lies in the future.",
         )
     mode = d.procedure.pausing.outage
     if mode == "none":

@@ -153,7 +153,9 @@ def _file(d: Dossier, command: c.File, at: datetime) -> Iterator[Event]:
         raise _wrong_stage(d, command)
     submitted = command.submitted_at or at
     if submitted > at:
-        raise r.BadDate(what="submitted_at", value=d.shown(submitted), reason="it lies in the future")
+        raise r.BadDate(
+            what="submitted_at", value=d.calendar.shown(submitted), reason="it lies in the future"
+        )
     start = starts(d.calendar, at)
     yield f.Filed(
         procedure=d.procedure.code,
@@ -209,7 +211,7 @@ def _end(d: Dossier, limit: Limit, start: datetime) -> datetime:
     end = due(d.calendar, limit, start)
     if end <= start:
         raise r.BadDate(
-            what="The end of the limit", value=d.shown(end), reason="it must lie after its start."
+            what="The end of the limit", value=d.calendar.shown(end), reason="it must lie after its start."
         )
     return end
 
@@ -330,13 +332,15 @@ def _result(d: Dossier, command: c.Complete | c.Decide, issues: bool, at: dateti
             raise r.ResultIncomplete(code=d.code)
         if d.calendar.local(command.date).date() > d.calendar.local(at).date():
             raise r.BadDate(
-                what="The result's date", value=d.shown(command.date), reason="it lies in the future."
+                what="The result's date",
+                value=d.calendar.shown(command.date),
+                reason="it lies in the future.",
             )
         received = d.received_at
         if received is not None and d.calendar.local(command.date).date() < d.calendar.local(received).date():
             raise r.BadDate(
                 what="The result's date",
-                value=d.shown(command.date),
+                value=d.calendar.shown(command.date),
                 reason="it lies before the dossier was received.",
             )
         yield f.Issued(number=command.number, date=command.date, file=command.file)
@@ -663,14 +667,7 @@ def _hear(d: Dossier, command: c.Hear, at: datetime) -> Iterator[Event]:
     linked = next((linked for linked in reversed(d.links) if linked.link == command.link), None)
     if linked is None or linked.over or linked.child not in (None, command.child):
         raise r.NotLinked(code=d.code, child=command.child, link=command.link)
-    yield f.Heard(
-        link=command.link,
-        child=command.child,
-        what=command.what,
-        term=command.term,
-        due_at=command.due_at,
-        timeliness=command.timeliness,
-    )
+    yield f.Heard(**{name: getattr(command, name) for name in c.Told.model_fields})
     waits = any(wait.reason == "linked" and wait.name == command.link for wait in d.waits)
     if command.what in ENDED and waits:
         yield _unpause(d, "linked", command.link, at)

@@ -25,7 +25,9 @@ class Messages:
         One that has been closed meanwhile needs it no more: nothing is opened, or what is open is called
         back, for it could not have done so without the code.
         """
-        if (await self._desk.row(message.parent)).stage is Stage.CLOSED:
+        closed = (await self._desk.row(message.parent)).stage is Stage.CLOSED
+        # A worker that died in between may have opened it when the parent was still there.
+        if closed and (await self._desk.progress(message.request_id))[0] is None:
             log.warning("link not needed any more", parent=message.parent, link=message.link)
             return
         child = (await self._desk.open_linked(message)).code

@@ -48,7 +48,7 @@ async def announce(
 
     `tell` hears how many of how many have answered. Raises the first problem that is not one dossier's own.
     """
-    check(since, until)
+    check(desk.rulebook.calendar, since, until)
     told = f"{notice}|{since.isoformat()}|{until.isoformat()}"
     announcement = hashlib.sha256(told.encode()).hexdigest()[:32]
     data = {"since": since.isoformat(), "until": until.isoformat(), "notice": notice}

@@ -62,7 +62,7 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]], *, 
 
 def office_time(calendar: Calendar, at: datetime | None) -> str:
     """A moment on the office's clock, to the minute."""
-    return calendar.local(at).strftime("%Y-%m-%d %H:%M") if at else ""
+    return calendar.shown(at) if at else ""
 
 
 class Bar:

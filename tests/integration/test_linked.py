@@ -316,3 +316,18 @@ async def test_a_child_that_is_not_needed_any_more_is_not_opened(office: Running
     late = message.model_copy(update={"round": 2})
     await Messages(office.desk).open(late)
     assert await office.desk.progress(late.request_id) == (None, set())
+
+
+async def test_a_worker_that_died_after_it_had_opened_a_child(office: Running) -> None:
+    """The parent was withdrawn before the message came again: the child is called back, not forgotten."""
+    life = await begin(office, "x.land-transfer", "2026-03-02 08:00")
+    await life.run("receiver1 complete", "handler1 complete")
+    tax = await Together(office, life).add(life, "tax")
+    facts = await life.facts()
+    (message,) = [m for m in messages(await office.refolded(life.code), facts) if m.kind == "open"]
+    again = message.model_copy(update={"round": 2})
+    child = (await office.desk.open_linked(again)).code
+    await life.do("citizen withdraw")
+    await office.client.get_workflow_handle(life.code).result()
+    await Messages(office.desk).open(again)
+    assert [(await office.desk.row(code)).status for code in (tax.code, child)] == ["withdrawn", "withdrawn"]

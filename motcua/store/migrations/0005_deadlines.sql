@@ -1,7 +1,13 @@
--- Where the clock of a dossier stands still it is late or not as of when it stopped: set_read_model of 0006
--- with paused_at. Rows of before get theirs with their next fact, or when the read model is rebuilt.
+-- A drafted apology is found by the unit's leader: since when it waits, why, and the date it proposes. Where
+-- the clock of a dossier stands still it is late or not as of when it stopped. And a calendar change may move
+-- the start of a term. The read model tells of all three.
 
-alter table dossiers add column paused_at timestamptz;
+alter table dossiers
+    add column apology_at          timestamptz,
+    add column apology_reason      text,
+    add column apology_proposed_at timestamptz,
+    add column paused_at           timestamptz;
+create index dossiers_by_apology on dossiers (unit, due_at) where apology_at is not null;
 
 create or replace function set_read_model(r jsonb) returns void language plpgsql as $$
 declare
