@@ -25,7 +25,8 @@ from benchmarks.bare import STEPS, BareWorkflow
 from models.commands import Actor, Complete
 from models.procedure import Procedure, Role
 from motcua.catalogue import Catalogue
-from motcua.desk import Applicant, Desk, Rulebook, Submission
+from motcua.desk import Desk, Rulebook
+from motcua.forms import Applicant, Submission
 from motcua.processes import MARK, Child
 from motcua.store import Store
 

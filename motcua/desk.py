@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
-import re
-import secrets
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Literal, get_args
+from typing import Any
 
 import structlog
-from pydantic import Field, TypeAdapter, ValidationError
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
@@ -28,11 +24,11 @@ from temporalio.common import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from models.base import YEARS, Instant, Reference, Value
+from models.base import Value
 from models.calendar import Calendar
 from models.chain import fingerprint
 from models.changes import Acts, amended, name_of
-from models.commands import MESSENGER, Actor, Command, File
+from models.commands import MESSENGER, Actor, Assign, Command, File, Transfer
 from models.dossier import Dossier, Parent
 from models.facts import Fact, Filed
 from models.fold import fold
@@ -52,6 +48,15 @@ from models.rules import decide
 from models.service import Answer, Opening
 from models.units import Span, check_works, heir
 from models.view import DossierRow
+from motcua.forms import (
+    InvalidCommand,
+    InvalidSubmission,
+    Submission,
+    private,
+    read_command,
+    read_submission,
+    reference,
+)
 from motcua.store import Intake, Private, Store, TaskFilter
 from motcua.store.changes import CalendarRecord
 from motcua.temporal import AWAY
@@ -59,47 +64,10 @@ from workflows.dossier import TASK_QUEUE, DossierWorkflow, attributes
 
 log = structlog.get_logger()
 
-TEXT_LIMIT = 20_000
-"""Characters of one free text; longer papers are files, not reasons."""
-_UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
-UNKEEPABLE = "holds a character that cannot be kept (NUL, or half of a surrogate pair)"
-
 NO_CODE = "(new)"
 """How a dossier is called until it has been taken in."""
 
 CITIZEN = Actor(id="citizen", roles=(Role.CITIZEN,), unit="")
-_COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
-_KINDS = {
-    kind: model
-    for model in get_args(get_args(Command)[0])
-    for kind in get_args(model.model_fields["kind"].annotation)
-}
-INTERNAL = ("file", "hear", "tick")
-"""Commands that `act` does not take: submit, linked dossiers and the clock give them."""
-
-
-class InvalidSubmission(BadInput):
-    """A submission that is not well formed."""
-
-    sentence = "The submission is not valid: {field}: {reason}"
-
-
-class InvalidCommand(BadInput):
-    """The data of a command is not well formed."""
-
-    sentence = "The data of {command} is not valid: {field}: {reason}"
-
-
-class UnknownCommand(BadInput):
-    """There is no such command."""
-
-    sentence = "There is no command {command}. Commands: {known}."
-
-
-class TextTooLong(BadInput):
-    """A free text beyond the limit."""
-
-    sentence = "{field} has {length:,} characters; the limit is {limit:,}. Attach long papers as files."
 
 
 class AnswerPending(Unreachable):
@@ -130,30 +98,6 @@ class TemporalGone(Unreachable):
     """The Temporal server stopped answering."""
 
     sentence = "The Temporal server cannot be reached: {reason}"
-
-
-class Applicant(Value):
-    """Who hands in a dossier; kept only in rows that can be erased."""
-
-    name: str = Field(min_length=1, max_length=200, pattern=r"\S")
-    id_number: str | None = Field(default=None, max_length=50)
-    phone: str | None = Field(default=None, max_length=50)
-    email: str | None = Field(default=None, max_length=200)
-    address: str | None = Field(default=None, max_length=500)
-
-
-class Submission(Value):
-    """A dossier as it is handed in."""
-
-    request_id: str = Field(min_length=1, max_length=200)
-    procedure: str
-    channel: Literal["online", "counter", "post"]
-    unit: str
-    applicant: Applicant
-    papers: tuple[str | dict[str, Any], ...] = ()
-    submitted_at: Instant | None = None
-    due_at: Instant | None = None
-    """Only where the procedure leaves the due instant to each dossier."""
 
 
 class Shown(Value):
@@ -284,14 +228,7 @@ class Desk:
 
     def read_submission(self, data: Any) -> Submission:
         """A submission from its JSON; what is wrong is named by its field."""
-        if isinstance(data, dict):
-            if field := _unkeepable(data):
-                raise InvalidSubmission(field=field, reason=UNKEEPABLE)
-            data = {**data, **self._office_times(data, ("submitted_at", "due_at"))}
-        try:
-            return Submission.model_validate_json(json.dumps(data))
-        except ValidationError as error:
-            raise InvalidSubmission(**_first(error)) from error
+        return read_submission(data, self.rulebook.calendar)
 
     def _opening(
         self, submission: Submission, officer: str | None, now: datetime, *, simulated: bool
@@ -301,8 +238,8 @@ class Desk:
         contents: dict[str, Any] = {"applicant": submission.applicant.model_dump(mode="json")}
         if submission.papers:
             contents["papers"] = list(submission.papers)
-        rows = tuple(_private("intake", submission.request_id, *item) for item in contents.items())
-        references = {row.kind: _reference(row) for row in rows}
+        rows = tuple(private("intake", submission.request_id, *item) for item in contents.items())
+        references = {row.kind: reference(row) for row in rows}
         filing = File(
             id=submission.request_id,
             actor=self.rulebook.actor(officer) if officer else CITIZEN,
@@ -319,9 +256,7 @@ class Desk:
     def _empty(self, procedure: str, unit: str, now: datetime, *, simulated: bool) -> Dossier:
         """A dossier before its first fact, under the rules of its day."""
         book = self.rulebook
-        if unit not in book.units:
-            units = ", ".join(sorted(book.units))
-            raise InvalidSubmission(field="unit", reason=f"{unit!r} is none of {units}")
+        self._known_unit(unit, InvalidSubmission)
         day = book.calendar.local(now).date()
         check_works(book.units, unit, day)
         return Dossier(
@@ -444,69 +379,30 @@ class Desk:
     async def _command(
         self, code: str, kind: str, actor: Actor, data: dict[str, Any], request_id: str
     ) -> tuple[Command, list[str]]:
-        model = _KINDS.get(kind)
-        if model is None or kind in INTERNAL:
-            known = ", ".join(sorted(set(_KINDS) - set(INTERNAL)))
-            raise UnknownCommand(command=kind, known=known)
-        if not isinstance(data, dict):
-            raise InvalidCommand(command=kind, field="data", reason="must be an object")
-        for reserved in ("id", "actor", "kind"):
-            if reserved in data:
-                raise InvalidCommand(command=kind, field=reserved, reason="is not yours to set")
-        if field := _unkeepable({**data, "request_id": request_id}):
-            raise InvalidCommand(command=kind, field=field, reason=UNKEEPABLE)
-        if kind == "transfer" and data.get("unit") not in self.rulebook.units:
-            units = ", ".join(sorted(self.rulebook.units))
-            raise InvalidCommand(
-                command=kind, field="unit", reason=f"{data.get('unit')!r} is none of {units}"
-            )
-        if kind == "transfer":
-            check_works(self.rulebook.units, data["unit"], await self._day(code))
-        if kind == "assign" and isinstance(data.get("to"), str):
-            self.rulebook.actor(data["to"])  # refuses a name that nobody has
-        texts, times = _FIELDS[kind]
-        plain = {**data, **self._office_times(data, times)}
-        rows = [
-            _private(code, request_id, name, plain[name]) for name in texts if plain.get(name) is not None
-        ]
-        draft = {row.kind: _reference(row).model_dump() for row in rows}
-        try:
-            # Checked before anything is kept: a command that is not well formed leaves nothing behind.
-            command = _COMMAND.validate_json(
-                json.dumps({**plain, **draft, "kind": kind, "id": request_id, "actor": actor.model_dump()})
-            )
-        except ValidationError as error:
-            raise InvalidCommand(command=kind, **_first(error)) from error
+        command, rows = read_command(code, kind, actor, data, request_id, self.rulebook.calendar)
+        # Checked before anything is kept: what names nobody and nothing leaves nothing behind.
+        match command:
+            case Transfer(unit=unit):
+                self._known_unit(unit, InvalidCommand, command=kind)
+                check_works(self.rulebook.units, unit, await self._day(code))
+            case Assign(to=to):
+                self.rulebook.actor(to)  # refuses a name that nobody has
         if not rows:
             return command, []
         kept = await self._store.keep_private(rows)
-        references = {row.kind: _reference(row) for row in kept}
+        references = {row.kind: reference(row) for row in kept}
         return command.model_copy(update=references), [row.id for row in kept]
+
+    def _known_unit(self, unit: str, refusal: type[BadInput], **where: str) -> None:
+        if unit not in self.rulebook.units:
+            units = ", ".join(sorted(self.rulebook.units))
+            raise refusal(field="unit", reason=f"{unit!r} is none of {units}", **where)
 
     async def _day(self, code: str) -> date:
         """The office date of a dossier: today's, or for a simulated one that of its last fact."""
         facts = await self._store.facts(code)
         simulated = bool(facts) and isinstance(facts[0].event, Filed) and facts[0].event.simulated
         return self.rulebook.calendar.local(facts[-1].at if simulated else datetime.now(UTC)).date()
-
-    def _office_times(self, data: dict[str, Any], names: Any) -> dict[str, str]:
-        """Times without an offset are office time; a date alone is its first moment."""
-        found = {}
-        for name in names:
-            value = data.get(name)
-            if not isinstance(value, str):
-                continue
-            try:
-                at = datetime.fromisoformat(value)
-            except ValueError:
-                continue
-            if at.year not in YEARS:  # refused by name when it is read as an instant
-                found[name] = at.replace(tzinfo=UTC).isoformat()
-                continue
-            if at.tzinfo is None:
-                at = self.rulebook.calendar.instant(at.date(), at.time())
-            found[name] = at.isoformat()
-        return found
 
     # Reading
 
@@ -567,62 +463,6 @@ class Desk:
         if row.stage is Stage.CLOSED:
             return DossierClosed(code=code, status=row.status, command=kind)
         return WorkflowMissing(code=code)
-
-
-def _private(code: str, request_id: str, kind: str, content: Any) -> Private:
-    length = len(content) if isinstance(content, str) else len(json.dumps(content))
-    if length > TEXT_LIMIT:
-        raise TextTooLong(field=kind, length=length, limit=TEXT_LIMIT)
-    return Private(
-        id=f"{code}/{request_id}/{kind}", code=code, kind=kind, salt=secrets.token_hex(16), content=content
-    )
-
-
-def _reference(row: Private) -> Reference:
-    content = json.dumps(row.content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return Reference(id=row.id, hash=hashlib.sha256((row.salt + content).encode()).hexdigest())
-
-
-def _refers(annotation: Any) -> bool:
-    return annotation is Reference or Reference in get_args(annotation)
-
-
-def _is_time(annotation: Any) -> bool:
-    return annotation is datetime or datetime in get_args(annotation) or "Aware" in str(annotation)
-
-
-_FIELDS = {
-    kind: tuple(
-        [name for name, field in model.model_fields.items() if wanted(field.annotation)]
-        for wanted in (_refers, _is_time)
-    )
-    for kind, model in _KINDS.items()
-}
-"""The free texts and the times of each command."""
-
-
-def _unkeepable(data: dict[str, Any]) -> str | None:
-    """The field, if any, with text that PostgreSQL refuses: a fact with it could never go on record."""
-    return next((name for name in data if any(map(_UNKEEPABLE.search, _texts([name, data[name]])))), None)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Every piece of text inside a JSON value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        yield from _texts([*value, *value.values()])
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
-
-
-def _first(error: ValidationError) -> dict[str, str]:
-    """The first thing that is wrong, as field and reason."""
-    what = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in what["loc"]) or "the document"
-    reason = "unknown key" if what["type"] == "extra_forbidden" else what["msg"]
-    return {"field": place, "reason": reason}
 
 
 def _as_answer(row: DossierRow) -> Answer:

@@ -12,7 +12,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.refusals import DossierClosed, FourEyes, RequestReused
-from motcua.desk import AnswerPending, Desk, DossierStuck, InvalidCommand, InvalidSubmission, TemporalGone
+from motcua.desk import AnswerPending, Desk, DossierStuck, TemporalGone
+from motcua.forms import InvalidCommand, InvalidSubmission
 from motcua.temporal import connect
 from tests.running import PLAIN, Life, Running, rulebook, submission
 from tests.unit.office import STAFF, at

@@ -51,7 +51,12 @@ TABLE = (
     Row(("motcua.many",), ("models",), ()),
     Row(("motcua.outages", "motcua.succession"), ("models", "motcua.desk", STORE, "motcua.many"), ()),
     Row(("motcua.rulebook",), ("models", "motcua.desk", CATALOGUE), ()),
-    Row(("motcua.desk",), ("models", "workflows", STORE, TEMPORAL), ("temporalio", "pydantic", "structlog")),
+    Row(("motcua.forms",), ("models", STORE), ("pydantic",)),
+    Row(
+        ("motcua.desk",),
+        ("models", "workflows", "motcua.forms", STORE, TEMPORAL),
+        ("temporalio", "structlog"),
+    ),
     # Replaying decodes payloads as every client does: with the one converter of motcua.temporal.
     Row(("motcua.replay",), ("models", "workflows", TEMPORAL), ("temporalio", "structlog")),
     Row(("motcua.virtual",), ("models", "workflows", TEMPORAL), ("temporalio", "google")),

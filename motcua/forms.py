@@ -1,0 +1,195 @@
+"""What people hand in and ask for: read from JSON, checked, and parted from what must be erasable."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any, Literal, get_args
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from models.base import YEARS, Instant, Reference, Value
+from models.calendar import Calendar
+from models.commands import Actor, Command
+from models.refusals import BadInput
+from motcua.store import Private
+
+TEXT_LIMIT = 20_000
+"""Characters of one free text; longer papers are files, not reasons."""
+_UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
+UNKEEPABLE = "holds a character that cannot be kept (NUL, or half of a surrogate pair)"
+
+_COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
+_KINDS = {
+    kind: model
+    for model in get_args(get_args(Command)[0])
+    for kind in get_args(model.model_fields["kind"].annotation)
+}
+INTERNAL = ("file", "hear", "tick")
+"""Commands that `act` does not take: submit, linked dossiers and the clock give them."""
+
+
+class InvalidSubmission(BadInput):
+    """A submission that is not well formed."""
+
+    sentence = "The submission is not valid: {field}: {reason}"
+
+
+class InvalidCommand(BadInput):
+    """The data of a command is not well formed."""
+
+    sentence = "The data of {command} is not valid: {field}: {reason}"
+
+
+class UnknownCommand(BadInput):
+    """There is no such command."""
+
+    sentence = "There is no command {command}. Commands: {known}."
+
+
+class TextTooLong(BadInput):
+    """A free text beyond the limit."""
+
+    sentence = "{field} has {length:,} characters; the limit is {limit:,}. Attach long papers as files."
+
+
+class Applicant(Value):
+    """Who hands in a dossier; kept only in rows that can be erased."""
+
+    name: str = Field(min_length=1, max_length=200, pattern=r"\S")
+    id_number: str | None = Field(default=None, max_length=50)
+    phone: str | None = Field(default=None, max_length=50)
+    email: str | None = Field(default=None, max_length=200)
+    address: str | None = Field(default=None, max_length=500)
+
+
+class Submission(Value):
+    """A dossier as it is handed in."""
+
+    request_id: str = Field(min_length=1, max_length=200)
+    procedure: str
+    channel: Literal["online", "counter", "post"]
+    unit: str
+    applicant: Applicant
+    papers: tuple[str | dict[str, Any], ...] = ()
+    submitted_at: Instant | None = None
+    due_at: Instant | None = None
+    """Only where the procedure leaves the due instant to each dossier."""
+
+
+def read_submission(data: Any, calendar: Calendar) -> Submission:
+    """A submission from its JSON; what is wrong is named by its field."""
+    if isinstance(data, dict):
+        if field := _unkeepable(data):
+            raise InvalidSubmission(field=field, reason=UNKEEPABLE)
+        data = {**data, **_office_times(data, ("submitted_at", "due_at"), calendar)}
+    try:
+        return Submission.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        raise InvalidSubmission(**_first(error)) from error
+
+
+def read_command(
+    code: str, kind: str, actor: Actor, data: Any, request_id: str, calendar: Calendar
+) -> tuple[Command, list[Private]]:
+    """A command from the JSON of its data, and the rows that its free texts become."""
+    if kind not in _KINDS or kind in INTERNAL:
+        raise UnknownCommand(command=kind, known=", ".join(sorted(set(_KINDS) - set(INTERNAL))))
+    if not isinstance(data, dict):
+        raise InvalidCommand(command=kind, field="data", reason="must be an object")
+    for reserved in ("id", "actor", "kind"):
+        if reserved in data:
+            raise InvalidCommand(command=kind, field=reserved, reason="is not yours to set")
+    if field := _unkeepable({**data, "request_id": request_id}):
+        raise InvalidCommand(command=kind, field=field, reason=UNKEEPABLE)
+    texts, times = _FIELDS[kind]
+    plain = {**data, **_office_times(data, times, calendar)}
+    rows = [private(code, request_id, name, plain[name]) for name in texts if plain.get(name) is not None]
+    draft = {row.kind: reference(row).model_dump() for row in rows}
+    try:
+        whole = {**plain, **draft, "kind": kind, "id": request_id, "actor": actor.model_dump()}
+        return _COMMAND.validate_json(json.dumps(whole)), rows
+    except ValidationError as error:
+        raise InvalidCommand(command=kind, **_first(error)) from error
+
+
+def private(code: str, request_id: str, kind: str, content: Any) -> Private:
+    """A row for what must be erasable; the salt makes its hash say nothing once it is gone."""
+    length = len(content) if isinstance(content, str) else len(json.dumps(content))
+    if length > TEXT_LIMIT:
+        raise TextTooLong(field=kind, length=length, limit=TEXT_LIMIT)
+    return Private(
+        id=f"{code}/{request_id}/{kind}", code=code, kind=kind, salt=secrets.token_hex(16), content=content
+    )
+
+
+def reference(row: Private) -> Reference:
+    """What commands and facts say instead of the row's content."""
+    content = json.dumps(row.content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return Reference(id=row.id, hash=hashlib.sha256((row.salt + content).encode()).hexdigest())
+
+
+def _refers(annotation: Any) -> bool:
+    return annotation is Reference or Reference in get_args(annotation)
+
+
+def _is_time(annotation: Any) -> bool:
+    return annotation is datetime or datetime in get_args(annotation) or "Aware" in str(annotation)
+
+
+_FIELDS = {
+    kind: tuple(
+        [name for name, field in model.model_fields.items() if wanted(field.annotation)]
+        for wanted in (_refers, _is_time)
+    )
+    for kind, model in _KINDS.items()
+}
+"""The free texts and the times of each command."""
+
+
+def _unkeepable(data: dict[str, Any]) -> str | None:
+    """The field, if any, with text that PostgreSQL refuses: a fact with it could never go on record."""
+    return next((name for name in data if any(map(_UNKEEPABLE.search, _texts([name, data[name]])))), None)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every piece of text inside a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from _texts([*value, *value.values()])
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+
+
+def _first(error: ValidationError) -> dict[str, str]:
+    """The first thing that is wrong, as field and reason."""
+    what = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in what["loc"]) or "the document"
+    reason = "unknown key" if what["type"] == "extra_forbidden" else what["msg"]
+    return {"field": place, "reason": reason}
+
+
+def _office_times(data: dict[str, Any], names: Iterable[str], calendar: Calendar) -> dict[str, str]:
+    """Times without an offset are office time; a date alone is its first moment."""
+    found = {}
+    for name in names:
+        value = data.get(name)
+        if not isinstance(value, str):
+            continue
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            continue
+        if at.year not in YEARS:  # refused by name when it is read as an instant
+            found[name] = at.replace(tzinfo=UTC).isoformat()
+            continue
+        if at.tzinfo is None:
+            at = calendar.instant(at.date(), at.time())
+        found[name] = at.isoformat()
+    return found
