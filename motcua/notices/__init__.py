@@ -1,0 +1,1 @@
+"""Notices on their way to people: texts, channels, and the post that carries them."""

@@ -1,0 +1,97 @@
+"""What a text may speak of. What does not apply is None; a text that says None all the same is refused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from models.base import Instant, Value
+
+
+class Place(Value):
+    """The unit that writes, in the language of the text."""
+
+    office: str
+    address: str | None = None
+    phone: str | None = None
+
+
+class Subject(Value):
+    """The dossier, in the language of the text."""
+
+    code: str
+    procedure: str
+    step: str | None = None
+    """The open step."""
+    assignee: str | None = None
+    """The name of who has it."""
+    status: str
+    received_at: Instant | None = None
+    due_at: Instant | None = None
+    original_due_at: Instant | None = None
+    promised_at: Instant | None = None
+    track: str | None = None
+    """Address of its tracking page."""
+
+
+class Alarm(Value):
+    """The rung of a term's ladder that was reached."""
+
+    kind: str
+    """reminder, due or escalation"""
+    of: str
+    """Whose term: dossier, intake, step, supplement, consultation, link."""
+    name: str
+    """Which step, agency or linked dossier, for people."""
+    due_at: Instant
+    """The term's due instant."""
+    occurrence: int = 0
+    left: timedelta | None = None
+    """Working time until the due instant, where it lies ahead."""
+    late: timedelta | None = None
+    """Working time since the due instant, where it has passed."""
+
+
+class Line(Value):
+    """A dossier in a digest."""
+
+    code: str
+    procedure: str
+    step: str | None = None
+    assignee: str | None = None
+    due_at: Instant
+    left: timedelta | None = None
+    late: timedelta | None = None
+
+
+class Digest(Value):
+    """What an officer has before them on a day."""
+
+    day: Instant
+    late: tuple[Line, ...] = ()
+    today: tuple[Line, ...] = ()
+    soon: tuple[Line, ...] = ()
+    more: int = 0
+    """How many are not listed."""
+    stands_in_for: tuple[str, ...] = ()
+    """The names of absent colleagues whose tasks are among them."""
+
+
+class Topic(Value):
+    """All that one text may speak of."""
+
+    place: Place
+    recipient: str
+    """The name of who is told."""
+    in_place_of: str | None = None
+    """The name of the absent colleague for whom this is."""
+    dossier: Subject | None = None
+    alarm: Alarm | None = None
+    digest: Digest | None = None
+    reason: str | None = None
+    """Free text: why something is missing, refused, late, stopped."""
+    until: Instant | None = None
+    """By when: to bring a supplement, to confirm an apology, to pick up."""
+    approved: bool | None = None
+    """How it was decided, once the result is ready."""
+    number: str | None = None
+    """Of the result."""
