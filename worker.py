@@ -15,15 +15,18 @@ from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunn
 
 from activities.deliver import Delivering
 from activities.record import Recording
+from models.notices import Channels
 from models.refusals import Problem, exit_code
 from motcua.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk
 from motcua.links import Messages
 from motcua.local import whereabouts
+from motcua.notices.addressing import Addressing
 from motcua.rulebook import rulebook
 from motcua.store import Store
 from motcua.store.migrate import migrate
+from motcua.store.notices import NoticeRecord
 from motcua.telemetry import configure_logging, runtime
 from motcua.temporal import connect, register, sandbox
 from workflows.dossier import SEARCH_ATTRIBUTES, TASK_QUEUE, DossierWorkflow
@@ -31,9 +34,12 @@ from workflows.dossier import SEARCH_ATTRIBUTES, TASK_QUEUE, DossierWorkflow
 log = structlog.get_logger()
 
 
-def build(client: Client, store: Store, desk: Desk, settings: Settings, meter: MetricMeter) -> Worker:
+def build(
+    client: Client, store: Store, catalogue: Catalogue, desk: Desk, settings: Settings, meter: MetricMeter
+) -> Worker:
     """A worker for dossiers on this client and store; linked dossiers speak through the desk."""
-    recording, delivering = Recording(store, meter), Delivering(Messages(desk))
+    addressing = Addressing(NoticeRecord(store), catalogue, Channels())
+    recording, delivering = Recording(store, addressing, meter), Delivering(Messages(desk))
     return Worker(
         client,
         task_queue=TASK_QUEUE,
@@ -63,7 +69,7 @@ async def serve(settings: Settings) -> None:
     await migrate(url)
     async with Store.connect(url) as store:
         desk = Desk(client, store, rulebook(catalogue), rpc_timeout=settings.rpc_timeout)
-        async with build(client, store, desk, settings, telemetry.metric_meter):
+        async with build(client, store, catalogue, desk, settings, telemetry.metric_meter):
             log.info("worker serves", task_queue=TASK_QUEUE, pid=os.getpid())
             await stop.wait()
             log.info("worker stops", pid=os.getpid())

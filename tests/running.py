@@ -135,7 +135,7 @@ async def running(data_dir: Path, runtime: Runtime) -> AsyncIterator[Running]:
         await register(client, SEARCH_ATTRIBUTES)
         async with Store.connect(local.run.database_url) as store:
             desk = Desk(client, store, rulebook())
-            async with build(client, store, desk, SETTINGS, runtime.metric_meter):
+            async with build(client, store, CATALOGUE, desk, SETTINGS, runtime.metric_meter):
                 yield Running(local, client, store, desk, VirtualClocks(client), runtime)
 
 
@@ -152,7 +152,7 @@ async def impatient(office: Running) -> AsyncIterator[Running]:
         client = server.client
         await register(client, SEARCH_ATTRIBUTES)
         desk = Desk(client, office.store, rulebook())
-        async with build(client, office.store, desk, SETTINGS, office.runtime.metric_meter):
+        async with build(client, office.store, CATALOGUE, desk, SETTINGS, office.runtime.metric_meter):
             yield replace(office, client=client, desk=desk, clocks=VirtualClocks(client))
 
 

@@ -35,7 +35,7 @@ TABLE = (
     Row(("activities",), ("models",), ("temporalio",)),
     Row((STORE,), ("models",), ("asyncpg", "pydantic")),
     Row(
-        ("motcua.audit", "motcua.past", "motcua.notices", "motcua.reports"),
+        ("motcua.audit", "motcua.past", "motcua.reports"),
         ("models", STORE),
         ("asyncpg", "pydantic"),
     ),
@@ -47,6 +47,18 @@ TABLE = (
         ("models", "motcua.desk", "motcua.many", "motcua.past", STORE),
         ("pydantic", "structlog"),
     ),
+    Row(
+        ("motcua.notices",),
+        ("models", STORE, CATALOGUE, "motcua.papers"),
+        ("pydantic", "structlog"),
+    ),
+    # Whatever reaches a server outside stands alone.
+    Row(
+        ("motcua.outbox", "motcua.schedules"),
+        ("models", "workflows", STORE, TEMPORAL),
+        ("temporalio", "structlog"),
+    ),
+    Row(("motcua.absences",), ("models", "motcua.desk", STORE), ()),
     Row(("motcua.links",), ("models", "motcua.desk"), ("structlog",)),
     Row(("motcua.many",), ("models",), ()),
     Row(("motcua.outages", "motcua.succession"), ("models", "motcua.desk", STORE, "motcua.many"), ()),
@@ -71,7 +83,7 @@ TABLE = (
         (
             *("models", "motcua.desk", STORE, "motcua.audit", "motcua.past", "motcua.reports"),
             *(CATALOGUE, "motcua.caseloads", "motcua.config", "motcua.outages", "motcua.succession"),
-            "motcua.calendars",
+            *("motcua.calendars", "motcua.absences"),
         ),
         never=("temporalio", "asyncpg"),
     ),
