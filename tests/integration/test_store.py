@@ -149,9 +149,10 @@ async def test_a_gap_is_refused(store: Store) -> None:
 
 async def test_a_notice_exists_once(store: Store, url: str) -> None:
     """One for each rung, occurrence and recipient, however often its fact is recorded."""
-    case = stage("handling")
+    case = stage("handling", "handler1 claim")
     await append(store, case, *case.facts)
-    case.tick("2026-03-09 08:00")
+    for moment in ("2026-03-04 09:00", "2026-03-06 08:00", "2026-03-09 08:00"):
+        case.tick(moment)
     told = tell(case.dossier, case.facts)
     for _ in range(3):
         await append(store, case, *case.facts)
