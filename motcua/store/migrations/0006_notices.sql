@@ -63,7 +63,7 @@ create table absences (
 create index absences_by_end on absences (until) where ended_at is null;
 
 grant select, insert on deliveries to motcua_app;
-grant select, insert, delete on outbox to motcua_app;
+grant select, insert, update, delete on outbox to motcua_app; -- update: to lock rows
 grant select, insert, update, delete on attempts to motcua_app;
 grant select, insert on absences to motcua_app;
 grant update (ended_by, ended_at) on absences to motcua_app;
