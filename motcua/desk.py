@@ -235,10 +235,7 @@ class Desk:
     ) -> tuple[Opening, tuple[Private, ...]]:
         """What a dossier begins with, all but its code, and what is to be kept apart."""
         dossier = self._empty(submission.procedure, submission.unit, now, simulated=simulated)
-        contents: dict[str, Any] = {"applicant": submission.applicant.model_dump(mode="json")}
-        if submission.papers:
-            contents["papers"] = list(submission.papers)
-        rows = tuple(private("intake", submission.request_id, *item) for item in contents.items())
+        rows = tuple(private("intake", submission.request_id, *item) for item in submission.kept().items())
         references = {row.kind: reference(row) for row in rows}
         filing = File(
             id=submission.request_id,

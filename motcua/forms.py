@@ -8,13 +8,13 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, field_validator
 
-from models.base import YEARS, Instant, Reference, Value
+from models.base import YEARS, Instant, Reference, Value, added
 from models.calendar import Calendar
-from models.commands import Actor, Command
+from models.commands import Actor, Channel, Command
 from models.refusals import BadInput
 from motcua.store import Private
 
@@ -57,14 +57,71 @@ class TextTooLong(BadInput):
     sentence = "{field} has {length:,} characters; the limit is {limit:,}. Attach long papers as files."
 
 
+_ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\".]+(\.[^\s@<>()\[\]\\,;:\".]+)+")
+
+
+def _email(address: str) -> str:
+    """Letters are addressed to it: a line break in it would begin a header of its own."""
+    if not address.isprintable():
+        raise ValueError("holds a control character or a line break")
+    if not _ADDRESS.fullmatch(address):
+        raise ValueError("is no e-mail address")
+    return address
+
+
+class Owner(Value):
+    """Whose dossier it is, where somebody else hands it in."""
+
+    name: str = Field(min_length=1, max_length=200, pattern=r"\S")
+    address: str | None = Field(default=None, max_length=500)
+
+
 class Applicant(Value):
     """Who hands in a dossier; kept only in rows that can be erased."""
 
     name: str = Field(min_length=1, max_length=200, pattern=r"\S")
     id_number: str | None = Field(default=None, max_length=50)
     phone: str | None = Field(default=None, max_length=50)
-    email: str | None = Field(default=None, max_length=200)
+    email: Annotated[str, Field(max_length=200), AfterValidator(_email)] | None = None
     address: str | None = Field(default=None, max_length=500)
+    owner: Owner | None = added(None)
+    language: Literal["vi", "en"] = added("vi")
+    """What letters to the applicant are written in."""
+
+
+class Counted(Value):
+    """A paper, and how many of it there are: originals, certified copies, plain copies."""
+
+    name: str = Field(min_length=1, max_length=1000, pattern=r"\S")
+    originals: int = Field(default=0, ge=0, le=9999, strict=True)
+    certified: int = Field(default=0, ge=0, le=9999, strict=True)
+    copies: int = Field(default=0, ge=0, le=9999, strict=True)
+
+    @classmethod
+    def check(cls, papers: Iterable[str | dict[str, Any]]) -> None:
+        """Refuse an entry that counts copies and is wrong; other entries may hold what they like."""
+        keys = set(cls.model_fields)
+        for number, paper in enumerate(papers, 1):
+            if not isinstance(paper, dict) or not keys & set(paper) - {"name"}:
+                continue
+            try:
+                cls.model_validate({key: value for key, value in paper.items() if key in keys})
+            except ValidationError as error:
+                wrong = _first(error)
+                raise ValueError(f"entry {number}: {wrong['field']}: {wrong['reason']}") from error
+
+
+class Missing(Value):
+    """The reason of a supplement where the papers are listed; words alone do, too."""
+
+    text: str = Field(min_length=1, pattern=r"\S")
+    papers: tuple[str | dict[str, Any], ...] = ()
+
+    @field_validator("papers")
+    @classmethod
+    def _counted(cls, papers: tuple[str | dict[str, Any], ...]) -> tuple[str | dict[str, Any], ...]:
+        Counted.check(papers)
+        return papers
 
 
 class Submission(Value):
@@ -76,9 +133,29 @@ class Submission(Value):
     unit: str
     applicant: Applicant
     papers: tuple[str | dict[str, Any], ...] = ()
+    """Names, or objects with a name and how many of it there are (`Counted`)."""
     submitted_at: Instant | None = None
     due_at: Instant | None = None
     """Only where the procedure leaves the due instant to each dossier."""
+    request: Annotated[str, Field(min_length=1, max_length=1000, pattern=r"\S")] | None = added(None)
+    """What is asked for; the procedure's name where it is not said."""
+    sets: int = Field(default=1, ge=1, le=99, exclude_if=lambda sets: sets == 1)
+    """How many sets of papers."""
+    result_by: Channel | None = added(None)
+    """How the applicant wants to get the result."""
+
+    @field_validator("papers")
+    @classmethod
+    def _counted(cls, papers: tuple[str | dict[str, Any], ...]) -> tuple[str | dict[str, Any], ...]:
+        Counted.check(papers)
+        return papers
+
+    def kept(self) -> dict[str, Any]:
+        """What belongs in rows that can be erased, by the name of the row."""
+        applicant = self.applicant.model_dump(mode="json")
+        if asked := self.model_dump(mode="json", include={"request", "sets", "result_by"}):
+            applicant["request"] = asked
+        return {"applicant": applicant} | ({"papers": list(self.papers)} if self.papers else {})
 
 
 def read_submission(data: Any, calendar: Calendar) -> Submission:
@@ -106,6 +183,8 @@ def read_command(
             raise InvalidCommand(command=kind, field=reserved, reason="is not yours to set")
     if field := _unkeepable({**data, "request_id": request_id}):
         raise InvalidCommand(command=kind, field=field, reason=UNKEEPABLE)
+    if kind == "request-supplement" and isinstance(data.get("reason"), dict):
+        _check_missing(kind, data["reason"])
     texts, times = _FIELDS[kind]
     plain = {**data, **_office_times(data, times, calendar)}
     rows = [private(code, request_id, name, plain[name]) for name in texts if plain.get(name) is not None]
@@ -115,6 +194,16 @@ def read_command(
         return _COMMAND.validate_json(json.dumps(whole)), rows
     except ValidationError as error:
         raise InvalidCommand(command=kind, **_first(error)) from error
+
+
+def _check_missing(kind: str, reason: dict[str, Any]) -> None:
+    try:
+        Missing.model_validate(reason)
+    except ValidationError as error:
+        wrong = _first(error)
+        raise InvalidCommand(
+            command=kind, field=f"reason.{wrong['field']}", reason=wrong["reason"]
+        ) from error
 
 
 def private(code: str, request_id: str, kind: str, content: Any) -> Private:
@@ -172,6 +261,7 @@ def _first(error: ValidationError) -> dict[str, str]:
     what = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in what["loc"]) or "the document"
     reason = "unknown key" if what["type"] == "extra_forbidden" else what["msg"]
+    reason = reason.removeprefix("Value error, ")
     return {"field": place, "reason": reason}
 
 

@@ -89,6 +89,14 @@ class Unit(Span):
     id: Text
     name: Text
     name_en: Text
+    authority: Text | None = None
+    """The body above it (cơ quan chủ quản), whose name stands over its own on papers."""
+    place: Text | None = None
+    """The place name before the date on papers (địa danh)."""
+    address: Text | None = None
+    phone: Text | None = None
+    book: Text | None = None
+    """The number of its register book."""
 
 
 class Staff(Person):
