@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -36,6 +36,22 @@ class Settings(BaseSettings):
     """Seconds that a person waits for an answer before being told that it may still come."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least serious log lines that are written."""
+    public_url: str = ""
+    """Where the public finds the office, without a slash at the end: tracking pages lie below it."""
+    smtp_url: SecretStr | None = None
+    """The mail server: smtp:// (STARTTLS), smtps:// or smtp+plain://, with user and password."""
+    mail_from: str = "motcua <motcua@localhost.localdomain>"
+    """Who mails come from."""
+    smtp_timeout: float = Field(default=20.0, gt=0, le=60)
+    """Seconds for one letter, from connecting to the server's last word."""
+    webhook_secrets: dict[str, SecretStr] = {}
+    """A secret (whsec_ and Base64) for each webhook of the office, as a JSON object."""
+    webhook_private: bool = False
+    """Whether webhooks may lead into the office's own network."""
+    webhook_timeout: float = Field(default=10.0, gt=0, le=60)
+    """Seconds for one webhook."""
+    ca_file: Path | None = None
+    """Certificates of authorities that mail servers and webhooks are trusted by, instead of the system's."""
     send_simulated: bool = False
     """Whether mail and webhooks also tell of simulated dossiers; a rehearsal must not by accident."""
     min_free_mb: int = 300
