@@ -41,7 +41,7 @@ def test_the_plain_way_through_the_office() -> None:
     ]
     handled = slip(case)[2]
     assert (local(handled.at), local(handled.done_at)) == ("2026-03-02 09:00", "2026-03-03 10:00")
-    assert local(handled.due_at) == "2026-03-03 14:30"
+    assert local(handled.due_at) == "2026-03-03 15:00"
 
 
 def test_an_open_step_has_no_result_and_perhaps_nobody() -> None:
