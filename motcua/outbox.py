@@ -10,7 +10,7 @@ import asyncio
 
 import structlog
 from temporalio.client import Client
-from temporalio.common import WorkflowIDReusePolicy
+from temporalio.common import MetricMeter, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
@@ -32,8 +32,9 @@ LOOK = 5.0
 class Outbox:
     """Empties the outbox of an office for as long as it runs."""
 
-    def __init__(self, client: Client, store: Store) -> None:
+    def __init__(self, client: Client, store: Store, meter: MetricMeter) -> None:
         self._client, self._store, self._record = client, store, NoticeRecord(store)
+        self._backlog = meter.create_gauge("motcua_outbox", "Notices that Temporal has still to be given.")
 
     async def run(self) -> None:
         """Start the workflow of each notice soon after it is on record, until cancelled."""
@@ -45,6 +46,7 @@ class Outbox:
                         called.clear()
                         while await self.empty():
                             pass
+                        self._backlog.set((await self._record.backlog())[0])
                         await _either(called, LOOK)
             except (Unreachable, RPCError) as problem:
                 if isinstance(problem, RPCError) and problem.status not in AWAY:

@@ -42,7 +42,7 @@ from motcua.store.migrate import migrate
 from motcua.temporal import CONVERTER, connect, register
 from motcua.virtual import VirtualClocks
 from tests.unit.office import CALENDAR, COMMANDS, STAFF, at, procedure
-from worker import build
+from worker import serving
 from workflows.dossier import SEARCH_ATTRIBUTES
 
 T = TypeVar("T")
@@ -135,7 +135,7 @@ async def running(data_dir: Path, runtime: Runtime) -> AsyncIterator[Running]:
         await register(client, SEARCH_ATTRIBUTES)
         async with Store.connect(local.run.database_url) as store:
             desk = Desk(client, store, rulebook())
-            async with build(client, store, CATALOGUE, desk, SETTINGS, runtime.metric_meter):
+            async with serving(client, store, CATALOGUE, desk, SETTINGS, runtime.metric_meter):
                 yield Running(local, client, store, desk, VirtualClocks(client), runtime)
 
 
@@ -152,7 +152,7 @@ async def impatient(office: Running) -> AsyncIterator[Running]:
         client = server.client
         await register(client, SEARCH_ATTRIBUTES)
         desk = Desk(client, office.store, rulebook())
-        async with build(client, office.store, CATALOGUE, desk, SETTINGS, office.runtime.metric_meter):
+        async with serving(client, office.store, CATALOGUE, desk, SETTINGS, office.runtime.metric_meter):
             yield replace(office, client=client, desk=desk, clocks=VirtualClocks(client))
 
 

@@ -146,7 +146,7 @@ class Post:
             raise ChannelAway(channel=EMAIL, reason="no mail server is configured")
         attachments: tuple[Attachment, ...] = ()
         if (kind := PAPERS.get(notice.alarm)) is not None and notice.rung == NO_RUNG:
-            paper = await self._papers.make(self._store, notice.code, kind, seq=notice.fact)
+            paper = await self._papers.make(kind, notice.code, seq=notice.fact)
             attachments = (Attachment(name=paper.name, content=paper.content),)
         if to.email is None:
             raise Undeliverable(to=to.id, reason="there is no e-mail address; hand the paper over or post it")
