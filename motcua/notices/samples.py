@@ -200,6 +200,13 @@ def _alarm(kind: Any, of: Any, index: int, **more: Any) -> Alarm:
 
 def _others(name: str, full: Topic) -> Iterator[Topic]:
     """Samples that take the branches which the fullest one leaves."""
+    match name:
+        case "apology-drafted":
+            yield from (full.model_copy(update={"cause": cause}) for cause in get_args(ApologyReason))
+        case "ready":
+            yield from (full.model_copy(update={"approved": approved}) for approved in (True, None))
+        case "stopped":
+            yield full.model_copy(update={"final": False})
     if full.alarm is not None:
         of_terms = get_args(Alarm.model_fields["of"].annotation)
         yield from (full.model_copy(update={"alarm": _with(full.alarm, of=of)}) for of in of_terms)
@@ -209,13 +216,6 @@ def _others(name: str, full: Topic) -> Iterator[Topic]:
     if full.dossier is not None:
         for status in get_args(Status):
             yield full.model_copy(update={"dossier": _with(full.dossier, status=status)})
-    match name:
-        case "apology-drafted":
-            yield from (full.model_copy(update={"cause": cause}) for cause in get_args(ApologyReason))
-        case "ready":
-            yield from (full.model_copy(update={"approved": approved}) for approved in (True, None))
-        case "stopped":
-            yield full.model_copy(update={"final": False})
 
 
 def _with(value: Value, **update: Any) -> Value:
