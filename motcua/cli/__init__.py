@@ -22,6 +22,7 @@ from motcua.cli import (
     outages,
     people,
     proof,
+    texts,
     units,
 )
 from motcua.cli.workshop import Workshop
@@ -38,7 +39,8 @@ def build(shop: Workshop) -> typer.Typer:
         rich_markup_mode=None,
         help="motcua: the dossiers of a one-stop-shop office, each one a durable workflow.",
     )
-    for part in (embedded, people, looking, notices, absences, outages, units, deadlines, calendars, proof):
+    parts = (embedded, people, looking, notices, absences, texts, outages, units, deadlines, calendars, proof)
+    for part in parts:
         part.add(app, shop)
     return app
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
-from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_datetime
+from babel.dates import format_datetime, get_timezone
 from babel.lists import format_list
 from babel.numbers import format_decimal
 from pydantic import Field
@@ -102,8 +101,8 @@ class Vocabulary(Value):
 class Formats:
     """The filters of one language in one zone: each public method that is in FILTERS."""
 
-    def __init__(self, words: Vocabulary, language: Language, zone: ZoneInfo) -> None:
-        self._words, self._language, self._zone = words, language, zone
+    def __init__(self, words: Vocabulary, language: Language, zone: str) -> None:
+        self._words, self._language, self._zone = words, language, get_timezone(zone)
         self._locale = Locale.parse(language)
 
     def when(self, at: datetime) -> str:

@@ -51,6 +51,7 @@ _PROCEDURES = (
     ("Chứng thực bản sao từ bản chính", "Certified copy from the original"),
 )
 _STEPS = (("Thụ lý hồ sơ", "Handle the dossier"), ("Phê duyệt, ký kết quả", "Approve and sign"))
+_ASSIGNEE = "Lê Thị Bích Hường"
 _MISSING = (
     "- Bản vẽ thiết kế xây dựng: thiếu mặt cắt móng, tỷ lệ 1/50;\n- Giấy chứng nhận quyền sử dụng đất: bản"
     " chụp không rõ số thửa;\n- Đơn đề nghị: chưa ký tên.",
@@ -138,7 +139,7 @@ def _full(name: str, index: int) -> Topic:
         code="H53.26-260302-0017",
         procedure=_PROCEDURES[1][index],
         step=_STEPS[0][index] if staff else None,
-        assignee="Lê Thị Bích Hường" if staff else None,
+        assignee=_ASSIGNEE if staff else None,
         status=_STATUS.get(name, "processing"),
         received_at=_at(2, 9, 32),
         due_at=_at(19, 9, 32),
@@ -200,6 +201,13 @@ def _alarm(kind: Any, of: Any, index: int, **more: Any) -> Alarm:
 
 def _others(name: str, full: Topic) -> Iterator[Topic]:
     """Samples that take the branches which the fullest one leaves."""
+    match name:
+        case "apology-drafted":
+            yield from (full.model_copy(update={"cause": cause}) for cause in get_args(ApologyReason))
+        case "ready":
+            yield from (full.model_copy(update={"approved": approved}) for approved in (True, None))
+        case "stopped":
+            yield full.model_copy(update={"final": False})
     if full.alarm is not None:
         of_terms = get_args(Alarm.model_fields["of"].annotation)
         yield from (full.model_copy(update={"alarm": _with(full.alarm, of=of)}) for of in of_terms)
@@ -209,13 +217,6 @@ def _others(name: str, full: Topic) -> Iterator[Topic]:
     if full.dossier is not None:
         for status in get_args(Status):
             yield full.model_copy(update={"dossier": _with(full.dossier, status=status)})
-    match name:
-        case "apology-drafted":
-            yield from (full.model_copy(update={"cause": cause}) for cause in get_args(ApologyReason))
-        case "ready":
-            yield from (full.model_copy(update={"approved": approved}) for approved in (True, None))
-        case "stopped":
-            yield full.model_copy(update={"final": False})
 
 
 def _with(value: Value, **update: Any) -> Value:
@@ -235,12 +236,12 @@ def _digest(index: int) -> Digest:
     return Digest(
         day=_at(19, 7, 0),
         late=(
-            line(2, 0, _at(13, 9, 32), late=timedelta(hours=30), assignee="Lê Thị Bích Hường"),
+            line(2, 0, _at(13, 9, 32), late=timedelta(hours=30), assignee=_ASSIGNEE),
             line(4, 1, _at(18, 15, 20), late=timedelta(hours=1, minutes=40)),
         ),
-        today=(line(9, 0, _at(19, 10, 15), left=timedelta(hours=3, minutes=15)),),
+        today=(line(9, 0, _at(19, 10, 15), left=timedelta(hours=3, minutes=15), assignee=_ASSIGNEE),),
         soon=(
-            line(11, 0, _at(20, 8, 5), left=timedelta(hours=9, minutes=5), assignee="Lê Thị Bích Hường"),
+            line(11, 0, _at(20, 8, 5), left=timedelta(hours=9, minutes=5), assignee=_ASSIGNEE),
             line(12, 1, _at(20, 14, 0), left=timedelta(hours=13)),
             line(13, 0, _at(23, 9, 0), left=timedelta(hours=18)),
         ),

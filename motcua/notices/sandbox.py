@@ -21,13 +21,12 @@ from motcua.notices.topic import Digest, Subject
 
 PARTICULARS, TASKS = "\x01particulars\x01", "\x01tasks\x01"
 """Stand for a table. A value cannot hold them: control characters are taken out of values."""
-LINK, END = "\x02", "\x03"
-"""Stand around an address that becomes a link; neither can a value hold these."""
+LINK, CODE, END = "\x02", "\x04", "\x03"
+"""Stand before an address that becomes a link, before a code that is not broken in two, and after either."""
 BLOCKS: dict[str, type[Value]] = {"particulars": Subject, "tasks": Digest}
 """Filters that put a whole table there, and what they take."""
 
 _MANY_LINES = ("reason",)
-_ADDRESSES = ("dossier.track",)
 _LOOP = ("first", "last", "index", "length")
 
 
@@ -70,9 +69,18 @@ class Fields:
 
 
 class Address(str):
-    """An address that may become a link."""
+    """An address that becomes a link."""
 
     __slots__ = ()
+
+
+class Code(str):
+    """A code that is to stay in one piece."""
+
+    __slots__ = ()
+
+
+_SPECIAL = {"dossier.track": Address, "dossier.code": Code}
 
 
 class Table(dict[str, Any]):
@@ -86,7 +94,7 @@ def shown(value: Any, path: str) -> Any:
             text = lines(value) if path in _MANY_LINES else one_line(value)
             if not text:
                 return Absent(name=path)
-            return Address(text) if path in _ADDRESSES else text
+            return _SPECIAL.get(path, str)(text)
         case None:
             return Absent(name=path)
         case tuple():
@@ -100,8 +108,8 @@ def shown(value: Any, path: str) -> Any:
 @pass_eval_context
 def _written(context: EvalContext, value: Any) -> Any:
     """What `{{ }}` prints."""
-    if isinstance(value, Address) and not context.autoescape:
-        return f"{LINK}{value}{END}"
+    if isinstance(value, Address | Code) and not context.autoescape:
+        return f"{LINK if isinstance(value, Address) else CODE}{value}{END}"
     if isinstance(value, str):
         return value
     if isinstance(value, Undefined):

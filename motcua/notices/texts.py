@@ -12,31 +12,26 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NoReturn
-from zoneinfo import ZoneInfo
+from typing import Any
 
-from jinja2 import Template, TemplateError, TemplateSyntaxError, meta, nodes
+from jinja2 import Template, TemplateError
 
 from models.refusals import BadInput
 from motcua.catalogue.files import BadCatalogue
 from motcua.notices.formats import LANGUAGES, Formats, Language, Vocabulary
-from motcua.notices.grammar import Grammar
 from motcua.notices.letter import Words
 from motcua.notices.plain import one_line
 from motcua.notices.samples import samples
-from motcua.notices.sandbox import END, LINK, PARTICULARS, TASKS, Sandbox, Table, shown
+from motcua.notices.sandbox import CODE, END, LINK, PARTICULARS, TASKS, Table, shown
+from motcua.notices.sources import FOLDER, LAYOUTS, Source, sources
 from motcua.notices.topic import NAMES, STAFF, Topic
 
-FOLDER = "texts"
-LAYOUTS = ("layout.html", "layout.txt")
 LONGEST_SUBJECT = 150
+LONGEST_CODE = 40
+"""A longer code is broken where the line ends."""
 _VARIABLES = tuple(Topic.model_fields)
-_OF_LAYOUT = {
-    *("place", "dossier", "digest", "language", "subject", "heading", "tone", "blocks", "preview"),
-    *("staff", "say", "_formats"),
-}
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_MARKS = {ord(LINK): None, ord(END): None}
+_MARKS = dict.fromkeys(map(ord, (LINK, CODE, END)))
+_PIECES = re.compile(f"([{LINK}{CODE}])([^{END}]*){END}")
 
 
 class UnknownText(BadInput):
@@ -65,18 +60,11 @@ class _Fault(Exception):
         self.file, self.field, self.reason = file, field, reason
 
 
-class _Text:
-    """One compiled text: its subject and its body."""
-
-    def __init__(self, file: str, subject: Template, body: Template) -> None:
-        self.file, self.subject, self.body = file, subject, body
-
-
 class Texts:
     """Every text in every language. Safe for several threads: nothing changes once it is loaded."""
 
     def __init__(
-        self, words: Vocabulary, texts: Mapping[tuple[str, Language], _Text], layouts: Mapping[str, Template]
+        self, words: Vocabulary, texts: Mapping[tuple[str, Language], Source], layouts: Mapping[str, Template]
     ) -> None:
         self._words, self._texts, self._layouts = words, texts, layouts
         self._say = {
@@ -89,14 +77,8 @@ class Texts:
     def load(cls, root: Path) -> Texts:
         """Read, check and try out all texts of a catalogue; BadCatalogue when one of them cannot be used."""
         words = Vocabulary.load(root)
-        _only_known(root)
-        environment = Sandbox()
-        texts = {
-            (name, language): _text(environment, root, name, language)
-            for name in NAMES
-            for language in LANGUAGES
-        }
-        found = cls(words, texts, {name: _layout(environment, root, name) for name in LAYOUTS})
+        texts, layouts = sources(root)
+        found = cls(words, texts, layouts)
         found._try_out()
         return found
 
@@ -117,7 +99,7 @@ class Texts:
         return self._words.heading[name].of(_language(language))
 
     def _made(self, language: Language, zone: str) -> Formats:
-        return Formats(self._words, language, ZoneInfo(zone))
+        return Formats(self._words, language, zone)
 
     def _try_out(self) -> None:
         for name, language in self._texts:
@@ -131,7 +113,8 @@ class Texts:
         text = self._texts[name, language]
         values = {field: shown(getattr(topic, field), field) for field in _VARIABLES}
         values["_formats"] = self._formats(language, zone)
-        subject = one_line(_rendered(text.subject, text.file, values))
+        title = _rendered(text.subject, text.file, values)
+        subject = one_line(title.translate(_MARKS))
         if not subject:
             raise _Fault(text.file, "line 1", "the subject is empty")
         body = _rendered(text.body, text.file, values)
@@ -141,6 +124,7 @@ class Texts:
             **{key: values[key] for key in ("place", "dossier", "digest", "_formats")},
             "language": language,
             "subject": subject,
+            "title": _pieces(title),
             "heading": heading.of(language),
             "tone": heading.tone,
             "blocks": blocks,
@@ -159,93 +143,11 @@ def near(name: str) -> str:
     return f" (did you mean {' or '.join(likely)}?)" if likely else f"; there is: {', '.join(NAMES)}"
 
 
-# Reading
-
-
 def _language(language: str) -> Language:
     for known in LANGUAGES:
         if known == language:
             return known
     raise UnknownLanguage(language=language, known=", ".join(LANGUAGES))
-
-
-def _only_known(root: Path) -> None:
-    """A text under a wrong name would never be sent, and nobody would be told."""
-    known = {f"{name}.{language}.txt" for name in NAMES for language in LANGUAGES} | {*LAYOUTS, "words.toml"}
-    for path in sorted((root / FOLDER).iterdir()):
-        if path.name not in known and not path.name.startswith("."):
-            likely = get_close_matches(path.name, sorted(known), n=1)
-            hint = f"; did you mean {likely[0]}?" if likely else ""
-            reason = f"no text is called so{hint}"
-            raise BadCatalogue(file=f"{FOLDER}/{path.name}", field="file", reason=reason)
-
-
-def _source(root: Path, file: str) -> str:
-    try:
-        source = (root / file).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise BadCatalogue(file=file, field=f"byte {error.start}", reason="is not UTF-8 text") from error
-    except FileNotFoundError as error:
-        raise BadCatalogue(file=file, field="file", reason="is missing") from error
-    except OSError as error:
-        reason = f"cannot be read: {error.strerror}"
-        raise BadCatalogue(file=file, field="file", reason=reason) from error
-    for number, line in enumerate(source.split("\n"), start=1):
-        if _CONTROL.search(line):
-            _refuse(file, number, "holds a control character")
-    return source
-
-
-def _text(environment: Sandbox, root: Path, name: str, language: Language) -> _Text:
-    file = f"{FOLDER}/{name}.{language}.txt"
-    subject, *rest = _source(root, file).split("\n")
-    if not subject.strip():
-        _refuse(file, 1, "the first line is the subject; it is empty")
-    if not rest or rest[0].strip():
-        _refuse(file, 2, "a blank line must follow the subject")
-    if not any(line.strip() for line in rest):
-        _refuse(file, len(rest) + 1, "the text ends after its subject")
-    withheld = ("reason",) if name in STAFF else ()
-    # An empty line stands for the subject, so that lines are counted as an editor does.
-    first, body = (_parsed(environment, file, part, withheld) for part in (subject, "\n".join(["", *rest])))
-    return _Text(file, first, body)
-
-
-def _parsed(environment: Sandbox, file: str, source: str, withheld: tuple[str, ...]) -> Template:
-    def refuse(line: int, reason: str) -> NoReturn:
-        _refuse(file, line, reason)
-
-    try:
-        tree = environment.parse(source, file, file)
-        Grammar(refuse, withheld).check(tree)
-        return _compiled(environment, tree, file)
-    except TemplateSyntaxError as error:
-        _refuse(file, error.lineno, error.message or "cannot be read")
-
-
-def _layout(environment: Sandbox, root: Path, name: str) -> Template:
-    file = f"{FOLDER}/{name}"
-    source = _source(root, file)
-    try:
-        tree = environment.parse(source, file, file)
-        for unknown in sorted(meta.find_undeclared_variables(tree) - _OF_LAYOUT):
-            line = next(n.lineno for n in tree.find_all(nodes.Name) if n.name == unknown)
-            _refuse(file, line, f"there is no variable {unknown}")
-        return _compiled(environment, tree, file)
-    except TemplateSyntaxError as error:
-        _refuse(file, error.lineno, error.message or "cannot be read")
-
-
-def _compiled(environment: Sandbox, tree: nodes.Template, file: str) -> Template:
-    code = environment.compile(tree, file, file)
-    return Template.from_code(environment, code, environment.make_globals(None))
-
-
-def _refuse(file: str, line: int, reason: str) -> NoReturn:
-    raise BadCatalogue(file=file, field=f"line {line}", reason=" ".join(reason.split()))
-
-
-# Rendering
 
 
 def _rendered(template: Template, file: str, values: Mapping[str, Any]) -> str:
@@ -266,24 +168,25 @@ def _blocks(file: str, body: str) -> Iterator[Table]:
             yield Table(kind=paragraph.strip("\x01"), lines=())
             continue
         if "\x01" in paragraph:
-            place = next(n for n, line in enumerate(body.split("\n"), start=1) if "\x01" in line)
-            raise _Fault(file, f"paragraph of line {place}", "a table stands in a paragraph of its own")
+            raise _Fault(file, "file", "a table (particulars, tasks) must be a paragraph of its own")
         yield Table(kind="paragraph", lines=tuple(_pieces(line) for line in paragraph.split("\n")))
 
 
 def _pieces(line: str) -> tuple[Table, ...]:
-    """A line in parts, of which every second one is the topic's own address."""
-    parts = re.split(f"{LINK}([^{END}]*){END}", line.strip())
-    return tuple(Table(text=part, link=bool(n % 2)) for n, part in enumerate(parts) if part)
+    """A line in parts: text, the topic's own address, and codes."""
+    parts = iter(_PIECES.split(line.strip()))
+    found = [Table(kind="text", text=next(parts))]
+    for mark, marked, after in zip(parts, parts, parts, strict=True):
+        kind = "link" if mark == LINK else "code" if len(marked) <= LONGEST_CODE else "text"
+        found += [Table(kind=kind, text=marked), Table(kind="text", text=after)]
+    return tuple(piece for piece in found if piece["text"])
 
 
 def _preview(blocks: list[Table]) -> str:
     """What mailboxes show beside the subject: the first paragraph after the greeting."""
     paragraphs = [block["lines"] for block in blocks if block["kind"] == "paragraph"]
-    pieces = (
-        piece["text"] for line in paragraphs[1:2] for parts in (line,) for part in parts for piece in part
-    )
-    return _short(" ".join(pieces))
+    lines = paragraphs[1] if len(paragraphs) > 1 else ()
+    return _short(" ".join("".join(piece["text"] for piece in line) for line in lines))
 
 
 def _short(text: str) -> str:

@@ -105,6 +105,10 @@ class Topic(Value):
     """Free text: why something is missing, refused, late, stopped."""
     until: Instant | None = None
     """By when: to bring a supplement, to confirm an apology, to pick up."""
+    approved: bool | None = None
+    """How it was decided, once the result is ready."""
+    number: str | None = None
+    """Of the result."""
     proposed_at: Instant | None = None
     """The new date that a drafted apology proposes."""
     cause: ApologyReason | None = None
@@ -113,7 +117,3 @@ class Topic(Value):
     """Whether processing stopped for good."""
     amount: int | None = Field(default=None, ge=0)
     """What the applicant is to pay, in đồng."""
-    approved: bool | None = None
-    """How it was decided, once the result is ready."""
-    number: str | None = None
-    """Of the result."""

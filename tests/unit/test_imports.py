@@ -28,6 +28,11 @@ class Row(NamedTuple):
 
 TEMPORAL, CATALOGUE, STORE = "motcua.temporal", "motcua.catalogue", "motcua.store"
 EVERYTHING = ("models", "workflows", "activities", "motcua")
+TEXTS = (
+    *("motcua.notices.texts", "motcua.notices.samples", "motcua.notices.topic", "motcua.notices.letter"),
+    *("motcua.notices.formats", "motcua.notices.grammar", "motcua.notices.plain", "motcua.notices.sandbox"),
+    "motcua.notices.sources",
+)
 SERVING = ("motcua.processes", "motcua.servers")
 TABLE = (
     Row(("models",), (), ("pydantic", "pydantic_core")),
@@ -39,6 +44,7 @@ TABLE = (
         ("models", STORE),
         ("asyncpg", "pydantic"),
     ),
+    Row(TEXTS, ("models", CATALOGUE), ("jinja2", "babel", "markupsafe", "pydantic")),
     Row((CATALOGUE,), ("models",), never=("temporalio", "asyncpg")),
     Row((TEMPORAL, "motcua.telemetry", "motcua.config"), ("models",)),
     Row(("motcua.local", *SERVING), ("models", "motcua.config", *SERVING)),
@@ -53,6 +59,8 @@ TABLE = (
         ("pydantic", "structlog"),
     ),
     # Whatever reaches a server outside stands alone.
+    Row(("motcua.notices.mail",), ("models", "motcua.notices.letter"), ("aiosmtplib",)),
+    Row(("motcua.notices.webhook",), ("models", "motcua.notices.letter"), ("httpx", "pydantic")),
     Row(
         ("motcua.outbox", "motcua.schedules"),
         ("models", "workflows", STORE, TEMPORAL),
@@ -84,6 +92,7 @@ TABLE = (
             *("models", "motcua.desk", STORE, "motcua.audit", "motcua.past", "motcua.reports"),
             *(CATALOGUE, "motcua.caseloads", "motcua.config", "motcua.outages", "motcua.succession"),
             *("motcua.calendars", "motcua.absences"),
+            *("motcua.notices.texts", "motcua.notices.samples", "motcua.notices.topic"),
         ),
         never=("temporalio", "asyncpg"),
     ),
