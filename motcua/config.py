@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     """Seconds that a person waits for an answer before being told that it may still come."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least serious log lines that are written."""
+    public_url: str = Field(default="", pattern=r"^(https?://[^\s/]\S*)?$")
+    """Where citizens look dossiers up, at {public_url}/track/{code}; printed on receipts as a QR code."""
     min_free_mb: int = 300
     """Free disk space, in MB, below which the embedded servers do not start."""
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")

@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from models.refusals import Problem, exit_code
-from motcua.cli import calendars, deadlines, embedded, looking, outages, people, proof, units
+from motcua.cli import calendars, deadlines, embedded, looking, outages, papers, people, proof, units
 from motcua.cli.workshop import Workshop
 
 BAD_INPUT, BUG, INTERRUPTED = 2, 70, 130
@@ -27,7 +27,7 @@ def build(shop: Workshop) -> typer.Typer:
         rich_markup_mode=None,
         help="motcua: the dossiers of a one-stop-shop office, each one a durable workflow.",
     )
-    for part in (embedded, people, looking, outages, units, deadlines, calendars, proof):
+    for part in (embedded, people, looking, papers, outages, units, deadlines, calendars, proof):
         part.add(app, shop)
     return app
 

@@ -40,6 +40,7 @@ TABLE = (
         ("asyncpg", "pydantic"),
     ),
     Row((CATALOGUE,), ("models",), never=("temporalio", "asyncpg")),
+    Row(("motcua.papers",), ("models", CATALOGUE, STORE, "motcua.past"), ("pydantic", "typst", "segno")),
     Row((TEMPORAL, "motcua.telemetry", "motcua.config"), ("models",)),
     Row(("motcua.local", *SERVING), ("models", "motcua.config", *SERVING)),
     Row(
@@ -71,7 +72,7 @@ TABLE = (
         (
             *("models", "motcua.desk", STORE, "motcua.audit", "motcua.past", "motcua.reports"),
             *(CATALOGUE, "motcua.caseloads", "motcua.config", "motcua.outages", "motcua.succession"),
-            "motcua.calendars",
+            *("motcua.calendars", "motcua.papers"),
         ),
         never=("temporalio", "asyncpg"),
     ),
