@@ -25,6 +25,7 @@ from motcua.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk, Rulebook
 from motcua.local import Child, LocalOffice, NoOffice, busy, whereabouts
+from motcua.papers import Papers
 from motcua.rulebook import rulebook
 from motcua.store import Store
 from motcua.store.migrate import migrate
@@ -107,6 +108,16 @@ class Workshop:
             return
         async with Store.connect(url) as store:
             yield store
+
+    @asynccontextmanager
+    async def papers(self) -> AsyncIterator[Papers]:
+        """What prints from that record; the workflows are not asked."""
+        _, _, url = whereabouts(self.settings)
+        catalogue = self.catalogue()
+        calendar = catalogue.calendar(catalogue.office.calendar)
+        async with Store.connect(url) as store:
+            root, public_url = self.settings.catalog_dir, self.settings.public_url
+            yield Papers(store, catalogue.office, calendar, root, public_url)
 
     @asynccontextmanager
     async def embedded(self, name: str, rulebook: Rulebook) -> AsyncIterator[Office]:

@@ -36,8 +36,8 @@ class Settings(BaseSettings):
     """Seconds that a person waits for an answer before being told that it may still come."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least serious log lines that are written."""
-    public_url: str = ""
-    """Where the public finds the office, without a slash at the end: tracking pages lie below it."""
+    public_url: str = Field(default="", pattern=r"^(https?://[^\s/]\S*)?$")
+    """Where citizens look dossiers up, at {public_url}/track/{code}; in letters, and as a QR code on receipts."""
     smtp_url: SecretStr | None = None
     """The mail server: smtp:// (STARTTLS), smtps:// or smtp+plain://, with user and password."""
     mail_from: str = "motcua <motcua@localhost.localdomain>"

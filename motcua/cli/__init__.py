@@ -20,6 +20,7 @@ from motcua.cli import (
     looking,
     notices,
     outages,
+    papers,
     people,
     proof,
     texts,
@@ -39,8 +40,8 @@ def build(shop: Workshop) -> typer.Typer:
         rich_markup_mode=None,
         help="motcua: the dossiers of a one-stop-shop office, each one a durable workflow.",
     )
-    parts = (embedded, people, looking, notices, absences, texts, outages, units, deadlines, calendars, proof)
-    for part in parts:
+    parts = (embedded, people, looking, papers, notices, absences, texts, outages, units, deadlines)
+    for part in (*parts, calendars, proof):
         part.add(app, shop)
     return app
 

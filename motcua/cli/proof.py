@@ -34,7 +34,7 @@ def add(app: typer.Typer, shop: Workshop) -> None:
         as_json: Json = False,
     ) -> None:
         """Dossiers received, solved and open in a period (form II.06)."""
-        days = [_day(what, text) if text else None for what, text in (("--from", first), ("--to", last))]
+        days = [day_of(what, text) if text else None for what, text in (("--from", first), ("--to", last))]
         if days[0] and days[1] and days[0] > days[1]:
             raise BadTime(what="--to", text=f"{last} (it lies before --from {first})")
         work(_report(shop, days[0], days[1], by, as_json=as_json))
@@ -48,7 +48,8 @@ def add(app: typer.Typer, shop: Workshop) -> None:
         return int(work(_verify(shop, as_json=as_json)))
 
 
-def _day(what: str, text: str) -> date:
+def day_of(what: str, text: str) -> date:
+    """A day that was asked for; BadTime where it is none."""
     try:
         day = date.fromisoformat(text)
     except ValueError as error:

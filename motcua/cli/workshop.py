@@ -14,6 +14,7 @@ from motcua.caseloads.script import Case
 from motcua.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk, Rulebook
+from motcua.papers import Papers
 from motcua.store import Store
 
 
@@ -58,6 +59,10 @@ class Workshop(Protocol):
 
     def record(self) -> AbstractAsyncContextManager[Store | None]:
         """Its record alone; None where no office runs."""
+        ...
+
+    def papers(self) -> AbstractAsyncContextManager[Papers]:
+        """What prints from that record; the workflows are not asked."""
         ...
 
     def embedded(self, name: str, rulebook: Rulebook) -> AbstractAsyncContextManager[Office]:

@@ -46,6 +46,7 @@ TABLE = (
     ),
     Row(TEXTS, ("models", CATALOGUE), ("jinja2", "babel", "markupsafe", "pydantic")),
     Row((CATALOGUE,), ("models",), never=("temporalio", "asyncpg")),
+    Row(("motcua.papers",), ("models", CATALOGUE, STORE, "motcua.past"), ("pydantic", "typst", "segno")),
     Row((TEMPORAL, "motcua.telemetry", "motcua.config"), ("models",)),
     Row(("motcua.local", *SERVING), ("models", "motcua.config", *SERVING)),
     Row(
@@ -91,7 +92,7 @@ TABLE = (
         (
             *("models", "motcua.desk", STORE, "motcua.audit", "motcua.past", "motcua.reports"),
             *(CATALOGUE, "motcua.caseloads", "motcua.config", "motcua.outages", "motcua.succession"),
-            *("motcua.calendars", "motcua.absences"),
+            *("motcua.calendars", "motcua.absences", "motcua.papers"),
             *("motcua.notices.texts", "motcua.notices.samples", "motcua.notices.topic"),
         ),
         never=("temporalio", "asyncpg"),
