@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import base64
 import json
 import ssl
@@ -11,6 +12,7 @@ from collections import Counter
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP as POLICY
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,19 +23,27 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 USER, PASSWORD = "motcua", "s3cret/@:"
 
 
+@cache
+def authority() -> tuple[trustme.CA, Path]:
+    """The one authority that both servers have their certificates from, and its own certificate."""
+    made = trustme.CA()
+    folder = tempfile.TemporaryDirectory(prefix="motcua-ca-")
+    atexit.register(folder.cleanup)
+    path = Path(folder.name) / "ca.pem"
+    made.cert_pem.write_to_path(str(path))
+    return made, path
+
+
 class Served:
-    """What both servers have: a certificate of an authority of their own, connections, and moods.
+    """What both servers have: a certificate, connections, and moods.
 
     `at(stage, what, times)` says what is done at a stage, so often or until `calm()`.
     """
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="motcua-ca-")
-        self.ca_file = Path(self._folder.name) / "ca.pem"
-        authority = trustme.CA()
-        authority.cert_pem.write_to_path(str(self.ca_file))
+        self.ca_file = authority()[1]
         self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        authority.issue_cert("127.0.0.1", "localhost", "hook.example").configure_cert(self._tls)
+        authority()[0].issue_cert("127.0.0.1", "localhost", "hook.example").configure_cert(self._tls)
         self._moods: dict[str, tuple[Any, int | None]] = {}
         self._server: asyncio.Server | None = None
         self.port = 0
@@ -76,7 +86,6 @@ class Served:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
-        self._folder.cleanup()
 
 
 class MailServer(Served):
