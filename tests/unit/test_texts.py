@@ -39,12 +39,12 @@ HOSTILE = '<script>alert(1)</script> & "x"'
 
 
 def sample(name: str, language: str = "vi") -> Topic:
-    """The fullest sample of a text."""
+    """The usual sample of a text."""
     return samples(name, language)[0]
 
 
 def words(name: str, language: str = "vi", topic: Topic | None = None, **more: Any) -> Words:
-    """A text in words, of its fullest sample unless told otherwise."""
+    """A text in words, of its usual sample unless told otherwise."""
     topic = topic or sample(name, language)
     return TEXTS.words(name, language, topic.model_copy(update=more), ZONE)
 
