@@ -94,6 +94,8 @@ def samples(name: str, language: str) -> tuple[Topic, ...]:
     usual = full
     for path in () if full.dossier is None else ("dossier.original_due_at", "dossier.promised_at"):
         usual = without(usual, path) if path in lacking else usual
+    if name == "ready":
+        usual = usual.model_copy(update={"approved": True, "reason": None})
     return (usual, *_others(name, full), full, *(without(full, path) for path in lacking), bare)
 
 

@@ -210,6 +210,18 @@ def test_what_is_absent_is_left_out() -> None:
     assert Read(bare.html).links == []
 
 
+@pytest.mark.parametrize("name", ["stopped", "withdrawn"])
+def test_a_dossier_that_stands_still_promises_no_date(name: str) -> None:
+    """Neither the due instant nor a new date is in the mail to its applicant."""
+    said = words(name, topic=samples(name, "vi")[-1])
+    assert "Tiếp nhận lúc" not in said.text
+    for topic in samples(name, "vi"):
+        if get(topic, "dossier.status") == name:
+            said = words(name, topic=topic)
+            assert "19/03/2026" not in said.text + said.html
+            assert "24/03/2026" not in said.text + said.html
+
+
 def test_an_empty_digest_says_so() -> None:
     """Nothing late, today or soon."""
     topic = sample("digest").model_copy(update={"digest": Digest(day=datetime(2026, 3, 19, tzinfo=UTC))})
