@@ -35,7 +35,7 @@ def add(app: typer.Typer, shop: Workshop) -> None:
     def preview(
         name: Annotated[str | None, typer.Argument(help="Which text; without one, all are listed.")] = None,
         language: Annotated[str, typer.Option(help="vi or en.")] = "vi",
-        sample: Annotated[int, typer.Option(help="Which sample; the first has everything.")] = 1,
+        sample: Annotated[int, typer.Option(help="Which sample; the first is the usual case.")] = 1,
         html: Annotated[Path | None, typer.Option(help="Write the HTML of the mail to this file.")] = None,
         as_json: Json = False,
     ) -> None:

@@ -1,8 +1,8 @@
 """Sample topics: what a text is tried out on when it is loaded, and what a preview shows.
 
-The first sample of a text has everything that such a notice can have. The others lack one thing each, then
-all of it, so that a text which takes something for granted is found at once and not at night. All people in
-them are invented.
+The first sample of a text is the usual case. The others stand elsewhere, have all that there can be, lack one
+thing each, then all of it: so a text which takes something for granted is found at once and not at night. All
+people in them are invented.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ _WHY: dict[str, tuple[str, str]] = {
 
 @lru_cache(maxsize=64)
 def samples(name: str, language: str) -> tuple[Topic, ...]:
-    """The samples of a text; the first is the fullest."""
+    """The samples of a text; the first is the usual case."""
     full = _full(name, 0 if language == "vi" else 1)
     lacking = [path for path in (*ANY_MAY_LACK, *MAY_LACK[name]) if _has(full, path)]
     if name in PROMISED:
@@ -91,7 +91,12 @@ def samples(name: str, language: str) -> tuple[Topic, ...]:
     bare = full
     for path in lacking:
         bare = without(bare, path)
-    return (full, *_others(name, full), *(without(full, path) for path in lacking), bare)
+    usual = full
+    for path in () if full.dossier is None else ("dossier.original_due_at", "dossier.promised_at"):
+        usual = without(usual, path) if path in lacking else usual
+    if name == "ready":
+        usual = usual.model_copy(update={"approved": True, "reason": None})
+    return (usual, *_others(name, full), full, *(without(full, path) for path in lacking), bare)
 
 
 def without(value: Any, path: str) -> Any:

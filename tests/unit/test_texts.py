@@ -38,12 +38,12 @@ HOSTILE = '<script>alert(1)</script> & "x"'
 
 
 def sample(name: str, language: str = "vi") -> Topic:
-    """The fullest sample of a text."""
+    """The usual sample of a text."""
     return samples(name, language)[0]
 
 
 def words(name: str, language: str = "vi", topic: Topic | None = None, **more: Any) -> Words:
-    """A text in words, of its fullest sample unless told otherwise."""
+    """A text in words, of its usual sample unless told otherwise."""
     topic = topic or sample(name, language)
     return TEXTS.words(name, language, topic.model_copy(update=more), ZONE)
 
@@ -207,6 +207,18 @@ def test_what_is_absent_is_left_out() -> None:
     assert "kết thúc lúc 09:32 ngày 19/03/2026." in bare.text
     assert "Điện thoại" not in bare.text + bare.html
     assert Read(bare.html).links == []
+
+
+@pytest.mark.parametrize("name", ["stopped", "withdrawn"])
+def test_a_dossier_that_stands_still_promises_no_date(name: str) -> None:
+    """Neither the due instant nor a new date is in the mail to its applicant."""
+    said = words(name, topic=samples(name, "vi")[-1])
+    assert "Tiếp nhận lúc" not in said.text
+    for topic in samples(name, "vi"):
+        if get(topic, "dossier.status") == name:
+            said = words(name, topic=topic)
+            assert "19/03/2026" not in said.text + said.html
+            assert "24/03/2026" not in said.text + said.html
 
 
 def test_an_empty_digest_says_so() -> None:
