@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Protocol
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from models.refusals import Unreachable
 from models.service import Fate, Parcel
 
 
@@ -31,7 +33,13 @@ class Notifying:
     @activity.defn(name="notify")
     async def notify(self, parcel: Parcel) -> Fate:
         """Send one notice; tried again, with the same key, for as long as its channel is away."""
-        return await self._carrier.carry(parcel)
+        try:
+            return await self._carrier.carry(parcel)
+        except Unreachable as away:
+            # It is what the retries are for: no failure to alarm anybody about, and no stack in the log.
+            raise ApplicationError(
+                away.message, type=away.type, category=ApplicationErrorCategory.BENIGN
+            ) from None
 
     @activity.defn(name="digests")
     async def digests(self, at: datetime) -> int:

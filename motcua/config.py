@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least serious log lines that are written."""
     public_url: str = Field(default="", pattern=r"^(https?://[^\s/]\S*)?$")
-    """Where citizens look dossiers up, at {public_url}/track/{code}; in letters, and as a QR code on receipts."""
+    """Where citizens look dossiers up, at {public_url}/track/{code}; in letters and on receipts."""
     smtp_url: SecretStr | None = None
     """The mail server: smtp:// (STARTTLS), smtps:// or smtp+plain://, with user and password."""
     mail_from: str = "motcua <motcua@localhost.localdomain>"

@@ -162,13 +162,10 @@ class MailServer(Served):
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        mood = self._moods.get("DATA", (None, None))[0]
-        if mood == "accept and drop":
+        mood = self._mood("DATA")
+        if mood in (None, "accept and drop"):
             self._take(envelope)
-        if (reply := await self._do("DATA", server)) is not None:
-            return reply
-        self._take(envelope)
-        return "250 2.0.0 OK queued"
+        return await self._act(mood, server) or "250 2.0.0 OK queued"
 
     def _take(self, envelope: Envelope) -> None:
         content = envelope.original_content
@@ -179,7 +176,9 @@ class MailServer(Served):
         self.recipients.append(list(envelope.rcpt_tos))
 
     async def _do(self, stage: str, server: SMTP) -> str | None:
-        mood = self._mood(stage)
+        return await self._act(self._mood(stage), server)
+
+    async def _act(self, mood: Any, server: SMTP) -> str | None:
         if mood == "hang":
             await asyncio.Event().wait()
         if mood in ("drop", "accept and drop"):
