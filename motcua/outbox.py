@@ -70,6 +70,8 @@ class Outbox:
                 task_queue=NOTICE_QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 static_summary=parcel.notice,
+                # The worker of this process gets it with the answer, without asking for it.
+                request_eager_start=True,
                 rpc_timeout=RPC_TIMEOUT,
             )
         except WorkflowAlreadyStartedError:

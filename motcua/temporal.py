@@ -24,12 +24,13 @@ from temporalio.converter import (
 )
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from models.refusals import Unreachable
 
 _JSON = PydanticJSONPlainPayloadConverter()
+_LOOPBACK = re.compile(r"(127\.|localhost:|\[::1\])")
 
 
 class PydanticConverter(CompositePayloadConverter):
@@ -101,7 +102,13 @@ async def connect(
     config["target_host"] = target
     config["namespace"] = namespace or config.get("namespace") or "default"
     try:
-        return await Client.connect(**config, data_converter=CONVERTER, runtime=runtime)
+        return await Client.connect(
+            **config,
+            data_converter=CONVERTER,
+            runtime=runtime,
+            # Within one machine compressing costs more than it saves.
+            grpc_compression=GrpcCompression.NONE if _LOOPBACK.match(target) else GrpcCompression.GZIP,
+        )
     except (RuntimeError, RPCError) as error:
         raise TemporalUnreachable(address=target, reason=_reason(error)) from error
 
