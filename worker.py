@@ -1,4 +1,4 @@
-"""Composition root of a worker process: connect, register, serve dossiers until told to stop."""
+"""Composition root of a worker process: connect, register, serve dossiers and notices until told to stop."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from temporalio.client import Client
@@ -14,39 +17,144 @@ from temporalio.common import MetricMeter
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
 from activities.deliver import Delivering
+from activities.notify import Notifying
 from activities.record import Recording
+from models.notices import DESK, EMAIL, Channels
 from models.refusals import Problem, exit_code
-from motcua.catalogue import Catalogue
+from motcua.catalogue import Catalogue, Webhook
 from motcua.config import Settings
 from motcua.desk import Desk
 from motcua.links import Messages
 from motcua.local import whereabouts
+from motcua.notices.addressing import Addressing
+from motcua.notices.digests import Digests
+from motcua.notices.mail import Mailer
+from motcua.notices.post import Post
+from motcua.notices.texts import Texts
+from motcua.notices.topics import Topics
+from motcua.notices.webhook import BadWebhook, Endpoint, Webhooks
+from motcua.outbox import Outbox
+from motcua.papers import Papers
 from motcua.rulebook import rulebook
+from motcua.schedules import keep_digest
 from motcua.store import Store
 from motcua.store.migrate import migrate
-from motcua.telemetry import configure_logging, runtime
+from motcua.store.notices import NoticeRecord
+from motcua.telemetry import Counts, configure_logging, runtime
 from motcua.temporal import connect, register, sandbox
 from workflows.dossier import SEARCH_ATTRIBUTES, TASK_QUEUE, DossierWorkflow
+from workflows.notice import NOTICE_QUEUE, NoticeWorkflow
+from workflows.upkeep import DigestWorkflow
 
 log = structlog.get_logger()
 
+NOTICES_AT_ONCE = 50
+"""Most of them wait: for a server that hangs, or for a connection."""
 
-def build(client: Client, store: Store, desk: Desk, settings: Settings, meter: MetricMeter) -> Worker:
-    """A worker for dossiers on this client and store; linked dossiers speak through the desk."""
-    recording, delivering = Recording(store, meter), Delivering(Messages(desk))
-    return Worker(
-        client,
-        task_queue=TASK_QUEUE,
-        workflows=[DossierWorkflow],
-        activities=[recording.record, delivering.deliver],
-        workflow_runner=sandbox() if settings.sandbox else UnsandboxedWorkflowRunner(),
-        max_cached_workflows=settings.cached_dossiers,
-        workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
-        activity_task_poller_behavior=PollerBehaviorAutoscaling(),
-        # After a worker's death the people whose dossiers it had cached wait this long, once.
-        sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
-        graceful_shutdown_timeout=timedelta(seconds=20),
+
+@asynccontextmanager
+async def serving(
+    client: Client,
+    store: Store,
+    catalogue: Catalogue,
+    desk: Desk,
+    settings: Settings,
+    meter: MetricMeter,
+) -> AsyncIterator[None]:
+    """Work for dossiers and for their notices, each on a task queue of its own, until the block ends."""
+    async with post_office(store, catalogue, settings, Counts(meter)) as (addressing, post):
+        recording, delivering = Recording(store, addressing, meter), Delivering(Messages(desk))
+        notifying = Notifying(post)
+        common: dict[str, Any] = {
+            "workflow_runner": sandbox() if settings.sandbox else UnsandboxedWorkflowRunner(),
+            "workflow_task_poller_behavior": PollerBehaviorAutoscaling(),
+            "activity_task_poller_behavior": PollerBehaviorAutoscaling(),
+            # After a worker's death the people whose dossiers it had cached wait this long, once.
+            "sticky_queue_schedule_to_start_timeout": timedelta(seconds=2),
+            "graceful_shutdown_timeout": timedelta(seconds=20),
+        }
+        dossiers = Worker(
+            client,
+            task_queue=TASK_QUEUE,
+            workflows=[DossierWorkflow],
+            activities=[recording.record, delivering.deliver],
+            max_cached_workflows=settings.cached_dossiers,
+            **common,
+        )
+        notices = Worker(
+            client,
+            task_queue=NOTICE_QUEUE,
+            workflows=[NoticeWorkflow, DigestWorkflow],
+            activities=[notifying.notify, notifying.digests],
+            max_cached_workflows=200,  # they remember next to nothing
+            max_concurrent_activities=NOTICES_AT_ONCE,
+            **common,
+        )
+        async with dossiers, notices, beside(Outbox(client, store, meter).run()):
+            yield
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Have something run beside the block; where it fails, so does the block."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(work)
+            yield
+            task.cancel()
+    except* Exception as errors:
+        raise errors.exceptions[0] from None
+
+
+@asynccontextmanager
+async def post_office(
+    store: Store, catalogue: Catalogue, settings: Settings, counts: Counts
+) -> AsyncIterator[tuple[Addressing, Post]]:
+    """The channels by which people are told, with the texts and the papers that go over them."""
+    office, calendar = catalogue.office, catalogue.calendar(catalogue.office.calendar)
+    endpoints = {webhook.id: endpoint(webhook, settings) for webhook in office.webhooks}
+    mailer = None
+    if settings.smtp_url is not None:
+        url = settings.smtp_url.get_secret_value()
+        mailer = Mailer(url, settings.mail_from, ca_file=settings.ca_file, timeout=settings.smtp_timeout)
+    webhooks = Webhooks(
+        endpoints,
+        allow_private=settings.webhook_private,
+        timeout=settings.webhook_timeout,
+        ca_file=settings.ca_file,
     )
+    channels = Channels(
+        open=frozenset({DESK, *([EMAIL] if mailer else []), *endpoints}),
+        staff=office.notices.staff,
+        applicant=office.notices.applicant,
+        simulated=settings.send_simulated,
+    )
+    addressing = Addressing(NoticeRecord(store), catalogue, channels)
+    topics = Topics(store, catalogue, settings.public_url)
+    async with webhooks, mailer or nullcontext():
+        yield (
+            addressing,
+            Post(
+                store,
+                catalogue,
+                addressing,
+                Texts.load(settings.catalog_dir),
+                Papers(store, office, calendar, settings.catalog_dir, settings.public_url),
+                topics,
+                Digests(store, catalogue, addressing, channels, topics),
+                mailer,
+                webhooks,
+                counts,
+            ),
+        )
+
+
+def endpoint(webhook: Webhook, settings: Settings) -> Endpoint:
+    """A webhook of the office with its secret."""
+    secret = settings.webhook_secrets.get(webhook.id)
+    if secret is None:
+        raise BadWebhook(channel=webhook.id, reason="it has no secret in MOTCUA_WEBHOOK_SECRETS")
+    return Endpoint(url=webhook.url, secret=secret)
 
 
 async def serve(settings: Settings) -> None:
@@ -61,9 +169,11 @@ async def serve(settings: Settings) -> None:
     client = await connect(address, namespace, runtime=telemetry)
     await register(client, SEARCH_ATTRIBUTES)
     await migrate(url)
-    async with Store.connect(url) as store:
+    rules = catalogue.office.notices
+    await keep_digest(client, rules.digest, catalogue.calendar(catalogue.office.calendar).zone)
+    async with Store.connect(url, most=20) as store:
         desk = Desk(client, store, rulebook(catalogue), rpc_timeout=settings.rpc_timeout)
-        async with build(client, store, desk, settings, telemetry.metric_meter):
+        async with serving(client, store, catalogue, desk, settings, telemetry.metric_meter):
             log.info("worker serves", task_queue=TASK_QUEUE, pid=os.getpid())
             await stop.wait()
             log.info("worker stops", pid=os.getpid())

@@ -11,7 +11,7 @@ from temporalio.common import MetricMeter
 from models.base import Value
 from models.facts import Accepted, Fact, Ready, RungReached, Stopped, Withdrawn
 from models.ledger import Appended
-from models.notices import Notice, notices
+from models.notices import Notice, Occasion
 from models.view import DossierRow
 
 
@@ -20,6 +20,8 @@ class Batch(Value):
 
     facts: tuple[Fact, ...]
     row: DossierRow
+    occasions: tuple[Occasion, ...] = ()
+    """What these facts have to tell."""
 
 
 class Ledger(Protocol):
@@ -30,6 +32,14 @@ class Ledger(Protocol):
         ...
 
 
+class Addressing(Protocol):
+    """Who knows whom to tell (a port; `motcua.notices` has the real one)."""
+
+    async def address(self, row: DossierRow, told: tuple[Occasion, ...]) -> list[Notice]:
+        """The notices of these occasions of a dossier."""
+        ...
+
+
 class Recording:
     """The activity that records, with the ledger it writes to and the meter it counts on.
 
@@ -37,8 +47,8 @@ class Recording:
     that is executed again after a crash is not a replay to the SDK and would count twice.
     """
 
-    def __init__(self, ledger: Ledger, meter: MetricMeter) -> None:
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger, addressing: Addressing, meter: MetricMeter) -> None:
+        self._ledger, self._addressing = ledger, addressing
         self._received = meter.create_counter(
             "motcua_dossiers_received", "Dossiers accepted as complete and correct."
         )
@@ -54,7 +64,8 @@ class Recording:
     async def record(self, batch: Batch) -> tuple[Fact, ...]:
         """Append a batch; returns nothing, or the facts that were there first (see decision 0002)."""
         row = batch.row
-        appended = await self._ledger.append(row, batch.facts, notices(row.code, batch.facts))
+        outgoing = await self._addressing.address(row, batch.occasions) if batch.occasions else []
+        appended = await self._ledger.append(row, batch.facts, outgoing)
         for fact in batch.facts:
             if fact.seq in appended.new:
                 self._count(row, fact)
@@ -69,5 +80,6 @@ class Recording:
             case RungReached() as event:
                 self._rungs.add(1, {"alarm": event.alarm, "office": row.office})
                 waited = datetime.now(UTC) - activity.info().current_attempt_scheduled_time
-                lag = (fact.at - event.due_at).total_seconds() + max(0.0, waited.total_seconds())
+                late = fact.at - (event.rested_until or event.due_at)
+                lag = late.total_seconds() + max(0.0, waited.total_seconds())
                 self._lag.record(lag, {"office": row.office})

@@ -194,6 +194,16 @@ class DismissApology(Asked):
     reason: Reference
 
 
+class Acknowledge(Asked):
+    """Say that one knows of the alarms that have sounded: they rest until a moment."""
+
+    kind: Literal["acknowledge"] = "acknowledge"
+    until: Instant
+    term: int | None = None
+    """Of this term only; else of each running term whose alarms have sounded."""
+    reason: Reference | None = None
+
+
 class Return(Asked):
     """Hand the result over."""
 
@@ -324,6 +334,7 @@ Command = Annotated[
     | Extend
     | Apologise
     | DismissApology
+    | Acknowledge
     | Return
     | Withdraw
     | Stop

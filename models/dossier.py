@@ -279,7 +279,7 @@ class Dossier(Value):
     def next_call(self) -> tuple[datetime, str] | None:
         """When the clock must look at this dossier next, and what for (a few words, no names)."""
         calls = [
-            (alarm.at, f"{term.of} {term.name}: {self.ladder(term)[alarm.rung].name}")
+            (alarm.sounds_at, f"{term.of} {term.name}: {self.ladder(term)[alarm.rung].name}")
             for alarm in self.alarms()
             if (term := self.term_of(alarm.term)) is not None
         ]

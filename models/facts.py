@@ -384,8 +384,19 @@ class RungReached(Value):
     alarm: Literal["reminder", "due", "escalation"]
     due_at: Instant
     """The rung's own instant, not the term's."""
+    rested_until: Instant | None = added(None)
+    """Until when somebody had given the alarm a rest, where it sounds only now for that reason."""
     to: tuple[str, ...]
     notify: bool
+
+
+class Acknowledged(Value):
+    """Somebody knows: the alarms of these terms rest for a while, and then sound if the cause is there."""
+
+    kind: Literal["acknowledged"] = "acknowledged"
+    terms: tuple[int, ...]
+    until: Instant
+    reason: Reference | None = None
 
 
 class RatingLapsed(Value):
@@ -440,6 +451,7 @@ Event = Annotated[
     | Noted
     | Rated
     | RungReached
+    | Acknowledged
     | RatingLapsed
     | Observed,
     Field(discriminator="kind"),

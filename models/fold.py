@@ -200,6 +200,9 @@ def _changes(d: Dossier, fact: Fact) -> dict[str, Any]:
             }
         case f.Corrected() as e:
             return _reopened(d, fact)
+        case f.Acknowledged() as e:
+            rest = {"rests_until": e.until, "rests_by": fact.actor}
+            return {"terms": tuple(t.model_copy(update=rest) if t.id in e.terms else t for t in d.terms)}
         case f.RungReached() as e:
             return {"terms": tuple(_reached(d, t, e) if t.id == e.term else t for t in d.terms)}
         case f.PaymentRequested() as e:
@@ -334,6 +337,9 @@ def _moved(terms: tuple[Term, ...], moves: Iterable[Move], *, extended: bool = F
                 "due_at": move.due_at,
                 "generation": move.generation,
                 "reached": move.reached,
+                # It was given for alarms that belonged to another instant.
+                "rests_until": t.rests_until if move.due_at == t.due_at else None,
+                "rests_by": t.rests_by if move.due_at == t.due_at else None,
                 "extensions": (*t.extensions, move.due_at) if extended else t.extensions,
             }
         )

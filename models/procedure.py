@@ -124,6 +124,8 @@ class Procedure(Value):
     """How long before the due instant the clock drafts an apology, unless the remaining work needs it
     earlier; None: it never does. "At least one working day before" is not confirmed by any text at hand
     (docs/sources.md), and so a setting."""
+    rest_limit: Limit = added(Limit.parse("5 days"))
+    """For how long a leader's acknowledgement may let alarms rest, at most."""
     consultation_limit: Limit = Limit.parse("2 days")
     consultation_silence: Literal["consent", "nothing"] = "nothing"
     timeliness: Literal["date", "instant"] = "date"

@@ -179,6 +179,12 @@ class DateMissing(Refusal):
     sentence = "The calendar of dossier {code} ends before a new date could be proposed: give one."
 
 
+class NothingSounded(Refusal):
+    """No alarm has sounded that could be acknowledged."""
+
+    sentence = "No alarm of dossier {code} has sounded that could be acknowledged."
+
+
 class OutageKnown(Refusal):
     """The announcement has been counted for this dossier."""
 

@@ -17,7 +17,7 @@ from models.calendar import CalendarTooShort
 from models.dossier import Apology, Dossier
 from models.facts import Event
 from models.outages import check, lost
-from models.terms import Pause, Term, due_after, reached_before, starts
+from models.terms import Pause, Term, due, due_after, reached_before, starts
 
 
 def move(d: Dossier, term: Term, due_at: datetime, at: datetime) -> f.Move:
@@ -92,6 +92,31 @@ def apologise(d: Dossier, command: c.Apologise, at: datetime) -> Iterator[Event]
 def dismiss_apology(d: Dossier, command: c.DismissApology, at: datetime) -> Iterator[Event]:
     """Find the draft needless; it is not drafted again for the same due instant."""
     yield f.ApologyDismissed(draft=_draft(d, command).id, reason=command.reason)
+
+
+def acknowledge(d: Dossier, command: c.Acknowledge, at: datetime) -> Iterator[Event]:
+    """Let the alarms that have sounded rest until a moment, and no longer than the procedure allows."""
+    terms = tuple(
+        term.id
+        for term in d.terms
+        if term.running and command.term in (None, term.id) and any(_heard(d, term))
+    )
+    if not terms:
+        raise r.NothingSounded(code=d.code)
+    longest = due(d.calendar, d.procedure.rest_limit, starts(d.calendar, at))
+    if not at < command.until <= longest:
+        raise r.BadDate(
+            what="The end of the rest",
+            value=d.calendar.shown(command.until),
+            reason=f"it must lie after now and not after {d.calendar.shown(longest)}.",
+        )
+    yield f.Acknowledged(terms=terms, until=command.until, reason=command.reason)
+
+
+def _heard(d: Dossier, term: Term) -> Iterator[bool]:
+    """For each rung of a term, whether it has sounded; those before the start count as reached."""
+    silent = reached_before(d.calendar, term.due_at, d.ladder(term), term.started_at)
+    return (count > skipped for count, skipped in zip(term.reached, silent, strict=False))
 
 
 def _draft(d: Dossier, command: c.Apologise | c.DismissApology) -> Apology:

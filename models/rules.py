@@ -56,6 +56,7 @@ RIGHTS: dict[str, tuple[Role, ...]] = {
     "extend": _LEADERS,
     "apologise": _LEADERS,
     "dismiss-apology": _LEADERS,
+    "acknowledge": _LEADERS,
     "return": _TASK,
     "withdraw": (Role.CITIZEN, Role.RECEIVER, Role.CLOCK),
     "stop": _LEADERS,
@@ -615,7 +616,7 @@ def _rungs(d: Dossier, at: datetime) -> Iterator[Event]:
     for start in d.terms:
         term, passed = start, []
         ladder = d.ladder(term)
-        while (alarm := next_alarm(d.calendar, term, ladder)) is not None and alarm.at <= at:
+        while (alarm := next_alarm(d.calendar, term, ladder)) is not None and alarm.sounds_at <= at:
             passed.append(alarm)
             counts = [*term.reached, *[0] * (len(ladder) - len(term.reached))]
             counts[alarm.rung] += 1
@@ -630,6 +631,7 @@ def _rungs(d: Dossier, at: datetime) -> Iterator[Event]:
                 name=rung.name,
                 alarm=rung.kind,
                 due_at=alarm.at,
+                rested_until=None if alarm.sounds_at == alarm.at else alarm.sounds_at,
                 to=rung.to,
                 notify=alarm is passed[-1],
             )
@@ -697,6 +699,7 @@ _RULES: dict[str, Rule] = {
     "extend": _extend,
     "apologise": relief.apologise,
     "dismiss-apology": relief.dismiss_apology,
+    "acknowledge": relief.acknowledge,
     "return": _return,
     "withdraw": _withdraw,
     "stop": _stop,

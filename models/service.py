@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
 
 from models.base import Instant, Value
 from models.commands import File
@@ -32,3 +33,20 @@ class Answer(Value):
     status: Status
     received_at: Instant | None
     due_at: Instant | None
+
+
+class Parcel(Value):
+    """What a notice's workflow starts with; its words are found when it is sent, and never get here."""
+
+    notice: str
+    """The key of the notice as one text."""
+    round: int
+    """0, and one more each time that somebody has it sent again."""
+    tell_at: Instant
+    """Office time before which it is not sent."""
+    opened_at: Instant | None = None
+    """The office time at which a simulated dossier's notice starts; None for real ones."""
+
+
+Fate = Literal["sent", "void", "refused"]
+"""What becomes of a notice: it was sent; it was not needed any more; it cannot arrive like this."""

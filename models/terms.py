@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from models.base import Instant, Value
+from models.base import Instant, Value, added
 from models.calendar import NOTHING, ONE_DAY, Calendar, CalendarTooShort
 from models.limits import HOURS_A_DAY, Limit, Offset
 
@@ -279,6 +279,9 @@ class Term(Value):
     reached: tuple[int, ...] = ()
     """For each rung of the ladder, how often it has been reached in this generation."""
     extensions: tuple[Instant, ...] = ()
+    rests_until: Instant | None = None
+    """Until when its alarms rest, because somebody has acknowledged them."""
+    rests_by: str | None = None
 
     def resumed(self, calendar: Calendar, pause: Pause) -> datetime:
         """Where its due instant stands after a pause that comes after all it has had."""
@@ -299,7 +302,11 @@ class Rung(Value):
     """From the due instant, in working time."""
     kind: Literal["reminder", "due", "escalation"]
     to: tuple[str, ...] = Field(min_length=1)
-    """Roles that are told, or "assignee" or "applicant"."""
+    """Roles that are told (of the dossier's unit, or "role@unit"), or "assignee" or "applicant"."""
+    by: tuple[str, ...] = added(())
+    """Channels; none named: the usual ones of each recipient."""
+    at_once: bool = added(False)
+    """Told in the night, too; else at the next opening of the office."""
     every: Offset | None = None
     times: int = Field(default=1, ge=1, le=100)
     """How often it is reached in all, `every` apart."""
@@ -315,6 +322,8 @@ class Alarm(Value):
     """The next instant at which a rung of a term is reached."""
 
     at: Instant
+    sounds_at: Instant
+    """`at`, or when the rest ends that somebody has given the term's alarms."""
     term: int
     rung: int
     occurrence: int
@@ -343,7 +352,8 @@ def next_alarm(calendar: Calendar, term: Term, ladder: tuple[Rung, ...]) -> Alar
             continue
         at = rung_at(calendar, term.due_at, rung, done)
         if at is not None and (best is None or at < best.at):
-            best = Alarm(at=at, term=term.id, rung=index, occurrence=done)
+            sounds_at = max(at, term.rests_until or at)
+            best = Alarm(at=at, sounds_at=sounds_at, term=term.id, rung=index, occurrence=done)
     return best
 
 

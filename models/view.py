@@ -35,6 +35,9 @@ class TermRow(Value):
     original_due_at: Instant
     generation: int
     paused: bool
+    rests_until: Instant | None = None
+    """Until when its alarms rest, and who has said so."""
+    rests_by: str | None = None
 
 
 class DossierRow(Value):
@@ -132,6 +135,8 @@ def row(d: Dossier) -> DossierRow:
                 original_due_at=t.original_due_at,
                 generation=t.generation,
                 paused=t.paused_at is not None,
+                rests_until=t.rests_until,
+                rests_by=t.rests_by,
             )
             for t in d.terms
             if t.closed_at is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -37,7 +37,23 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least serious log lines that are written."""
     public_url: str = Field(default="", pattern=r"^(https?://[^\s/]\S*)?$")
-    """Where citizens look dossiers up, at {public_url}/track/{code}; printed on receipts as a QR code."""
+    """Where citizens look dossiers up, at {public_url}/track/{code}; in letters and on receipts."""
+    smtp_url: SecretStr | None = None
+    """The mail server: smtp:// (STARTTLS), smtps:// or smtp+plain://, with user and password."""
+    mail_from: str = "motcua <motcua@localhost.localdomain>"
+    """Who mails come from."""
+    smtp_timeout: float = Field(default=20.0, gt=0, le=60)
+    """Seconds for one letter, from connecting to the server's last word."""
+    webhook_secrets: dict[str, SecretStr] = {}
+    """A secret (whsec_ and Base64) for each webhook of the office, as a JSON object."""
+    webhook_private: bool = False
+    """Whether webhooks may lead into the office's own network."""
+    webhook_timeout: float = Field(default=10.0, gt=0, le=60)
+    """Seconds for one webhook."""
+    ca_file: Path | None = None
+    """Certificates of authorities that mail servers and webhooks are trusted by, instead of the system's."""
+    send_simulated: bool = False
+    """Whether mail and webhooks also tell of simulated dossiers; a rehearsal must not by accident."""
     min_free_mb: int = 300
     """Free disk space, in MB, below which the embedded servers do not start."""
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 import structlog
 from temporalio import activity, workflow
+from temporalio.common import MetricMeter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
 from models.refusals import Unreachable
@@ -33,12 +34,37 @@ def runtime(metrics_port: int) -> Runtime:
                     counters_total_suffix=True,
                     unit_suffix=True,
                     durations_as_seconds=True,
-                    histogram_bucket_overrides={"motcua_rung_lag": LAG_BUCKETS},
+                    histogram_bucket_overrides=dict.fromkeys(
+                        ("motcua_rung_lag", "motcua_notice_lag"), LAG_BUCKETS
+                    ),
                 ),
             )
         )
     except ValueError as error:
         raise MetricsPortInUse(port=metrics_port) from error
+
+
+class Counts:
+    """What a worker counts of notices."""
+
+    def __init__(self, meter: MetricMeter) -> None:
+        self._ended = meter.create_counter("motcua_notices", "Notices that came to an end, by fate.")
+        self._failed = meter.create_counter(
+            "motcua_notices_failed", "Attempts at a notice that its channel did not take."
+        )
+        self._lag = meter.create_histogram_float(
+            "motcua_notice_lag", "From the moment a notice was meant for to its sending.", "seconds"
+        )
+
+    def ended(self, channel: str, fate: str, lag: float | None) -> None:
+        """A notice came to an end; `lag` is in seconds."""
+        self._ended.add(1, {"channel": channel, "fate": fate})
+        if lag is not None:
+            self._lag.record(max(0.0, lag), {"channel": channel})
+
+    def failed(self, channel: str) -> None:
+        """A channel did not take a notice."""
+        self._failed.add(1, {"channel": channel})
 
 
 def quiet_runtime() -> Runtime:

@@ -42,7 +42,7 @@ from motcua.store.migrate import migrate
 from motcua.temporal import CONVERTER, connect, register
 from motcua.virtual import VirtualClocks
 from tests.unit.office import CALENDAR, COMMANDS, STAFF, at, procedure
-from worker import build
+from worker import serving
 from workflows.dossier import SEARCH_ATTRIBUTES
 
 T = TypeVar("T")
@@ -55,6 +55,26 @@ PROCEDURES = {
     "usual": procedure(code="usual"),
     "unrated": procedure(code="unrated", rating_window=None),
     "consented": procedure(code="consented", consultation_silence="consent", rating_window=None),
+    "told": procedure(
+        code="told",
+        apology="-1 day",
+        rating_window=None,
+        step_ladder=[],
+        ladder=[
+            {"name": "soon", "offset": "-1 day", "kind": "reminder", "to": ["assignee"]},
+            {"name": "due", "offset": "0", "kind": "due", "to": ["assignee", "unit-leader"]},
+            {
+                "name": "late",
+                "offset": "+1 day",
+                "kind": "escalation",
+                "to": ["office-leader"],
+                "by": ["desk", "email", "sms"],
+                "every": "+1 day",
+                "times": 3,
+            },
+        ],
+    ),
+    "fixed": procedure(code="fixed", limit=None, rating_window=None, step_ladder=[]),
     "apologised": procedure(code="apologised", apology="-1 day", rating_window=None),
     "paused": procedure(
         code="paused", consultation_silence="consent", pausing={"consultation": "resume"}, rating_window=None
@@ -127,7 +147,9 @@ class Running:
 
 
 @asynccontextmanager
-async def running(data_dir: Path, runtime: Runtime) -> AsyncIterator[Running]:
+async def running(
+    data_dir: Path, runtime: Runtime, *, settings: Settings = SETTINGS, catalogue: Catalogue = CATALOGUE
+) -> AsyncIterator[Running]:
     """The embedded servers with a migrated database, registered attributes and one worker."""
     async with LocalOffice(data_dir, runtime=runtime) as local:
         await migrate(local.run.admin_database_url)
@@ -135,7 +157,7 @@ async def running(data_dir: Path, runtime: Runtime) -> AsyncIterator[Running]:
         await register(client, SEARCH_ATTRIBUTES)
         async with Store.connect(local.run.database_url) as store:
             desk = Desk(client, store, rulebook())
-            async with build(client, store, desk, SETTINGS, runtime.metric_meter):
+            async with serving(client, store, catalogue, desk, settings, runtime.metric_meter):
                 yield Running(local, client, store, desk, VirtualClocks(client), runtime)
 
 
@@ -152,7 +174,7 @@ async def impatient(office: Running) -> AsyncIterator[Running]:
         client = server.client
         await register(client, SEARCH_ATTRIBUTES)
         desk = Desk(client, office.store, rulebook())
-        async with build(client, office.store, desk, SETTINGS, office.runtime.metric_meter):
+        async with serving(client, office.store, CATALOGUE, desk, SETTINGS, office.runtime.metric_meter):
             yield replace(office, client=client, desk=desk, clocks=VirtualClocks(client))
 
 
@@ -170,9 +192,11 @@ class Life:
         procedure: str = "usual",
         opened: str = "2026-03-02 08:00",
         officer: str | None = None,
+        applicant: dict[str, Any] | None = None,
     ) -> Life:
         """Hand a dossier in at an office time, then run these lines."""
-        answer = await office.desk.submit(submission(procedure), officer=officer, at=at(opened))
+        given = submission(procedure, **({"applicant": applicant} if applicant else {}))
+        answer = await office.desk.submit(given, officer=officer, at=at(opened))
         return await cls(office, answer.code, at(opened)).run(*lines)
 
     async def run(self, *lines: str) -> Life:

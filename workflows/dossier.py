@@ -19,6 +19,7 @@ from models.dossier import Dossier
 from models.facts import Fact
 from models.fold import fold
 from models.linked import Message, messages
+from models.notices import occasions
 from models.refusals import Problem, RequestReused
 from models.rules import decide
 from models.service import Answer, Opening
@@ -225,7 +226,8 @@ class DossierWorkflow:
         """
         state = decision.state
         if decision.facts:
-            stored = await self._record(Batch(facts=tuple(decision.facts), row=row(state)))
+            told = tuple(occasions(state, decision.facts))
+            stored = await self._record(Batch(facts=tuple(decision.facts), row=row(state), occasions=told))
             if stored:
                 log.warning("facts were on record already", dossier=state.code, first=stored[0].seq)
                 self._dossier = fold(self._dossier, stored)

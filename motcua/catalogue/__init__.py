@@ -7,7 +7,7 @@ that catalogue is used.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from difflib import get_close_matches
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -18,6 +18,9 @@ from pydantic import Field
 from models.base import Dated, Value
 from models.calendar import Calendar
 from models.commands import Actor
+from models.limits import Limit
+from models.notices import DESK, EMAIL
+from models.people import APPLICANT, ASSIGNEE, STAFF_ROLES, Person
 from models.procedure import Fee, Procedure, Role
 from models.refusals import BadInput
 from models.units import Span, heir
@@ -46,7 +49,6 @@ __all__ = [
 ]
 
 _NOT_STAFF = (Role.CITIZEN, Role.CLOCK)
-_RECIPIENTS = {"assignee", "applicant", *(role.value for role in Role if role not in _NOT_STAFF)}
 _SHARED = ("code", "name", "name_en", "field")
 
 
@@ -97,13 +99,30 @@ class Unit(Span):
     """The number of its register book."""
 
 
-class Staff(Value):
+class Staff(Person):
     """A member of staff."""
 
     id: Text
     name: Text
     roles: tuple[Role, ...] = Field(min_length=1)
-    unit: str
+
+
+class Webhook(Value):
+    """An address outside that notices are posted to: a gateway for SMS or chat, say."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    url: Text
+
+
+class NoticeRules(Value):
+    """By what the office tells people, and when it sums up their day."""
+
+    staff: tuple[str, ...] = (DESK, EMAIL)
+    applicant: tuple[str, ...] = (EMAIL,)
+    digest: time | None = None
+    """Office time of day of the morning mail; None: there is none."""
+    soon: Limit = Limit.parse("2 days")
+    """How far ahead the morning mail looks."""
 
 
 class Office(Value):
@@ -114,6 +133,8 @@ class Office(Value):
     calendar: str
     units: tuple[Unit, ...]
     staff: dict[str, Staff]
+    notices: NoticeRules = NoticeRules()
+    webhooks: tuple[Webhook, ...] = ()
 
 
 class _OfficeFile(Value):
@@ -122,6 +143,8 @@ class _OfficeFile(Value):
     calendar: str
     unit: tuple[Unit, ...] = Field(min_length=1)
     staff: tuple[Staff, ...] = Field(min_length=1)
+    notices: NoticeRules = NoticeRules()
+    webhook: tuple[Webhook, ...] = ()
 
 
 class _ProcedureFile(Value):
@@ -150,7 +173,7 @@ class Catalogue:
         """Read and check everything; a calendar gets its feasts only when it is asked for."""
         calendars = read_calendars(root)
         office = _office(root, calendars)
-        return cls(office, _procedures(root, {unit.id: unit for unit in office.units}), calendars)
+        return cls(office, _procedures(root, office), calendars)
 
     def actor(self, user_id: str) -> Actor:
         """A member of staff as commands name them."""
@@ -217,8 +240,39 @@ def _office(root: Path, calendars: Mapping[str, CalendarFile]) -> Office:
         if foreign := set(member.roles) & set(_NOT_STAFF):
             reason = f"{min(foreign).value} is no role of staff"
             raise BadCatalogue(file=name, field=f"staff[{member.id}].roles", reason=reason)
-    staff = {member.id: member for member in file.staff}
-    return Office(id=file.id, agency=file.agency, calendar=file.calendar, units=file.unit, staff=staff)
+    only_once(name, "webhook", [webhook.id for webhook in file.webhook])
+    office = Office(
+        id=file.id,
+        agency=file.agency,
+        calendar=file.calendar,
+        units=file.unit,
+        staff={member.id: member for member in file.staff},
+        notices=file.notices,
+        webhooks=file.webhook,
+    )
+    _check_channels(name, office)
+    return office
+
+
+def _channels(office: Office) -> set[str]:
+    return {DESK, EMAIL, *(webhook.id for webhook in office.webhooks)}
+
+
+def _check_channels(file: str, office: Office) -> None:
+    """Each channel that is named is one; nobody but staff has a desk with a bell."""
+    for webhook in office.webhooks:
+        if webhook.id in (DESK, EMAIL):
+            reason = f"{webhook.id} is a channel of every office"
+            raise BadCatalogue(file=file, field=f"webhook[{webhook.id}].id", reason=reason)
+    named = {"notices.staff": office.notices.staff, "notices.applicant": office.notices.applicant}
+    named |= {f"staff[{member.id}].channels": member.channels or () for member in office.staff.values()}
+    for field, channels in named.items():
+        if unknown := set(channels) - _channels(office):
+            reason = f"there is no channel {min(unknown)}"
+            raise BadCatalogue(file=file, field=field, reason=reason)
+    if DESK in office.notices.applicant:
+        reason = "an applicant has no desk"
+        raise BadCatalogue(file=file, field="notices.applicant", reason=reason)
 
 
 def _check_agencies(file: str, agencies: Iterable[Agency]) -> None:
@@ -251,7 +305,8 @@ def _check_successors(file: str, units: Mapping[str, Unit]) -> None:
             chain.append(following)
 
 
-def _procedures(root: Path, units: Mapping[str, Unit]) -> list[Procedure]:
+def _procedures(root: Path, office: Office) -> list[Procedure]:
+    units = {unit.id: unit for unit in office.units}
     found: list[Procedure] = []
     seen: dict[str, str] = {}
     for file, data in files(root, "procedures"):
@@ -269,6 +324,7 @@ def _procedures(root: Path, units: Mapping[str, Unit]) -> list[Procedure]:
                 raise BadCatalogue(file=file, field=f"version[{following.version}]", reason=reason)
         found += versions
     for procedure in found:
+        _check_ladders(seen[procedure.code], procedure, office)
         _check_links(seen[procedure.code], procedure, found, units)
     return found
 
@@ -299,10 +355,21 @@ def _version(file: str, shared: dict[str, Any], table: dict[str, Any], index: in
     data = {**shared, **table}
     if data.get("limit") == "none":  # TOML has no null, and a limit that was forgotten must not pass for none
         data["limit"] = None
-    procedure = check(Procedure, data, file, within)
+    return check(Procedure, data, file, within)
+
+
+def _check_ladders(file: str, procedure: Procedure, office: Office) -> None:
+    """Each rung tells somebody whom there can be, by channels that there are."""
+    units = {unit.id for unit in office.units}
     for name, ladder in (("ladder", procedure.ladder), ("step_ladder", procedure.step_ladder)):
         for rung in ladder:
-            if unknown := set(rung.to) - _RECIPIENTS:
-                field = f"{within}.{name}[{rung.name}].to"
-                raise BadCatalogue(file=file, field=field, reason=f"{min(unknown)} is no role of staff")
-    return procedure
+            field = f"version[{procedure.version}].{name}[{rung.name}]"
+            for word in sorted(set(rung.to) - {ASSIGNEE, APPLICANT}):
+                role, at, unit = word.partition("@")
+                if role not in STAFF_ROLES:
+                    raise BadCatalogue(file=file, field=f"{field}.to", reason=f"{role} is no role of staff")
+                if at and unit not in units:
+                    raise BadCatalogue(file=file, field=f"{field}.to", reason=f"there is no unit {unit}")
+            if unknown := set(rung.by) - _channels(office):
+                reason = f"there is no channel {min(unknown)}"
+                raise BadCatalogue(file=file, field=f"{field}.by", reason=reason)

@@ -12,7 +12,20 @@ import typer
 from typer.exceptions import TyperException
 
 from models.refusals import Problem, exit_code
-from motcua.cli import calendars, deadlines, embedded, looking, outages, papers, people, proof, units
+from motcua.cli import (
+    absences,
+    calendars,
+    deadlines,
+    embedded,
+    looking,
+    notices,
+    outages,
+    papers,
+    people,
+    proof,
+    texts,
+    units,
+)
 from motcua.cli.workshop import Workshop
 
 BAD_INPUT, BUG, INTERRUPTED = 2, 70, 130
@@ -27,7 +40,8 @@ def build(shop: Workshop) -> typer.Typer:
         rich_markup_mode=None,
         help="motcua: the dossiers of a one-stop-shop office, each one a durable workflow.",
     )
-    for part in (embedded, people, looking, papers, outages, units, deadlines, calendars, proof):
+    parts = (embedded, people, looking, papers, notices, absences, texts, outages, units, deadlines)
+    for part in (*parts, calendars, proof):
         part.add(app, shop)
     return app
 

@@ -79,7 +79,7 @@ async def _demo(
     calendar = catalogue.calendar(catalogue.office.calendar)
     name = f"demo-{dossiers}-{seed}"
     if free is not None:
-        calendar = without_holiday(calendar, _day(free))
+        calendar = without_holiday(calendar, day_of(free))
         name += f"-without-{free}"
     plan = TownPlan(town, catalogue, seed)
     cases = plan.cases(dossiers)
@@ -220,7 +220,8 @@ def _stays(office: Office, code: str | None, *, as_json: bool) -> None:
     print(f"  tasks --role handler      show {code}      report --by procedure      audit verify", flush=True)
 
 
-def _day(text: str) -> date:
+def day_of(text: str) -> date:
+    """A date as people write it on the command line."""
     try:
         return date.fromisoformat(text)
     except ValueError as error:

@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field
 
 from models.base import Instant, Value
+from models.dossier import Status
+from models.facts import ApologyReason
+
+STAFF = ("reminder", "due", "escalation", "apology-drafted", "digest")
+"""The texts that go to staff: nothing personal of an applicant is in them, so none of them has `reason`."""
+APPLICANT = (
+    *("accepted", "supplement-requested", "applicant-reminder", "applicant-late", "refused"),
+    *("extended", "stopped", "withdrawn", "ready"),
+)
+"""The texts that go to applicants, who are called by their own name."""
+NAMES = (*STAFF, *APPLICANT)
 
 
 class Place(Value):
@@ -24,22 +38,22 @@ class Subject(Value):
     """The open step."""
     assignee: str | None = None
     """The name of who has it."""
-    status: str
+    status: Status
+    """Its code; the texts have a word for each."""
     received_at: Instant | None = None
     due_at: Instant | None = None
     original_due_at: Instant | None = None
     promised_at: Instant | None = None
-    track: str | None = None
-    """Address of its tracking page."""
+    track: str | None = Field(default=None, pattern=r"^https?://[^\s<>\"'\x00-\x20\x7f]+$")
+    """Address of its tracking page: the only one that becomes a link."""
 
 
 class Alarm(Value):
     """The rung of a term's ladder that was reached."""
 
-    kind: str
-    """reminder, due or escalation"""
-    of: str
-    """Whose term: dossier, intake, step, supplement, consultation, link."""
+    kind: Literal["reminder", "due", "escalation"]
+    of: Literal["intake", "dossier", "step", "supplement", "payment", "consultation", "link"]
+    """Whose term."""
     name: str
     """Which step, agency or linked dossier, for people."""
     due_at: Instant
@@ -95,3 +109,11 @@ class Topic(Value):
     """How it was decided, once the result is ready."""
     number: str | None = None
     """Of the result."""
+    proposed_at: Instant | None = None
+    """The new date that a drafted apology proposes."""
+    cause: ApologyReason | None = None
+    """Why an apology was drafted."""
+    final: bool = False
+    """Whether processing stopped for good."""
+    amount: int | None = Field(default=None, ge=0)
+    """What the applicant is to pay, in đồng."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from typing import Any
@@ -21,6 +21,11 @@ from motcua.store.sql import query
 
 _FACTS = TypeAdapter(tuple[Fact, ...])
 _NOTICES = TypeAdapter(list[Notice])
+
+
+def dump_notices(notices: Sequence[Notice]) -> str:
+    """Notices as the JSON that the database reads."""
+    return _NOTICES.dump_json(list(notices)).decode()
 
 
 class DatabaseUnreachable(Unreachable):
@@ -115,13 +120,33 @@ class Store:
         except _LOST as error:
             raise DatabaseUnreachable.because(error) from error
 
+    @asynccontextmanager
+    async def listening(self, channel: str, heard: Callable[[], None]) -> AsyncIterator[Callable[[], bool]]:
+        """Call `heard` whenever a transaction notifies a channel, and when the connection is lost.
+
+        Yields what tells whether it still holds.
+        """
+        async with self._connection() as connection:
+
+            def hear(*_: object) -> None:
+                heard()
+
+            connection.add_termination_listener(hear)  # nobody will be heard on it any more: look, then
+            await connection.add_listener(channel, hear)
+            try:
+                yield lambda: not connection.is_closed()
+            finally:
+                connection.remove_termination_listener(hear)
+                if not connection.is_closed():
+                    await connection.remove_listener(channel, hear)
+
     # Recording
 
     async def append(self, row: DossierRow, facts: tuple[Fact, ...], outgoing: list[Notice]) -> Appended:
         """Facts, read model and notices in one transaction, idempotent by (code, seq)."""
         batch = (
             f'{{"row":{row.model_dump_json()},"facts":{_FACTS.dump_json(facts).decode()},'
-            f'"notices":{_NOTICES.dump_json(outgoing).decode()}}}'
+            f'"notices":{dump_notices(outgoing)}}}'
         )
         async with self._connection() as connection:
             answer = json.loads(await connection.fetchval(query("append"), batch))

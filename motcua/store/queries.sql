@@ -175,3 +175,99 @@ select grp,
        count(*) filter (where not solved and due_at >= coalesce(paused_at, $3)) as open_in_time,
        count(*) filter (where not solved and due_at < coalesce(paused_at, $3)) as open_overdue
 from marked group by grp order by grp
+
+-- name: outbox
+-- For simulated dossiers: the office time at which the notice came about.
+select o.notice, o.round, coalesce(n.tell_at, n.due_at) as tell_at,
+       case when n.simulated then f.at end as opened_at
+from outbox o join notices n on n.id = o.notice
+     left join facts f on f.code = n.code and f.seq = n.fact
+order by o.created_at limit $1 for update of o skip locked
+
+-- name: outbox_done
+delete from outbox o using unnest($1::text[], $2::integer[]) done(notice, round)
+where o.notice = done.notice and o.round = done.round
+
+-- name: outbox_backlog
+select count(*) as count,
+       coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as age from outbox
+
+-- name: add_notices
+select add_notices($1::jsonb)
+
+-- name: notice
+select n.*, notice_is_void(n) as void, d.outcome as ended
+from notices n left join deliveries d on d.notice = n.id and d.round = $2 and d.outcome <> 'again'
+where n.id = $1
+
+-- name: delivery_end
+with over as (delete from attempts where notice = $1)
+insert into deliveries (notice, round, outcome, why) values ($1, $2, $3, $4) on conflict do nothing
+
+-- name: delivery_failed
+insert into attempts (notice, round, failed, why) values ($1, $2, 1, $3)
+on conflict (notice) do update set round = excluded.round, failed = attempts.failed + 1, why = excluded.why,
+                                   at = excluded.at
+
+-- name: delivery_again
+with last as (
+    select round, outcome from deliveries where notice = $1 order by number desc limit 1
+), again as (
+    insert into deliveries (notice, round, outcome, why, actor)
+    select $1, round + 1, 'again', '', $2 from last where outcome = 'refused'
+    on conflict do nothing returning round
+), put as (
+    insert into outbox (notice, round) select $1, round from again
+)
+select round from again
+
+-- name: notices
+with listed as (
+    select n.id, n.code, n.alarm, n.name, n.recipient, n.in_place_of, n.channel, n.due_at, n.tell_at,
+           n.created_at,
+           case when d.outcome is not null and d.outcome <> 'again' then d.outcome
+                when a.notice is not null then 'trying'
+                when d.outcome is not null then 'again'
+                when n.channel = 'desk' then case when notice_is_void(n) is null then 'shown' else 'void' end
+                when n.tell_at > clock_timestamp() and not n.simulated then 'waiting'
+                else 'sending' end as state,
+           coalesce(d.at, a.at) as at, coalesce(a.failed, 0) as failed,
+           coalesce(nullif(d.why, ''), a.why, case when n.channel = 'desk' then notice_is_void(n) end) as why
+    from notices n
+         left join lateral (select * from deliveries d where d.notice = n.id order by number desc limit 1) d
+                on true
+         left join attempts a on a.notice = n.id
+    where ($1::text is null or n.code = $1) and ($2::text is null or n.recipient = $2)
+      and ($3::text is null or n.channel = $3)
+)
+select * from listed where ($4::text is null or state = $4) order by created_at desc, id limit $5
+
+-- name: bell
+select n.id, n.code, n.alarm, n.name, n.in_place_of, n.due_at, n.tell_at, d.procedure, d.status,
+       d.due_at as dossier_due_at
+from notices n left join dossiers d using (code)
+where n.recipient = $1 and n.channel = 'desk' and (n.simulated or n.tell_at <= clock_timestamp())
+  and notice_is_void(n) is null
+order by n.created_at desc, n.id limit $2
+
+-- name: urgent
+select t.code, d.procedure, d.version, t.step, t.role, t.unit, t.assignee, least(t.due_at, d.due_at) as due_at
+from tasks t join dossiers d using (code)
+where least(t.due_at, d.due_at) < $1 and d.ready_at is null and not d.paused and not d.simulated
+order by 8, t.code
+
+-- name: absences
+select number, person, since, until, substitute, entered_by, entered_at from absences
+where until >= $1 and ended_at is null order by number
+
+-- name: add_absence
+insert into absences (person, since, until, substitute, entered_by) values ($1, $2, $3, $4, $5)
+returning number
+
+-- name: end_absence
+update absences set ended_by = $2, ended_at = clock_timestamp() where number = $1 and ended_at is null
+returning person
+
+-- name: procedure_of
+select r.body from facts f join rules r on r.fingerprint = f.data ->> 'rules'
+where f.code = $1 and f.seq = 1

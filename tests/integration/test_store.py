@@ -17,15 +17,26 @@ from activities.record import Batch, Recording
 from models.facts import Fact
 from models.fold import fold
 from models.ledger import Appended
-from models.notices import notices
+from models.notices import Notice, Occasion
 from models.view import DossierRow, row
 from motcua.store import Store
 from motcua.store import migrate as migrations
 from motcua.store.migrate import MigrationChanged, migrate
 from tests.running import NAME, PLAIN, Life, Running, Telemetry, scrape
-from tests.unit.office import Case, stage
+from tests.unit.office import Case, stage, tell
 
-TABLES = ("facts", "dossiers", "tasks", "terms", "notices", "intakes", "rules", "pending", "private")
+TABLES = (
+    "facts",
+    "dossiers",
+    "tasks",
+    "terms",
+    "notices",
+    "intakes",
+    "rules",
+    "pending",
+    "private",
+    "outbox",
+)
 
 
 @asynccontextmanager
@@ -60,6 +71,14 @@ async def store(url: str) -> AsyncIterator[Store]:
     await owner.close()
 
 
+class Nobody:
+    """Knows nobody who could be told."""
+
+    async def address(self, row: DossierRow, told: tuple[Occasion, ...]) -> list[Notice]:
+        """No notices."""
+        return []
+
+
 async def rows(url: str, sql: str) -> list[dict[str, Any]]:
     """What a query says, as the owner."""
     connection = await asyncpg.connect(url)
@@ -72,7 +91,7 @@ async def rows(url: str, sql: str) -> list[dict[str, Any]]:
 async def append(store: Store, case: Case, *facts: Fact) -> Appended:
     """Record facts of a case with the read model as it stands after the last of them."""
     state = fold(case.empty, case.facts[: facts[-1].seq])
-    return await store.append(row(state), facts, notices(state.code, facts))
+    return await store.append(row(state), facts, tell(state, facts))
 
 
 async def test_appending_is_idempotent(store: Store, url: str) -> None:
@@ -130,10 +149,11 @@ async def test_a_gap_is_refused(store: Store) -> None:
 
 async def test_a_notice_exists_once(store: Store, url: str) -> None:
     """One for each rung, occurrence and recipient, however often its fact is recorded."""
-    case = stage("handling")
+    case = stage("handling", "handler1 claim")
     await append(store, case, *case.facts)
-    case.tick("2026-03-09 08:00")
-    told = notices(case.dossier.code, case.facts)
+    for moment in ("2026-03-04 09:00", "2026-03-06 08:00", "2026-03-09 08:00"):
+        case.tick(moment)
+    told = tell(case.dossier, case.facts)
     for _ in range(3):
         await append(store, case, *case.facts)
     keys = await rows(url, "select code, term, generation, rung, occurrence, recipient, channel from notices")
@@ -147,7 +167,7 @@ async def test_a_notice_exists_once(store: Store, url: str) -> None:
 
 async def test_only_what_is_new_is_counted(store: Store, telemetry: Telemetry) -> None:
     """A worker that does its work again after a crash must not count it again."""
-    case, recording = stage("accepted"), Recording(store, telemetry.runtime.metric_meter)
+    case, recording = stage("accepted"), Recording(store, Nobody(), telemetry.runtime.metric_meter)
     batch = Batch(facts=tuple(case.facts), row=row(case.dossier))
     before = await scrape(telemetry.port, "motcua_dossiers_received_total")
     for _ in range(3):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,8 +17,11 @@ from models.chain import broken_links
 from models.dossier import Dossier
 from models.facts import Fact
 from models.fold import fold
+from models.notices import Channels, Notice, notices, occasions
+from models.people import Directory, Person
 from models.procedure import Procedure, Role
 from models.rules import decide
+from models.view import row
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 MORNING = {"opens": "07:00", "closes": "11:30"}
@@ -127,6 +131,14 @@ STAFF: dict[str, c.Actor] = {
     )
 } | {"clock": c.CLOCK}
 
+PEOPLE = Directory(
+    people={
+        name: Person(id=name, name=name, roles=actor.roles, unit=actor.unit, email=f"{name}@motcua.example")
+        for name, actor in STAFF.items()
+    }
+)
+"""The same people as those who are told."""
+
 TEXT = Reference(id="text-1", hash="5" * 64)
 ISSUE = "clerk1 complete number=12/GP date=2026-03-02T02:00:00Z"
 NEEDED: dict[str, dict[str, Any]] = {
@@ -154,6 +166,19 @@ NEEDED: dict[str, dict[str, Any]] = {
 """What a command must carry, where a test does not care."""
 
 COMMANDS: TypeAdapter[Any] = TypeAdapter(c.Command)
+
+
+def tell(
+    d: Dossier, facts: Iterable[Fact], channels: Channels | None = None, directory: Directory = PEOPLE
+) -> list[Notice]:
+    """The notices that facts of a dossier, which now stands as given, give rise to."""
+    return [
+        notice
+        for occasion in occasions(d, facts)
+        for notice in notices(
+            row(d), occasion, directory, channels or Channels(), d.calendar.local(occasion.tell_at).date()
+        )
+    ]
 
 
 def at(text: str) -> datetime:

@@ -28,6 +28,11 @@ class Row(NamedTuple):
 
 TEMPORAL, CATALOGUE, STORE = "motcua.temporal", "motcua.catalogue", "motcua.store"
 EVERYTHING = ("models", "workflows", "activities", "motcua")
+TEXTS = (
+    *("motcua.notices.texts", "motcua.notices.samples", "motcua.notices.topic", "motcua.notices.letter"),
+    *("motcua.notices.formats", "motcua.notices.grammar", "motcua.notices.plain", "motcua.notices.sandbox"),
+    "motcua.notices.sources",
+)
 SERVING = ("motcua.processes", "motcua.servers")
 TABLE = (
     Row(("models",), (), ("pydantic", "pydantic_core")),
@@ -35,10 +40,11 @@ TABLE = (
     Row(("activities",), ("models",), ("temporalio",)),
     Row((STORE,), ("models",), ("asyncpg", "pydantic")),
     Row(
-        ("motcua.audit", "motcua.past", "motcua.notices", "motcua.reports"),
+        ("motcua.audit", "motcua.past", "motcua.reports"),
         ("models", STORE),
         ("asyncpg", "pydantic"),
     ),
+    Row(TEXTS, ("models", CATALOGUE), ("jinja2", "babel", "markupsafe", "pydantic")),
     Row((CATALOGUE,), ("models",), never=("temporalio", "asyncpg")),
     Row(("motcua.papers",), ("models", CATALOGUE, STORE, "motcua.past"), ("pydantic", "typst", "segno")),
     Row((TEMPORAL, "motcua.telemetry", "motcua.config"), ("models",)),
@@ -48,6 +54,20 @@ TABLE = (
         ("models", "motcua.desk", "motcua.many", "motcua.past", STORE),
         ("pydantic", "structlog"),
     ),
+    Row(
+        ("motcua.notices",),
+        ("models", STORE, CATALOGUE, "motcua.papers"),
+        ("pydantic", "structlog"),
+    ),
+    # Whatever reaches a server outside stands alone.
+    Row(("motcua.notices.mail",), ("models", "motcua.notices.letter"), ("aiosmtplib",)),
+    Row(("motcua.notices.webhook",), ("models", "motcua.notices.letter"), ("httpx", "pydantic")),
+    Row(
+        ("motcua.outbox", "motcua.schedules"),
+        ("models", "workflows", STORE, TEMPORAL),
+        ("temporalio", "structlog"),
+    ),
+    Row(("motcua.absences",), ("models", "motcua.desk", STORE), ()),
     Row(("motcua.links",), ("models", "motcua.desk"), ("structlog",)),
     Row(("motcua.many",), ("models",), ()),
     Row(("motcua.outages", "motcua.succession"), ("models", "motcua.desk", STORE, "motcua.many"), ()),
@@ -72,7 +92,8 @@ TABLE = (
         (
             *("models", "motcua.desk", STORE, "motcua.audit", "motcua.past", "motcua.reports"),
             *(CATALOGUE, "motcua.caseloads", "motcua.config", "motcua.outages", "motcua.succession"),
-            *("motcua.calendars", "motcua.papers"),
+            *("motcua.calendars", "motcua.absences", "motcua.papers"),
+            *("motcua.notices.texts", "motcua.notices.samples", "motcua.notices.topic"),
         ),
         never=("temporalio", "asyncpg"),
     ),

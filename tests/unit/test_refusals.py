@@ -24,6 +24,8 @@ KINDS = {
 OPEN_ENDED = procedure(limit=None)
 APOLOGETIC = procedure(apology="-1 day")
 DRAFTED = ("@ 2026-03-05 08:00", "clock tick")
+SOUNDED = ("@ 2026-03-10 09:00", "clock tick")
+REST = "until=2026-03-11T09:00:00Z"
 TUESDAY = ("@ 2026-03-03 10:00",)
 OUT = "since=2026-03-02T06:00:00Z until=2026-03-02T08:00:00Z"
 AT_THE_END = ("receiver1 file", "receiver1 accept", "receiver1 complete")
@@ -83,6 +85,7 @@ ALLOWED: dict[str, tuple[str, tuple[str, ...], str, list[str]]] = {
     "extend": ("handling", (), f"leader1 extend {UNTIL}", ["extended"]),
     "apologise": ("handling", DRAFTED, "leader1 apologise", ["extended"]),
     "dismiss-apology": ("handling", DRAFTED, "head1 dismiss-apology", ["apology-dismissed"]),
+    "acknowledge": ("handling", SOUNDED, f"leader1 acknowledge {REST}", ["acknowledged"]),
     "return": ("ready", (), "returner1 return channel=post", ["returned"]),
     "withdraw": ("deciding", (), "citizen1 withdraw", ["withdrawn"]),
     "stop": ("handling", (), "head1 stop", ["stopped", "clock-paused"]),
@@ -237,6 +240,11 @@ REFUSED: list[tuple[str, type[Refusal], str, tuple[str, ...], Procedure | None]]
         APOLOGETIC,
     ),
     ("head1 dismiss-apology", r.DossierWaits, "handling", (*DRAFTED, "head1 stop"), APOLOGETIC),
+    (f"head1 acknowledge {REST}", r.NothingSounded, "handling", (), None),
+    (f"head1 acknowledge term=99 {REST}", r.NothingSounded, "handling", SOUNDED, None),
+    (f"head1 acknowledge {REST}", r.NothingSounded, "handling", (*SOUNDED, "head1 stop"), None),
+    ("head1 acknowledge until=2026-03-10T02:00:00Z", r.BadDate, "handling", SOUNDED, None),
+    ("head1 acknowledge until=2026-03-17T02:00:01Z", r.BadDate, "handling", SOUNDED, None),
     ("clerk1 return", r.WrongStage, "issuing", (), None),
     ("returner1 return", r.TaskTaken, "ready", ("leader1 assign to=returner2",), None),
     ("citizen1 withdraw", r.WrongStage, "issuing", (), None),
@@ -341,6 +349,7 @@ def ask(case: Case, who: str, kind: str) -> None:
         "assign": {"to": "x"},
         "extend": {"until": "2026-03-20T02:00:00Z"},
         "outage": {"since": "2026-03-02T00:00:00Z", "until": "2026-03-02T00:30:00Z"},
+        "acknowledge": {"until": "2026-03-03T00:00:00Z"},
     }
     case.do(f"{who} {kind}", **more.get(kind, {}))
 

@@ -69,7 +69,7 @@ RIGHT_HANDS = {  # who is likely to be allowed, so that stories get far
 OFTEN_ALLOWED = [
     *("request-supplement", "supply", "request-payment", "pay", "consult", "answer", "stop", "resume"),
     *("apologise", "dismiss-apology", "extend", "send-back", "amend-calendar", "correct", "assign"),
-    *("claim", "release", "hear", "outage"),
+    *("claim", "release", "hear", "outage", "acknowledge"),
 ]
 LINKS = [
     {"id": "tax", "step": "handle", "procedure": "x.tax", "unit": "tax", "mode": "resume"},
@@ -103,6 +103,8 @@ def details(kind: str, draw: Any, now: datetime) -> dict[str, Any]:
         case "apologise":
             later = timedelta(days=draw(st.integers(0, 20)))
             return draw(st.sampled_from([{}, {}, {"until": now + later}, {"legal_basis": "art. 19"}]))
+        case "acknowledge":
+            return {"until": now + timedelta(hours=draw(st.integers(1, 100)))}
         case "outage":
             since = now - timedelta(minutes=draw(st.integers(1, 5000)))
             until = min(now, since + timedelta(minutes=draw(st.integers(1, 2000))))
@@ -239,7 +241,7 @@ class Office(RuleBasedStateMachine):
             raise AssertionError("the clock never comes to rest")
         call = self.dossier.next_call()
         assert call is None or call[0] > self.now
-        assert all(alarm.at > self.now for alarm in self.dossier.alarms())
+        assert all(alarm.sounds_at > self.now for alarm in self.dossier.alarms())
 
     def teardown(self) -> None:
         """From its record each moment comes back as it was, and every term can be explained."""

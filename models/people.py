@@ -1,0 +1,136 @@
+"""Who works at the office, who is away, and who is to be told what: people found by role and unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Literal, NamedTuple
+
+from pydantic import Field
+
+from models.base import Dated, Value
+from models.procedure import Role
+
+Language = Literal["vi", "en"]
+
+ASSIGNEE, APPLICANT = "assignee", "applicant"
+OFFICE_WIDE = (Role.OFFICE_LEADER, Role.AUDITOR, Role.ADMINISTRATOR)
+"""Roles whose holders see the dossiers of every unit."""
+UPWARD = (Role.UNIT_LEADER.value, Role.OFFICE_LEADER.value, Role.ADMINISTRATOR.value)
+"""Who is told where nobody else is there to be told, in this order."""
+STAFF_ROLES = frozenset(role.value for role in Role if role not in (Role.CITIZEN, Role.CLOCK))
+
+
+class Person(Value):
+    """A member of staff, and by what they are told."""
+
+    id: str
+    name: str
+    roles: tuple[Role, ...]
+    unit: str
+    email: str | None = Field(
+        default=None, max_length=200, pattern=r"^[^\s@<>,;:\"\x00-\x20]+@[^\s@<>,;:\"\x00-\x20]+$"
+    )
+    phone: str | None = None
+    language: Language = "vi"
+    channels: tuple[str, ...] | None = None
+    """None: by those that are usual at the office."""
+
+    def may_see(self, unit: str) -> bool:
+        """Whether the dossiers of a unit are theirs to see."""
+        return self.unit == unit or any(role in OFFICE_WIDE for role in self.roles)
+
+
+class Absence(Dated):
+    """Somebody is away from a day to a day, both included, and perhaps another stands in for them."""
+
+    person: str
+    substitute: str | None = None
+
+
+class Told(NamedTuple):
+    """Somebody who is told, by which word of the rung, and for whom where that is another."""
+
+    person: Person
+    word: str
+    in_place_of: str | None
+
+
+class Directory(Value):
+    """The people of an office and their absences."""
+
+    people: Mapping[str, Person]
+    absences: tuple[Absence, ...] = ()
+
+    def away(self, person: str, day: date) -> Absence | None:
+        """The absence of somebody on a day; of several the one that was entered last."""
+        found = (each for each in reversed(self.absences) if each.person == person and each.holds(day))
+        return next(found, None)
+
+    def present(self, person: Person, unit: str, day: date) -> Person | None:
+        """Somebody, or who stands in for them on a day and may see the dossiers of a unit.
+
+        Substitutes may be away themselves and have substitutes of their own. None where nobody is there.
+        """
+        asked, seen = person, set[str]()
+        while (absence := self.away(asked.id, day)) is not None:
+            seen.add(asked.id)
+            following = self.people.get(absence.substitute or "")
+            if following is None or following.id in seen:
+                return None
+            asked = following
+        return asked if asked.may_see(unit) else None
+
+    def stood_for(self, person: Person, day: date) -> list[str]:
+        """Whom somebody stands in for on a day."""
+        return [
+            other.id
+            for other in self.people.values()
+            if other is not person
+            and self.away(other.id, day)
+            and self.present(other, other.unit, day) is person
+        ]
+
+    def told(self, words: tuple[str, ...], *, assignee: str | None, unit: str, day: date) -> list[Told]:
+        """Who is told of something that concerns a dossier of this unit on this day, each once.
+
+        `words` are roles (of the dossier's unit, or of the whole office), "role@unit", or "assignee". Where
+        a word finds nobody who is there, whoever stands above them is told. Nobody is told who may not see
+        the dossier.
+        """
+        found: dict[str, Told] = {}
+        for word in words:
+            if word == APPLICANT:
+                continue
+            for told in self._up_from(word, assignee, unit, day):
+                known = found.get(told.person.id)
+                if known is None or (
+                    known.in_place_of and not told.in_place_of
+                ):  # told as oneself, if one can
+                    found[told.person.id] = told
+        return list(found.values())
+
+    def _up_from(self, word: str, assignee: str | None, unit: str, day: date) -> list[Told]:
+        named = "" if word == ASSIGNEE else word.partition("@")[0]
+        above = UPWARD[UPWARD.index(named) + 1 :] if named in UPWARD else UPWARD
+        for each in (word, *above):
+            if told := [
+                Told(there, each, None if there is person else person.id)
+                for person in self._named(each, assignee, unit)
+                if (there := self.present(person, unit, day)) is not None
+            ]:
+                return told
+        return []
+
+    def _named(self, word: str, assignee: str | None, unit: str) -> Iterator[Person]:
+        if word == ASSIGNEE:
+            holder = self.people.get(assignee or "")
+            if holder is not None:
+                yield holder
+            return
+        role, _, where = word.partition("@")
+        for person in self.people.values():
+            # A unit's leader who audits elsewhere is no leader there.
+            here = person.unit == unit or role in OFFICE_WIDE
+            if role in person.roles and here and where in ("", person.unit):
+                yield person

@@ -1,0 +1,34 @@
+"""Whom to tell: the people of the office, who of them is away, and by which channels they are reached."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from models.notices import Channels, Notice, Occasion, notices
+from models.people import Directory
+from models.view import DossierRow
+from motcua.catalogue import Catalogue
+from motcua.store.notices import NoticeRecord
+
+
+class Addressing:
+    """Finds the people of occasions."""
+
+    def __init__(self, record: NoticeRecord, catalogue: Catalogue, channels: Channels) -> None:
+        self._record, self._channels = record, channels
+        self._calendar = catalogue.calendar(catalogue.office.calendar)
+        self._people = Directory(people=catalogue.office.staff)
+
+    async def directory(self, since: date) -> Directory:
+        """The people of the office, with who is away on a day or later."""
+        return self._people.model_copy(update={"absences": await self._record.absences(since)})
+
+    async def address(self, row: DossierRow, told: tuple[Occasion, ...]) -> list[Notice]:
+        """The notices of these occasions of a dossier."""
+        days = [self._calendar.local(occasion.tell_at).date() for occasion in told]
+        directory = await self.directory(min(days))
+        return [
+            notice
+            for occasion, day in zip(told, days, strict=True)
+            for notice in notices(row, occasion, directory, self._channels, day)
+        ]

@@ -1,0 +1,108 @@
+"""The morning mail: one for each officer who has something late, due today or soon."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from models.notices import DESK, EMAIL, NO_RUNG, Channels, Notice
+from models.people import Directory, Person
+from models.procedure import Role
+from motcua.catalogue import Catalogue
+from motcua.notices.addressing import Addressing
+from motcua.notices.topic import Topic
+from motcua.notices.topics import Topics
+from motcua.store import Store
+from motcua.store.notices import NoticeRecord
+
+DIGEST = "digest"
+LEADERS = (Role.UNIT_LEADER, Role.OFFICE_LEADER)
+
+
+class NotNeeded(Exception):
+    """Found out on the way: nobody has to be told any more."""
+
+
+class Digests:
+    """Writes the digests of a day as notices, and says what one speaks of when it is sent."""
+
+    def __init__(
+        self, store: Store, catalogue: Catalogue, addressing: Addressing, channels: Channels, topics: Topics
+    ) -> None:
+        self._record = NoticeRecord(store)
+        self._addressing, self._channels, self._topics = addressing, channels, topics
+        self._calendar = catalogue.calendar(catalogue.office.calendar)
+
+    async def write(self, at: datetime) -> int:
+        """The digests of the day of `at`, each once; returns how many are new.
+
+        On a day on which the office does not open there are none, and none for who is away.
+        """
+        day = self._calendar.local(at).date()
+        if not self._calendar.opened(day):
+            return 0
+        directory = await self._addressing.directory(day)
+        rows = await self._record.urgent(self._topics.horizon(day))
+        return await self._record.add(
+            [
+                _notice(person, way, day, at)
+                for person in directory.people.values()
+                if not directory.away(person.id, day) and theirs(rows, person, directory, day)
+                for way in self._ways(person)
+            ]
+        )
+
+    def _ways(self, person: Person) -> list[str]:
+        usual = self._channels.staff if person.channels is None else person.channels
+        ways = self._channels.of(usual, simulated=False)
+        return [way for way in ways if way != DESK and (way != EMAIL or person.email is not None)]
+
+    async def topic(self, notice: Notice, directory: Directory, now: datetime) -> tuple[Person, Topic]:
+        """Who is told, and what is before them when it is sent.
+
+        Raises NotNeeded where nothing is left, and on another day: a digest of yesterday tells nothing.
+        """
+        day = self._calendar.local(notice.tell_at).date()
+        if self._calendar.local(now).date() != day:
+            raise NotNeeded("past")
+        person = directory.people.get(notice.recipient)
+        if person is None:
+            raise NotNeeded("left")
+        rows = theirs(await self._record.urgent(self._topics.horizon(day)), person, directory, day)
+        if not rows:
+            raise NotNeeded("nothing left")
+        return person, await self._topics.morning(rows, day, now, directory, person)
+
+
+def theirs(
+    rows: list[dict[str, Any]], person: Person, directory: Directory, day: date
+) -> list[dict[str, Any]]:
+    """The open tasks that somebody has before them: their own and those of whom they stand in for, what they
+    may claim, and for leaders all that they see."""
+    mine = {person.id, *directory.stood_for(person, day)}
+    leads = any(role in LEADERS for role in person.roles)
+    return [
+        row
+        for row in rows
+        if row["assignee"] in mine
+        or (row["assignee"] is None and row["role"] in person.roles and row["unit"] == person.unit)
+        or (leads and person.may_see(row["unit"]))
+    ]
+
+
+def _notice(person: Person, way: str, day: date, at: datetime) -> Notice:
+    return Notice(
+        code=f"{DIGEST}/{day}",
+        term=0,
+        generation=0,
+        rung=NO_RUNG,
+        occurrence=0,
+        recipient=person.id,
+        channel=way,
+        alarm=DIGEST,
+        name=DIGEST,
+        due_at=at,
+        fact=0,
+        tell_at=at,
+        told_as=person.id,
+    )

@@ -1,0 +1,204 @@
+"""What a notice speaks of: gathered when it is sent, from the record as it then stands."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from models import facts as f
+from models.base import Reference
+from models.calendar import Calendar
+from models.facts import Fact
+from models.notices import NO_RUNG, Notice
+from models.people import Directory, Language, Person
+from models.procedure import Procedure
+from models.view import DossierRow, TermRow
+from motcua.catalogue import Catalogue
+from motcua.notices.topic import Alarm, Digest, Line, Place, Subject, Topic
+from motcua.store import Store
+from motcua.store.notices import NoticeRecord
+
+LISTED = 50
+"""Dossiers in one part of a digest; the rest is counted."""
+
+
+class Topics:
+    """Gathers what texts speak of. `public_url` is where the tracking pages of dossiers are, if anywhere."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, public_url: str | None) -> None:
+        self._store, self._catalogue, self._public_url = store, catalogue, public_url
+        self._calendar: Calendar = catalogue.calendar(catalogue.office.calendar)
+        self._procedures: dict[tuple[str, str], Procedure] = {}
+
+    async def of(
+        self, notice: Notice, row: DossierRow, directory: Directory, language: Language, now: datetime
+    ) -> Topic:
+        """The topic of a notice about a dossier; who is told is left blank."""
+        procedure = await self._procedure(row.code, row.procedure, row.version)
+        return Topic(
+            place=self.place(row.unit, language),
+            recipient="",
+            dossier=self._subject(row, procedure, directory, language),
+            alarm=self._alarm(notice, row, procedure, language, now),
+            **await self._particulars(notice),
+        )
+
+    def place(self, unit: str, language: Language) -> Place:
+        """A unit as the sender of a letter."""
+        found = next(each for each in self._catalogue.office.units if each.id == unit)
+        return Place(
+            office=found.name if language == "vi" else found.name_en,
+            address=found.address,
+            phone=found.phone,
+        )
+
+    def _subject(
+        self, row: DossierRow, procedure: Procedure, directory: Directory, language: Language
+    ) -> Subject:
+        task = row.tasks[0] if row.tasks else None
+        assignee = directory.people.get(task.assignee or "") if task else None
+        return Subject(
+            code=row.code,
+            procedure=procedure.name if language == "vi" else procedure.name_en,
+            step=_step(procedure, task.step, language) if task else None,
+            assignee=assignee.name if assignee else None,
+            status=row.status,
+            received_at=row.received_at,
+            due_at=row.due_at,
+            original_due_at=row.original_due_at,
+            promised_at=row.promised_at,
+            track=f"{self._public_url}/track/{row.code}" if self._public_url else None,
+        )
+
+    def _alarm(
+        self, notice: Notice, row: DossierRow, procedure: Procedure, language: Language, now: datetime
+    ) -> Alarm | None:
+        term = next((term for term in row.terms if term.id == notice.term), None)
+        if notice.alarm not in ("reminder", "due", "escalation") or term is None:
+            return None
+        left, late = self._distance(term.due_at, now)
+        return Alarm(
+            kind=notice.alarm,
+            of=term.of,
+            name=_term(procedure, term, language),
+            due_at=term.due_at,
+            occurrence=notice.occurrence,
+            left=left,
+            late=late,
+        )
+
+    def _distance(self, due_at: datetime, now: datetime) -> tuple[timedelta | None, timedelta | None]:
+        """Working time to a due instant that lies ahead, or since one that has passed."""
+        if now < due_at:
+            return self._calendar.between(now, due_at), None
+        return None, self._calendar.between(due_at, now)
+
+    async def _particulars(self, notice: Notice) -> dict[str, Any]:
+        """What the fact itself says: why, until when, and how it was decided."""
+        if notice.rung != NO_RUNG:
+            return {}
+        facts = await self._store.facts(notice.code)
+        match facts[notice.fact - 1].event:
+            case f.ApologyDrafted(due_at=due_at, proposed_at=proposed_at, reason=cause):
+                return {"until": due_at, "proposed_at": proposed_at, "cause": cause}
+            case f.Ready():
+                return _decided(facts)
+            case f.SupplementRequested(due_at=until, reason=reason):
+                return {"until": until, "reason": await self._text(notice.code, reason)}
+            case f.Extended(promised_at=until, reason=reason):
+                return {"until": until, "reason": await self._text(notice.code, reason)}
+            case f.Stopped(final=final, reason=reason):
+                return {"final": final, "reason": await self._text(notice.code, reason)}
+            case f.Refused(reason=reason) | f.Withdrawn(reason=reason):
+                return {"reason": await self._text(notice.code, reason)}
+        return {}
+
+    async def _text(self, code: str, reference: Reference | None) -> str | None:
+        """A free text; None where there is none, or not any more."""
+        if reference is None:
+            return None
+        text = (await self._store.private(code)).get(reference.id)
+        return text if isinstance(text, str) else None
+
+    async def _procedure(self, code: str, procedure: str, version: str) -> Procedure:
+        """The version that a dossier was received under, as it is on record."""
+        key = (procedure, version)
+        if key not in self._procedures:
+            body = await NoticeRecord(self._store).procedure_of(code)
+            self._procedures[key] = Procedure.model_validate_json(body)
+        return self._procedures[key]
+
+    # Digests
+
+    def horizon(self, day: date) -> datetime:
+        """Up to when a digest of this day looks ahead."""
+        soon = self._catalogue.office.notices.soon
+        last = self._calendar.working_day_after(day, max(1, soon.days))
+        return self._calendar.opened(last)[-1][1]
+
+    async def morning(
+        self, rows: list[dict[str, Any]], day: date, now: datetime, directory: Directory, person: Person
+    ) -> Topic:
+        """What somebody's morning mail speaks of: these open tasks."""
+        return Topic(
+            place=self.place(person.unit, person.language),
+            recipient=person.name,
+            digest=await self._digest(rows, day, now, directory, person),
+        )
+
+    async def _digest(
+        self, rows: list[dict[str, Any]], day: date, now: datetime, directory: Directory, person: Person
+    ) -> Digest:
+        tomorrow = self._calendar.instant(day + timedelta(days=1), time(0))
+        parts: dict[str, list[Line]] = {"late": [], "today": [], "soon": []}
+        for row in rows:
+            part = "late" if row["due_at"] < now else "today" if row["due_at"] < tomorrow else "soon"
+            parts[part].append(await self._line(row, now, directory, person.language))
+        listed = {name: tuple(lines[:LISTED]) for name, lines in parts.items()}
+        more = sum(len(lines) - len(listed[name]) for name, lines in parts.items())
+        return Digest(
+            day=self._calendar.instant(day, time(0)),
+            more=more,
+            stands_in_for=tuple(directory.people[other].name for other in directory.stood_for(person, day)),
+            **listed,
+        )
+
+    async def _line(
+        self, row: dict[str, Any], now: datetime, directory: Directory, language: Language
+    ) -> Line:
+        procedure = await self._procedure(row["code"], row["procedure"], row["version"])
+        left, late = self._distance(row["due_at"], now)
+        assignee = directory.people.get(row["assignee"] or "")
+        return Line(
+            code=row["code"],
+            procedure=procedure.name if language == "vi" else procedure.name_en,
+            step=_step(procedure, row["step"], language),
+            assignee=assignee.name if assignee else None,
+            due_at=row["due_at"],
+            left=left,
+            late=late,
+        )
+
+
+def _decided(facts: list[Fact]) -> dict[str, Any]:
+    """How it was decided, and the number of the result: what was said last."""
+    said: dict[str, Any] = {}
+    for fact in facts:
+        if isinstance(fact.event, f.Decided):
+            said["approved"] = fact.event.approved
+        elif isinstance(fact.event, f.Issued):
+            said["number"] = fact.event.number
+    return said
+
+
+def _step(procedure: Procedure, step: str, language: Language) -> str | None:
+    """A step by its name; None for intake, which is no step of the procedure."""
+    found = next((each for each in procedure.steps if each.id == step), None)
+    if found is None:
+        return None
+    return found.name if language == "vi" else found.name_en
+
+
+def _term(procedure: Procedure, term: TermRow, language: Language) -> str:
+    """What a term is of, for people: the step's name, the agency's, or its kind."""
+    return (_step(procedure, term.name, language) if term.of == "step" else None) or term.name

@@ -1,0 +1,84 @@
+"""The outbox: notices on record that Temporal has still to be given, each for a workflow of its own.
+
+They are put there in the transaction that records what they tell of. Whoever empties it may die at any
+moment: a workflow that has been started already is not started twice, for the notice is its id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from temporalio.client import Client
+from temporalio.common import MetricMeter, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from models.refusals import Unreachable
+from models.service import Parcel
+from motcua.store import Store
+from motcua.store.notices import NoticeRecord
+from motcua.temporal import AWAY, RPC_TIMEOUT
+from workflows.notice import NOTICE_QUEUE, NoticeWorkflow
+
+log = structlog.get_logger()
+
+CHANNEL = "motcua_outbox"
+AT_ONCE = 100
+LOOK = 5.0
+"""Seconds after which it looks although nobody has called: a call may be lost with its connection."""
+
+
+class Outbox:
+    """Empties the outbox of an office for as long as it runs."""
+
+    def __init__(self, client: Client, store: Store, meter: MetricMeter) -> None:
+        self._client, self._store, self._record = client, store, NoticeRecord(store)
+        self._backlog = meter.create_gauge("motcua_outbox", "Notices that Temporal has still to be given.")
+
+    async def run(self) -> None:
+        """Start the workflow of each notice soon after it is on record, until cancelled."""
+        called = asyncio.Event()
+        while True:
+            try:
+                async with self._store.listening(CHANNEL, called.set) as alive:
+                    while alive():
+                        called.clear()
+                        while await self.empty():
+                            pass
+                        self._backlog.set((await self._record.backlog())[0])
+                        await _either(called, LOOK)
+            except (Unreachable, RPCError) as problem:
+                if isinstance(problem, RPCError) and problem.status not in AWAY:
+                    raise
+                log.warning("outbox waits for a service", why=str(problem))
+            await asyncio.sleep(1)
+
+    async def empty(self) -> bool:
+        """Start some; whether there may be more."""
+        async with self._record.claim(AT_ONCE) as parcels:
+            await asyncio.gather(*(self._start(parcel) for parcel in parcels))
+        return len(parcels) == AT_ONCE
+
+    async def _start(self, parcel: Parcel) -> None:
+        again = f"/{parcel.round}" if parcel.round else ""
+        try:
+            await self._client.start_workflow(
+                NoticeWorkflow.run,
+                parcel,
+                id=f"notice/{parcel.notice}{again}",
+                task_queue=NOTICE_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                static_summary=parcel.notice,
+                rpc_timeout=RPC_TIMEOUT,
+            )
+        except WorkflowAlreadyStartedError:
+            log.info("notice is under way already", notice=parcel.notice)
+
+
+async def _either(called: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await called.wait()
+    except TimeoutError:
+        pass

@@ -1,0 +1,412 @@
+"""Notices on their way out: real mail and webhooks, at a decent hour, once, whatever fails meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from email.message import EmailMessage
+from typing import Any, NamedTuple
+
+import asyncpg
+import pytest
+
+from models.notices import EMAIL
+from models.people import Absence
+from motcua.catalogue import Catalogue, Webhook
+from motcua.config import Settings
+from motcua.store.notices import NoticeFilter, NoticeRecord
+from tests.running import CATALOGUE, ISSUE, SETTINGS, Life, Running, Telemetry, running, scrape, until
+from tests.servers import HookServer, MailServer
+from tests.unit.office import at
+
+APPLICANT = {
+    "name": "Nguyễn Thị <b>Ánh</b> & Con",
+    "email": "anh@dan.example",
+    "phone": "0900000002",
+    "address": "12 Đường Lê Lợi, Hoà Thành",
+}
+HELD = ("receiver1 accept", "receiver1 complete", "handler1 claim")
+"""With the handler on Monday, 2 March, at 08:00; due on the 9th."""
+
+
+class Post(NamedTuple):
+    """An office whose notices leave it, and the servers that they reach."""
+
+    office: Running
+    mail: MailServer
+    hook: HookServer
+    record: NoticeRecord
+
+    async def listed(self, code: str, **wanted: Any) -> list[dict[str, Any]]:
+        """The notices of a dossier that leave the office."""
+        found = await self.record.listed(NoticeFilter(code=code, limit=1000, **wanted))
+        return [each for each in found if each["channel"] != "desk"]
+
+    async def settled(self, code: str, count: int, *states: str) -> list[dict[str, Any]]:
+        """Wait until so many have come to this: sent, unless other states are given."""
+        wanted = states or ("sent",)
+
+        async def there() -> list[dict[str, Any]]:
+            found = [each for each in await self.listed(code) if each["state"] in wanted]
+            return found if len(found) == count else []
+
+        return await until(there) if count else []
+
+    async def until(self, notice: dict[str, Any], state: str) -> None:
+        """Wait until a notice has come to this."""
+
+        async def there() -> bool:
+            found = await self.listed(notice["code"])
+            return any(each["state"] == state for each in found if each["id"] == notice["id"])
+
+        await until(there)
+
+    def letters(self, code: str) -> list[EmailMessage]:
+        """What the mail server took that speaks of a dossier, each letter once however often it came."""
+        found = {str(letter["Message-ID"]): letter for letter in self.mail.received if code in plain(letter)}
+        return list(found.values())
+
+    async def moved_on(self, notice: str, opened: str, hours: float) -> None:
+        """Move the clock of a notice's workflow on to so many hours after the office time of its fact."""
+        await self.office.clocks.forward(f"notice/{notice}", at(opened), at(opened) + timedelta(hours=hours))
+
+
+def plain(letter: EmailMessage) -> str:
+    """The words of a letter."""
+    body = letter.get_body(("plain",))
+    assert body is not None
+    return f"{letter['Subject']}\n{body.get_content()}"
+
+
+def told(letters: list[EmailMessage]) -> list[str]:
+    """Whom letters went to, in the order of the alphabet."""
+    return sorted(str(letter["To"].addresses[0].username) for letter in letters)
+
+
+@pytest.fixture(scope="module")
+async def post(tmp_path_factory: pytest.TempPathFactory, telemetry: Telemetry) -> AsyncIterator[Post]:
+    """Servers, worker, desk and store, with a mail server and a gateway for SMS."""
+    async with MailServer() as mail, HookServer() as hook:
+        catalogue = Catalogue.load(SETTINGS.catalog_dir)
+        catalogue.office = CATALOGUE.office.model_copy(
+            update={"webhooks": (Webhook(id="sms", url=hook.url),)}
+        )
+        settings = Settings.model_validate(
+            {
+                **SETTINGS.model_dump(exclude={"database_url"}),
+                "smtp_url": mail.url,
+                "mail_from": "Một cửa <motcua@hoathanh.example>",
+                "smtp_timeout": 2,
+                "webhook_secrets": {"sms": hook.secret},
+                "webhook_private": True,
+                "webhook_timeout": 2,
+                "ca_file": mail.ca_file,
+                "public_url": "https://motcua.example",
+                "send_simulated": True,
+            }
+        )
+        folder = tmp_path_factory.mktemp("telling")
+        async with running(folder, telemetry.runtime, settings=settings, catalogue=catalogue) as office:
+            yield Post(office, mail, hook, NoticeRecord(office.store))
+
+
+@pytest.fixture(autouse=True)
+async def _calm(post: Post) -> AsyncIterator[None]:
+    yield
+    for server in (post.mail, post.hook):
+        server.calm()
+        await server.stop()
+        await server.start()
+
+
+async def test_an_overdue_dossier_climbs_its_ladder(post: Post, telemetry: Telemetry) -> None:
+    """Reminder, due and escalation: by mail and where its rung says so by webhook, to whom it concerns."""
+    before = await scrape(telemetry.port, "motcua_notices_total")
+    life = await Life.begin(post.office, *HELD, procedure="told", applicant=APPLICANT)
+    await life.forward("2026-03-12 12:00")
+    # the receipt; an apology to confirm; soon, due twice, late three times by mail and by SMS
+    sent = await post.settled(life.code, 11)
+    letters = post.letters(life.code)
+    assert told(letters) == ["anh", "handler1", "handler1", *["head1"] * 3, *["leader1"] * 2]
+    assert len(letters) == len({each["id"] for each in sent if each["channel"] == EMAIL})
+    assert all(str(letter["From"]) == "Một cửa <motcua@hoathanh.example>" for letter in letters)
+    assert all(letter["Auto-Submitted"] == "auto-generated" for letter in letters)
+    hooks = [each for each in post.hook.accepted if each["dossier"]["code"] == life.code]
+    assert [each["type"] for each in hooks] == ["notice.escalation"] * 3
+    assert {each["recipient"]["id"] for each in hooks} == {"head1"}
+    assert set(post.hook.seen.values()) == {1}
+    assert post.hook.forged == 0
+    assert await scrape(telemetry.port, "motcua_notices_total") >= before + 11
+    assert await scrape(telemetry.port, "motcua_outbox") == 0
+    for letter in letters:
+        if told([letter]) != ["anh"]:
+            assert "Ánh" not in plain(letter)  # nothing personal goes to staff by mail
+
+
+async def test_applicants_hear_what_concerns_them_with_the_papers(post: Post) -> None:
+    """Each step of a life that they have to know of; HTML in a name stays text; nobody else is told."""
+    life = await Life.begin(post.office, *HELD, procedure="told", applicant=APPLICANT)
+    await life.run("@ 2026-03-03 09:00", "handler1 request-supplement reason='Thiếu bản vẽ <i>mặt bằng</i>'")
+    await post.settled(life.code, 2)
+    await life.run("@ 2026-03-04 09:00", "citizen1 supply papers='bản vẽ'", "@ 2026-03-05 09:00")
+    await life.run("leader1 extend until=2026-03-20T09:00 reason='Phải xác minh thêm'", "handler1 complete")
+    await life.run("leader1 complete", "approver1 approve", ISSUE)
+    await post.settled(life.code, 4)
+    letters = post.letters(life.code)
+    assert told(letters) == ["anh"] * 4
+    papers = [
+        [part.get_filename() for part in letter.iter_attachments() if part.get_content()[:5] == b"%PDF-"]
+        for letter in letters
+    ]
+    assert [len(each) for each in papers] == [1, 1, 1, 0]
+    for letter in letters:
+        html = letter.get_body(("html",))
+        assert html is not None
+        assert "<b>Ánh" not in html.get_content()
+        assert "&lt;b&gt;Ánh&lt;/b&gt; &amp; Con" in html.get_content()
+        assert "Nguyễn Thị <b>Ánh</b> & Con" in plain(letter)
+        assert f"https://motcua.example/track/{life.code}" in plain(letter)
+    assert "Thiếu bản vẽ <i>mặt bằng</i>" in plain(letters[1])
+    assert "&lt;i&gt;mặt bằng" in letters[1].get_body(("html",)).get_content()  # type: ignore[union-attr]
+
+
+async def test_what_comes_about_at_night_is_told_in_the_morning(post: Post) -> None:
+    """On the clock of the notice itself; and when its cause has gone by then, not at all."""
+    codes = []
+    for resolved in (False, True):
+        life = await Life.begin(post.office, procedure="fixed")
+        await life.do("receiver1 accept", due="until 2026-03-03T22:00:00+07:00")
+        await life.run("receiver1 complete", "handler1 claim", "@ 2026-03-03 22:30")
+        codes.append(life.code)
+
+        async def waits(code: str = life.code) -> list[dict[str, Any]]:
+            return [each for each in await post.listed(code) if each["name"] == "due"]
+
+        waiting = await until(waits)
+        assert {each["tell_at"] for each in waiting} == {at("2026-03-04 07:00")}
+        if resolved:
+            await life.do("citizen1 withdraw")
+        for each in waiting:
+            await post.moved_on(each["id"], "2026-03-03 22:00", 8.9)
+        assert post.letters(life.code) == []
+        for each in waiting:
+            await post.moved_on(each["id"], "2026-03-03 22:00", 9.1)
+        for each in waiting:
+            await post.until(each, "void" if resolved else "sent")
+        whys = {each["why"] for each in await post.listed(life.code) if each["name"] == "due"}
+        assert whys == ({"resolved"} if resolved else {"250 2.0.0 OK queued"})
+    assert [told(post.letters(code)) for code in codes] == [["handler1", "leader1"], []]
+
+
+async def test_a_second_before_its_rung_it_is_done(post: Post) -> None:
+    """Nothing is reached, nothing is told."""
+    life = await Life.begin(post.office, *HELD, "handler1 complete", procedure="told")
+    await life.run("leader1 complete", "approver1 approve", "@ 2026-03-06 07:59:59")
+    await life.run(ISSUE, "@ 2026-03-12 09:00")
+    assert "rung-reached" not in await life.kinds()
+    assert [each for each in await post.listed(life.code) if each["recipient"] != "applicant"] == []
+
+
+async def test_a_cause_that_goes_while_the_mail_server_is_away_is_not_told_any_more(post: Post) -> None:
+    """The race: the rung is reached, the letter under way, and the dossier done before it gets through."""
+    life = await Life.begin(post.office, *HELD, "handler1 complete", "leader1 complete", procedure="told")
+    await life.run("approver1 approve", "leader1 assign to=clerk1")
+    await post.mail.stop()
+    await life.forward("2026-03-06 08:30")
+    trying = await post.settled(life.code, 2, "trying")
+    assert {each["name"] for each in trying} == {"soon", "apology-drafted"}
+    assert all("cannot" in each["why"] or "onnect" in each["why"] for each in trying)
+    await life.run(ISSUE)
+    await post.mail.start()
+    for each in trying:
+        await post.moved_on(each["id"], "2026-03-06 08:00", 2)
+        await post.until(each, "void")
+    whys = {each["id"]: each["why"] for each in await post.listed(life.code)}
+    assert {whys[each["id"]] for each in trying} == {"resolved", "decided"}
+    assert post.letters(life.code) == []
+
+
+@pytest.mark.timeout(240)
+async def test_a_mail_server_that_is_down_for_a_day(post: Post) -> None:
+    """On the notice's own clock: tried again and again, told as trying, and sent once when it is back."""
+    life = await Life.begin(post.office, *HELD, procedure="told")
+    await post.mail.stop()
+    await life.forward("2026-03-06 08:30")
+    (soon,) = [each for each in await post.settled(life.code, 2, "trying") if each["name"] == "soon"]
+    await post.moved_on(soon["id"], "2026-03-06 08:00", 24)
+    (still,) = [each for each in await post.listed(life.code) if each["id"] == soon["id"]]
+    assert still["state"] == "trying"
+    assert still["failed"] > 90  # at least every quarter of an hour
+    assert (await post.office.desk.row(life.code)).seq < 20  # the dossier has nothing to do with it
+    await life.run("handler1 note text='it goes on'")
+    await post.mail.start()
+    await post.moved_on(soon["id"], "2026-03-06 08:00", 24.5)
+    await post.settled(life.code, 1)
+    assert told(post.letters(life.code)) == ["handler1"]
+
+
+SMTP_FAULTS = {
+    "hangs before the letter": ("RCPT", "hang", 1, 1),
+    "hangs after the letter": ("DATA", "hang", 1, 1),
+    "drops after DATA": ("DATA", "drop", 1, 1),
+    "takes it, and drops before saying so": ("DATA", "accept and drop", 1, 2),
+    "says later, three times": ("RCPT", "451 4.7.1 try again", 3, 1),
+    "greets with 421": ("connect", "421 too busy", 2, 1),
+    "knows no password": ("AUTH", "no", 2, 1),
+    "says later after DATA": ("DATA", "452 4.3.1 no space", 2, 1),
+}
+
+
+@pytest.mark.parametrize("fault", SMTP_FAULTS)
+async def test_a_mail_server_that_misbehaves(post: Post, fault: str) -> None:
+    """Nothing is lost, and nothing is seen twice: the same letter has the same Message-ID."""
+    stage, what, times, taken = SMTP_FAULTS[fault]
+    life = await Life.begin(post.office, *HELD, procedure="usual")
+    await post.mail.stop()  # no connection from before
+    await post.mail.start()
+    post.mail.at(stage, what, times)
+    await life.forward("2026-03-03 15:30")
+    await until(lambda: _tried(post, life))
+    (due,) = [each for each in await post.listed(life.code) if each["name"] == "due"]
+    await post.moved_on(due["id"], "2026-03-03 15:00", 1)
+    await post.settled(life.code, 1)
+    assert told(post.letters(life.code)) == ["handler1"]
+    mine = [letter for letter in post.mail.received if life.code in plain(letter)]
+    assert len(mine) == taken
+    assert len({letter["Message-ID"] for letter in mine}) == 1
+
+
+async def _tried(post: Post, life: Life) -> bool:
+    return any(each["failed"] or each["state"] == "sent" for each in await post.listed(life.code))
+
+
+async def test_what_is_refused_for_good_waits_for_a_person(post: Post) -> None:
+    """A letter that its server will never take: listed with why, and sent again on somebody's word."""
+    life = await Life.begin(post.office, *HELD, procedure="usual")
+    post.mail.at("RCPT", "550 5.1.1 <handler1@motcua.example> no such user")
+    await life.forward("2026-03-03 15:30")
+    (refused,) = await post.settled(life.code, 1, "refused")
+    assert refused["why"] == "recipient: 550 5.1.1 <address> no such user"
+    post.mail.calm()
+    assert await post.record.again(refused["id"], "head1") == 1
+    await post.settled(life.code, 1)
+    assert told(post.letters(life.code)) == ["handler1"]
+    assert await post.record.again(refused["id"], "head1") is None
+
+
+@pytest.mark.parametrize(
+    "email", ["a@b.example\nBcc: c@d.example", "nobody", "a@b.example, c@d.example", None]
+)
+async def test_an_address_that_is_none(post: Post, email: str | None) -> None:
+    """Stored before addresses were checked: no header is added, nobody else is written to."""
+    life = await Life.begin(post.office, "receiver1 accept", procedure="usual", applicant=APPLICANT)
+    await post.settled(life.code, 1)
+    connection = await asyncpg.connect(post.office.local.run.database_url)
+    try:
+        rows = "update private set content = content || $1::jsonb where id like $2 || '%'"
+        first = (await life.facts())[0].event
+        await connection.execute(rows, json.dumps({"email": email}), first.applicant.id)  # type: ignore[union-attr]
+    finally:
+        await connection.close()
+    before = len(post.mail.received)
+    await life.do("citizen1 withdraw")
+    (refused,) = await post.settled(life.code, 1, "refused")
+    assert "c@d" not in refused["why"]
+    assert refused["why"].startswith("recipient: the address is none" if email else "applicant: there is no")
+    assert len(post.mail.received) == before
+
+
+HOOK_FAULTS = {
+    "does not answer": ("hang", 1, 1),
+    "answers 500": (500, 3, 1),
+    "has had too many": (429, 1, 1),
+    "takes it, and breaks off": ("accept and drop", 1, 2),
+    "breaks off in the middle of its answer": ("close", None, 1),
+}
+
+
+@pytest.mark.parametrize("fault", HOOK_FAULTS)
+async def test_a_webhook_that_misbehaves(post: Post, fault: str) -> None:
+    """Tried again under the same key; a status that has come counts, whatever becomes of the rest."""
+    what, times, seen = HOOK_FAULTS[fault]
+    life = await Life.begin(post.office, *HELD, procedure="told")
+    post.hook.at("answer", what, times)
+    await life.forward("2026-03-10 08:30")
+
+    async def hooks() -> list[dict[str, Any]]:
+        found = [each for each in await post.listed(life.code) if each["channel"] == "sms"]
+        return [each for each in found if each["failed"] or each["state"] == "sent"]
+
+    (late,) = await until(hooks)
+    await post.moved_on(late["id"], "2026-03-10 08:00", 1)
+    await post.until(late, "sent")
+    (key,) = [
+        key
+        for key, each in zip(post.hook.seen, post.hook.accepted, strict=True)
+        if each["notice"] == late["id"]
+    ]
+    assert post.hook.seen[key] == seen
+
+
+async def test_a_webhook_that_leads_elsewhere_is_not_followed(post: Post) -> None:
+    """It waits for a person; once mended it is sent again."""
+    life = await Life.begin(post.office, *HELD, procedure="told")
+    post.hook.at("answer", 302)
+    await life.forward("2026-03-10 08:30")
+    (refused,) = await post.settled(life.code, 1, "refused")
+    assert refused["why"] == "sms: 302: it leads elsewhere, and notices do not follow"
+    assert "/notices/elsewhere" not in post.hook.paths
+    post.hook.calm()
+    await post.record.again(refused["id"], "admin1")
+    await post.until(refused, "sent")
+
+
+async def test_substitutes_are_told_and_who_calls_in_sick_at_night_is_not(post: Post) -> None:
+    """Known when it is recorded, or only when it is sent."""
+    away = Absence(
+        person="handler1",
+        since=at("2026-03-03 12:00").date(),
+        until=at("2026-03-03 12:00").date(),
+        substitute="handler2",
+    )
+    number = await post.record.add_absence(away, "leader1")
+    life = await Life.begin(post.office, *HELD, procedure="usual")
+    await life.forward("2026-03-03 15:30")
+    await post.settled(life.code, 1)
+    (letter,) = post.letters(life.code)
+    assert told([letter]) == ["handler2"]
+    assert "Lê Thị Cúc" in plain(letter)  # in whose place
+    await post.record.end_absence(number, "leader1")
+
+    late = await Life.begin(post.office, procedure="fixed")
+    await late.do("receiver1 accept", due="until 2026-03-02T22:00:00+07:00")
+    await late.run("receiver1 complete", "handler1 claim", "@ 2026-03-02 22:30")
+
+    async def waits() -> list[dict[str, Any]]:
+        return [each for each in await post.listed(late.code) if each["name"] == "due"]
+
+    waiting = await until(waits)
+    assert {each["recipient"] for each in waiting} == {"handler1", "leader1"}
+    number = await post.record.add_absence(away, "handler1")
+    for each in waiting:
+        await post.moved_on(each["id"], "2026-03-02 22:00", 9.1)
+    await post.settled(late.code, 2)
+    assert told(post.letters(late.code)) == ["handler2", "leader1"]
+    await post.record.end_absence(number, "leader1")
+
+
+async def test_the_dossier_closes_while_its_last_notice_is_under_way(post: Post) -> None:
+    """Neither waits for the other."""
+    await post.mail.stop()
+    life = await Life.begin(post.office, procedure="usual", applicant=APPLICANT)
+    await life.do("receiver1 refuse", reason="Không thuộc thẩm quyền")
+    trying = await post.settled(life.code, 1, "trying")
+    await asyncio.wait_for(post.office.client.get_workflow_handle(life.code).result(), 10)
+    await post.mail.start()
+    await post.moved_on(trying[0]["id"], "2026-03-02 08:00", 1)
+    await post.settled(life.code, 1)
+    (letter,) = post.letters(life.code)
+    assert "Không thuộc thẩm quyền" in plain(letter)
+    assert len(list(letter.iter_attachments())) == 1

@@ -1,0 +1,122 @@
+"""Who is told: by role and unit, in place of the absent, once, and nobody who may not see the dossier."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.people import UPWARD, Absence, Directory, Person
+from models.procedure import Role
+
+DAY = date(2026, 3, 2)
+
+
+def person(name: str, roles: str = "handler", unit: str = "demo") -> Person:
+    """A member of staff."""
+    return Person(id=name, name=name.title(), roles=tuple(Role(role) for role in roles.split()), unit=unit)
+
+
+PEOPLE = {
+    each.id: each
+    for each in (
+        person("h1"),
+        person("h2"),
+        person("h3"),
+        person("l1", "unit-leader"),
+        person("l2", "unit-leader", "police"),
+        person("boss", "office-leader", "hall"),
+        person("admin", "administrator", "hall"),
+        person("p1", "handler", "police"),
+    )
+}
+
+
+def away(name: str, substitute: str | None = None, since: int = 1, until: int = 5) -> Absence:
+    """An absence in March 2026."""
+    return Absence(person=name, substitute=substitute, since=date(2026, 3, since), until=date(2026, 3, until))
+
+
+def told(
+    *words: str, absences: tuple[Absence, ...] = (), assignee: str | None = "h1", unit: str = "demo"
+) -> dict[str, str | None]:
+    """Who is told, and in whose place."""
+    found = Directory(people=PEOPLE, absences=absences).told(words, assignee=assignee, unit=unit, day=DAY)
+    assert len({each.person.id for each in found}) == len(found)
+    return {each.person.id: each.in_place_of for each in found}
+
+
+def test_roles_are_those_of_the_dossiers_unit() -> None:
+    """Its own leader, not that of the police; the office's leader wherever they sit."""
+    assert told("assignee") == {"h1": None}
+    assert told("unit-leader") == {"l1": None}
+    assert told("unit-leader", unit="police") == {"l2": None}
+    assert told("handler") == {"h1": None, "h2": None, "h3": None}
+    assert told("assignee", "unit-leader", "office-leader") == {"h1": None, "l1": None, "boss": None}
+
+
+def test_a_role_of_one_unit_is_told_only_while_the_dossier_is_there() -> None:
+    """Who may not see it is not told; whoever stands above in its own unit is."""
+    assert told("handler@police", unit="police") == {"p1": None}
+    assert told("handler@police") == {"l1": None}
+    assert told("assignee", assignee="p1") == {"l1": None}
+
+
+def test_nobody_has_the_task() -> None:
+    """Then its unit's leader is told: somebody has to hand it out."""
+    assert told("assignee", assignee=None) == {"l1": None}
+    assert told("assignee", assignee="gone") == {"l1": None}
+
+
+def test_substitutes_stand_in() -> None:
+    """Also when they are away themselves and have one; nobody is told twice."""
+    assert told("assignee", absences=(away("h1", "h2"),)) == {"h2": "h1"}
+    assert told("assignee", absences=(away("h1", "h2"), away("h2", "h3"))) == {"h3": "h1"}
+    assert told("handler", absences=(away("h1", "h2"),)) == {"h2": None, "h3": None}
+    assert told("assignee", absences=(away("h1", "h2", 3),)) == {"h1": None}
+    assert told("assignee", absences=(away("h1", "h2"), away("h1", "h3"))) == {"h3": "h1"}
+
+
+def test_where_nobody_stands_in_those_above_are_told() -> None:
+    """No substitute, a circle of them, one from elsewhere, one who has left."""
+    for absences in (
+        (away("h1"),),
+        (away("h1", "h2"), away("h2", "h1")),
+        (away("h1", "p1"),),
+        (away("h1", "gone"),),
+    ):
+        assert told("assignee", absences=absences) == {"l1": None}
+    assert told("assignee", absences=(away("h1"), away("l1"))) == {"boss": None}
+    assert told("unit-leader", absences=(away("l1"),)) == {"boss": None}
+    assert told("office-leader", absences=(away("boss"),)) == {"admin": None}
+
+
+def test_whom_somebody_stands_in_for() -> None:
+    """Directly, or at the end of a chain."""
+    directory = Directory(people=PEOPLE, absences=(away("h1", "h2"), away("h2", "h3")))
+    assert directory.stood_for(PEOPLE["h3"], DAY) == ["h1", "h2"]
+    assert directory.stood_for(PEOPLE["h2"], DAY) == []
+
+
+NAMES = st.sampled_from(sorted(PEOPLE))
+WORDS = st.sampled_from(["assignee", *UPWARD, "handler", "handler@police", "unit-leader@demo", "auditor"])
+
+
+@given(
+    st.lists(WORDS, min_size=1, max_size=4),
+    st.none() | NAMES,
+    st.sampled_from(["demo", "police"]),
+    st.lists(st.builds(away, NAMES, st.none() | NAMES), max_size=8),
+)
+def test_somebody_who_is_there_and_may_see_it_is_told(
+    words: list[str], assignee: str | None, unit: str, absences: list[Absence]
+) -> None:
+    """Whatever absences there are: each once, none who is away or must not know, and somebody if anybody."""
+    absences = [each for each in absences if each.substitute != each.person]
+    directory = Directory(people=PEOPLE, absences=tuple(absences))
+    found = directory.told(tuple(words), assignee=assignee, unit=unit, day=DAY)
+    assert len({each.person.id for each in found}) == len(found)
+    assert all(each.person.may_see(unit) and not directory.away(each.person.id, DAY) for each in found)
+    above = {each for each in ("admin", "boss") if not directory.away(each, DAY)}
+    assert found or not above or "administrator" in words
