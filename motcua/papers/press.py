@@ -66,7 +66,7 @@ class Press:
             ignore_system_fonts=True,
             sys_inputs=inputs,
             pdf_standards=standards,
-            timestamp=at.replace(microsecond=0),
+            timestamp=at.replace(microsecond=0),  # PDF counts in seconds
         )
 
 
