@@ -116,18 +116,19 @@ class Webhooks:
                 status, answer = await self._post(channel, request)
         except TimeoutError:
             raise _away(channel, f"no answer within {self._timeout:g} s") from None
-        except httpx.TransportError as error:
+        except (httpx.TransportError, httpx.InvalidURL) as error:
             raise _away(channel, said(str(error) or type(error).__name__)) from None
         words = f"{status} {said(answer, _leaves(payload))}".strip()
         if 200 <= status < 300:
             return words
         if status >= 500 or status in PASSING:
             raise _away(channel, words)
-        raise Undeliverable(to=channel, reason=words)
+        redirects = " (redirects are not followed)" if 300 <= status < 400 else ""
+        raise Undeliverable(to=channel, reason=words + redirects)
 
     async def _post(self, channel: str, request: httpx.Request) -> tuple[int, str]:
         """Status and first line of the answer, from the first address that takes a connection."""
-        host, client = request.url.host, self._clients[channel]
+        host, client = request.url.raw_host.decode("ascii"), self._clients[channel]
         port = request.url.port or (443 if request.url.scheme == "https" else 80)
         try:
             found = await self._resolve(host, port)
@@ -184,7 +185,8 @@ def _signed(url: httpx.URL, secret: bytes, key: str, body: bytes) -> httpx.Reque
         "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
         "Idempotency-Key": message,
     }
-    return httpx.Request("POST", url, content=body, headers=headers, extensions={"sni_hostname": url.host})
+    name = url.raw_host.decode("ascii")
+    return httpx.Request("POST", url, content=body, headers=headers, extensions={"sni_hostname": name})
 
 
 def _url(channel: str, text: str, allow_private: bool) -> httpx.URL:
@@ -227,8 +229,11 @@ def _leaves(payload: object) -> Iterator[str]:
             for each in payload:
                 yield from _leaves(each)
         case str() | int() | float() if not isinstance(payload, bool) and len(str(payload)) > 3:
-            yield str(payload)
-            yield json.dumps(payload)[1:-1] if isinstance(payload, str) else str(payload)
+            text = str(payload)
+            yield from (text, json.dumps(text)[1:-1])
+            digits = "".join(letter for letter in text if letter.isdigit())
+            if len(digits) >= 8 and len(digits) > len(text) / 2:
+                yield digits[-8:]  # a telephone number, with another prefix
 
 
 def _away(channel: str, reason: str) -> ChannelAway:
