@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -195,19 +195,20 @@ def test_control_characters_are_not_sent(where: str, bad: str) -> None:
         compose(usual.model_copy(update=changes), Mailbox.of("a@b.org"))
 
 
-SPECIAL = st.text(alphabet=' ,;:<>@"()[]\\.=?_-aZ9ễ中\u0301\u202e\r\n\0', max_size=150)
-ANYTHING = SPECIAL | st.text(max_size=150) | st.just("=?utf-8?q?a=0D=0ABcc:_c@d.org?=")
-
-
+SPECIAL = st.text(alphabet=' ,;:<>@"()[]\\.=?_-aZ9ễ中\u0301\u202e', max_size=300)
+CONTROL = st.text(alphabet="a\r\n\0\x85\u2028:", max_size=20)
+TEXTS = (
+    SPECIAL | SPECIAL | SPECIAL | st.text(max_size=150) | CONTROL | st.just("=?utf-8?q?a=0D=0ABcc:_c@d.org?=")
+)
+ADDRESSES = st.just("a@b.org") | st.just("ễ@b.org") | TEXTS | st.builds("{}@{}".format, SPECIAL, SPECIAL)
 HEADERS = [
     *("Auto-Submitted", "Content-Language", "Content-Type", "Date", "From", "MIME-Version", "Message-ID"),
     *("Subject", "To"),
 ]
 
 
-@given(
-    to=ANYTHING | st.builds("{}@{}".format, SPECIAL, SPECIAL), name=ANYTHING, subject=ANYTHING, file=ANYTHING
-)
+@settings(max_examples=400)
+@given(to=ADDRESSES, name=TEXTS, subject=TEXTS, file=TEXTS)
 def test_no_text_adds_a_header_or_a_recipient(to: str, name: str, subject: str, file: str) -> None:
     """Whatever an address, a name, a subject or a file's name say: they are sent as that, or not at all."""
     sender = Mailbox.of("motcua@hoathanh.example", name="x, <c@d.org>" * 9)
@@ -219,17 +220,18 @@ def test_no_text_adds_a_header_or_a_recipient(to: str, name: str, subject: str, 
     try:
         mail = compose(sent, sender)
     except Undeliverable:
-        good = {"to": "a@b.org", "to_name": "a", "words": Words(subject="a", text="a", html="a")}
-        mail = compose(sent.model_copy(update={**good, "attachments": ()}), sender)
         return
     message = message_from_bytes(mail.content, policy=policy.default)
     assert isinstance(message, EmailMessage)
     assert sorted(message.keys()) == HEADERS
     assert [each.addr_spec for each in message["From"].addresses] == ["motcua@hoathanh.example"]
     [recipient] = message["To"].addresses
-    assert recipient.addr_spec == mail.recipient.address
+    raw = recipient.addr_spec.encode("utf-8", "surrogateescape")  # of an address in UTF-8
+    assert raw.decode() == mail.recipient.address
     assert mail.recipient.local == to.rpartition("@")[0] or not to.isascii()
-    assert recipient.display_name == " ".join(name.split())
+    # Python 3.11 reads a space between two encoded words of a name, where there is none.
+    assert recipient.display_name.split() == name.split() or not name.isascii()
+    assert "".join(recipient.display_name.split()) == "".join(name.split())
     assert message["Subject"] == subject
     assert [each.get_content() for each in message.iter_attachments()] == [b"%PDF"]
     assert not any(letter in mail.recipient.address for letter in ' <>,;:"()\r\n')
