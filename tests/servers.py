@@ -412,11 +412,11 @@ class HookServer:
         try:
             while await self._request(reader, writer):
                 pass
+            writer.close()
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
+            writer.transport.abort()
         finally:
             self._open.discard(task)
-            writer.transport.abort()
 
     async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request; whether the connection may be used again."""

@@ -88,7 +88,9 @@ class Webhooks:
             # One client for each: a pooled connection was verified for the name of one host only.
             client = httpx.AsyncClient(
                 verify=self._context,
-                timeout=None,  # noqa: S113 - one limit for everything is set in `send`
+                # `send` sets the limit for everything. This one comes first where a handshake hangs, because
+                # httpcore leaves the socket open of one that is cancelled.
+                timeout=httpx.Timeout(None, connect=self._timeout * 0.45),
                 trust_env=False,
                 follow_redirects=False,
                 limits=httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=2),
@@ -114,7 +116,7 @@ class Webhooks:
         try:
             async with asyncio.timeout(self._timeout):
                 status, answer = await self._post(channel, request)
-        except TimeoutError:
+        except (TimeoutError, httpx.TimeoutException):
             raise _away(channel, f"no answer within {self._timeout:g} s") from None
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise _away(channel, said(str(error) or type(error).__name__)) from None
@@ -137,13 +139,13 @@ class Webhooks:
         for address in found:
             if not (self._allow_private or outside(address)):
                 raise PrivateAddress(to=channel, host=host, address=address)
-        problem = httpx.ConnectError(f"{host} has no address")
+        problem: httpx.TransportError = httpx.ConnectError(f"{host} has no address")
         for address in found:
             # To the very address that was checked: asked again, a name may lead elsewhere.
             request.url = request.url.copy_with(host=address)
             try:
                 response = await client.send(request, stream=True)
-            except httpx.ConnectError as error:  # nothing was sent
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:  # nothing was sent
                 problem = error
                 continue
             try:
@@ -164,9 +166,9 @@ async def _first_line(response: httpx.Response) -> str:
     read = b""
     with suppress(TimeoutError, httpx.TransportError):
         async with asyncio.timeout(READING):
-            async for part in response.aiter_raw(READ):  # raw: what is compressed could be endless
+            async for part in response.aiter_raw():  # raw: what is compressed could be endless
                 read += part
-                if len(read) >= READ:
+                if len(read) >= READ or b"\n" in read:
                     break
     return read[:READ].decode(errors="replace").strip().partition("\n")[0]
 
@@ -195,6 +197,8 @@ def _url(channel: str, text: str, allow_private: bool) -> httpx.URL:
         url = httpx.URL(text)
     except (httpx.InvalidURL, UnicodeError):
         raise BadEndpoint(channel=channel, reason="its address is no URL") from None
+    if any(letter.isspace() or not letter.isprintable() for letter in text):
+        raise BadEndpoint(channel=channel, reason="its address holds spaces or control characters")
     if url.scheme not in ("http", "https") or not url.host:
         raise BadEndpoint(channel=channel, reason="its address must begin with https:// and name a host")
     if url.scheme == "http" and not allow_private:
@@ -232,8 +236,8 @@ def _leaves(payload: object) -> Iterator[str]:
             text = str(payload)
             yield from (text, json.dumps(text)[1:-1])
             digits = "".join(letter for letter in text if letter.isdigit())
-            if len(digits) >= 8 and len(digits) > len(text) / 2:
-                yield digits[-8:]  # a telephone number, with another prefix
+            if len(digits) >= 9 and len(digits) > len(text) / 2:
+                yield digits[-9:]  # a telephone number, with another prefix
 
 
 def _away(channel: str, reason: str) -> ChannelAway:
