@@ -138,7 +138,7 @@ class Mailer:
             return undeliverable("the address needs SMTPUTF8, which the mail server does not offer")
         if not isinstance(error, SMTPResponseException):
             return _away(said(str(error) or type(error).__name__, mail.hidden))
-        words = said(f"{error.code} {error.message}", (*mail.hidden, *self._relay.secrets()))
+        words = said(f"{error.code} {error.message}", mail.hidden, self._relay.secrets())
         if isinstance(error, SMTPAuthenticationError) or error.code in LOGIN_NEEDED:
             return _away(f"it refuses our login: {words}")
         of_the_letter = isinstance(error, SMTPSenderRefused | SMTPRecipientRefused | SMTPDataError)

@@ -93,7 +93,7 @@ class Webhooks:
                 timeout=httpx.Timeout(None, connect=self._timeout * 0.45),
                 trust_env=False,
                 follow_redirects=False,
-                limits=httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=2),
+                limits=httpx.Limits(max_connections=AT_ONCE),
             )
             self._clients[name] = await self._open.enter_async_context(client)
         return self
@@ -118,7 +118,7 @@ class Webhooks:
                 status, answer = await self._post(channel, request)
         except (TimeoutError, httpx.TimeoutException):
             raise _away(channel, f"no answer within {self._timeout:g} s") from None
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+        except (httpx.TransportError, httpx.InvalidURL, OSError) as error:  # ssl.SSLError comes as it is
             raise _away(channel, said(str(error) or type(error).__name__)) from None
         words = f"{status} {said(answer, _leaves(payload))}".strip()
         if 200 <= status < 300:

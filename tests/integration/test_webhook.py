@@ -7,9 +7,13 @@ import base64
 import hashlib
 import json
 import logging
+import os
+import re
+import ssl
 import traceback
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
@@ -17,14 +21,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from standardwebhooks import Webhook
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from models.refusals import Problem, exit_code
 from motcua.notices.addresses import outside
 from motcua.notices.letter import ChannelAway, Undeliverable
 from motcua.notices.said import said
 from motcua.notices.webhook import BadEndpoint, Endpoint, PrivateAddress, Webhooks, addresses
-from tests.servers import Answer, HookServer, silence, until
+from tests.servers import Answer, Authority, HookServer, MailServer, silence, until
 
 PAYLOAD = {
     "type": "due",
@@ -176,7 +180,7 @@ async def test_only_the_beginning_of_an_answer_is_read(server: HookServer) -> No
     server.answer = Answer(400, b"\x1b[2J\x00no: " + b"x" * 3_000_000, headers={"Content-Encoding": "gzip"})
     async with hooks(server) as out:
         raised = await refused(out)
-        assert raised.message.startswith("sms: 400 [2J no: xxx")
+        assert raised.message == "sms: 400 [2J no: …"
         assert len(raised.message) < 320
         server.answer = Answer(400, json.dumps({"bad": "+84 912 345 678", "or": 84912345678}).encode())
         assert (await refused(out)).message == 'sms: 400 {"bad": "<hidden>", "or": 84<hidden>}'
@@ -201,6 +205,24 @@ async def test_nobody_there(server: HookServer) -> None:
     async with HookServer(tls=True, names=("elsewhere.example",)) as secure, hooks(secure) as out:
         assert isinstance(await refused(out), ChannelAway)
     assert secure.requests.total() == 0
+
+
+async def test_a_server_of_another_kind(server: HookServer) -> None:
+    """TLS where there is none, none where there is TLS, one that wants certificates of us, a mail server."""
+    async with HookServer(tls=True) as secure, MailServer(authority=Authority()) as mail:
+        for url in (server.url.replace("http:", "https:"), secure.url.replace("https:", "http:")):
+            async with hooks(server, url=url, timeout=0.6) as out:
+                assert isinstance(await refused(out), ChannelAway)
+        async with hooks(server, url=f"http://localhost:{mail.port}/", timeout=0.6) as out:
+            assert isinstance(await refused(out), ChannelAway)
+    authority = Authority()
+    context = authority.context()
+    context.verify_mode = ssl.CERT_REQUIRED
+    strict = await asyncio.start_server(lambda _reader, _writer: None, "localhost", ssl=context)
+    url = f"https://localhost:{strict.sockets[0].getsockname()[1]}/"
+    async with hooks(server, url=url, ca_file=authority.file, timeout=0.6) as out:
+        assert isinstance(await refused(out), ChannelAway)
+    strict.close()
 
 
 # Where notices may go
@@ -359,7 +381,7 @@ async def test_secrets_are_shown_nowhere(server: HookServer, caplog: pytest.LogC
 # Signatures, against others' code
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     key=st.binary(min_size=24, max_size=64), padded=st.booleans(), text=st.text(st.characters(codec="utf-8"))
 )
@@ -371,19 +393,56 @@ async def test_any_secret_and_text(key: bytes, padded: bool, text: str) -> None:
     assert (server.forged, server.received[0].payload) == (0, {"text": text})
 
 
-async def test_openssl_comes_to_the_same_signature(server: HookServer) -> None:
-    """As docs/channels.md tells those who verify in a shell."""
+def blocks(language: str) -> list[str]:
+    """The code of docs/channels.md in a language."""
+    page = Path(__file__).resolve().parents[2] / "docs" / "channels.md"
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+async def test_receivers_in_python_as_documented(code: str, server: HookServer) -> None:
+    """Each block of the documentation takes a notice, and not one that was changed."""
     async with hooks(server) as out:
         await out.send("sms", "key", PAYLOAD)
-    got = server.received[0]
-    signed = f"{got.id}.{got.headers['webhook-timestamp']}.".encode() + got.body
-    key = base64.b64decode(SECRET.removeprefix("whsec_")).hex()
-    command = ["openssl", "dgst", "-sha256", "-mac", "HMAC", "-macopt", f"hexkey:{key}", "-binary"]
-    openssl = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
-    digest, _ = await openssl.communicate(signed)
-    assert got.headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
-    at = datetime.fromtimestamp(int(got.headers["webhook-timestamp"]), tz=UTC)
-    assert got.headers["webhook-signature"] == Webhook(SECRET).sign(got.id, at, got.body.decode())
+    [got] = server.received
+    receiver: dict[str, Any] = {}
+    exec(code, receiver)
+    assert receiver["verified"](SECRET, got.headers, got.body) == PAYLOAD
+    other = base64.b64encode(b"x" * 32).decode()
+    old = {**got.headers, "webhook-timestamp": "1700000000"}
+    for secret, headers, body in (
+        (other, got.headers, got.body),
+        (SECRET, {**got.headers, "webhook-id": "msg_x"}, got.body),
+        (SECRET, old, got.body),
+        (SECRET, got.headers, got.body.replace(b"345", b"346")),
+    ):
+        with pytest.raises((ValueError, WebhookVerificationError)):
+            receiver["verified"](secret, headers, body)
+
+
+async def test_a_receiver_in_a_shell_as_documented(server: HookServer, tmp_path: Path) -> None:
+    """openssl comes to the same signature, and so does the specification's library."""
+    async with hooks(server) as out:
+        await out.send("sms", "key", PAYLOAD)
+    [got] = server.received
+    (tmp_path / "body.json").write_bytes(got.body)
+    at = got.headers["webhook-timestamp"]
+    env = {**os.environ, "SECRET": SECRET, "WEBHOOK_ID": got.id, "WEBHOOK_TIMESTAMP": at}
+    [code] = blocks("bash")
+    bash = await asyncio.create_subprocess_exec("bash", "-c", code, env=env, cwd=tmp_path, stdout=PIPE)
+    printed, _ = await bash.communicate()
+    assert got.headers["webhook-signature"] == printed.decode().strip()
+    signed_at = datetime.fromtimestamp(int(at), tz=UTC)
+    assert got.headers["webhook-signature"] == Webhook(SECRET).sign(got.id, signed_at, got.body.decode())
+
+
+async def test_a_long_answer_takes_no_time() -> None:
+    """Looking for addresses in one word of a megabyte would hold everybody up."""
+    began = asyncio.get_running_loop().time()
+    assert said("x" * 1_000_000) == "x" * 299 + "…"
+    assert said("x " * 1_000_000) == "x " * 149 + "x…"
+    assert "anh" not in said("x@y " * 498 + "anh.nguyen@example.org", ("anh.nguyen@example.org",))
+    assert asyncio.get_running_loop().time() - began < 1
 
 
 @pytest.mark.parametrize(
