@@ -30,9 +30,10 @@ from motcua.notices.addressing import Addressing
 from motcua.notices.digests import Digests
 from motcua.notices.mail import Mailer
 from motcua.notices.post import Post
+from motcua.notices.relay import BadMailSetting
 from motcua.notices.texts import Texts
 from motcua.notices.topics import Topics
-from motcua.notices.webhook import BadWebhook, Endpoint, Webhooks
+from motcua.notices.webhook import BadEndpoint, Endpoint, Webhooks
 from motcua.outbox import Outbox
 from motcua.papers import Papers
 from motcua.rulebook import rulebook
@@ -48,8 +49,8 @@ from workflows.upkeep import DigestWorkflow
 
 log = structlog.get_logger()
 
-NOTICES_AT_ONCE = 50
-"""Most of them wait: for a server that hangs, or for a connection."""
+NOTICES_AT_ONCE, LETTERS_AT_ONCE = 16, 8
+"""Not many more than there are connections: what waits for one too long is tried again later."""
 
 
 @asynccontextmanager
@@ -115,8 +116,15 @@ async def post_office(
     endpoints = {webhook.id: endpoint(webhook, settings) for webhook in office.webhooks}
     mailer = None
     if settings.smtp_url is not None:
-        url = settings.smtp_url.get_secret_value()
-        mailer = Mailer(url, settings.mail_from, ca_file=settings.ca_file, timeout=settings.smtp_timeout)
+        if settings.mail_from is None:
+            raise BadMailSetting(setting="MOTCUA_MAIL_FROM", reason="letters need a sender, Name <a@b>")
+        mailer = Mailer(
+            settings.smtp_url,
+            settings.mail_from,
+            ca_file=settings.ca_file,
+            timeout=settings.smtp_timeout,
+            connections=LETTERS_AT_ONCE,
+        )
     webhooks = Webhooks(
         endpoints,
         allow_private=settings.webhook_private,
@@ -153,7 +161,7 @@ def endpoint(webhook: Webhook, settings: Settings) -> Endpoint:
     """A webhook of the office with its secret."""
     secret = settings.webhook_secrets.get(webhook.id)
     if secret is None:
-        raise BadWebhook(channel=webhook.id, reason="it has no secret in MOTCUA_WEBHOOK_SECRETS")
+        raise BadEndpoint(channel=webhook.id, reason="MOTCUA_WEBHOOK_SECRETS has no secret for it")
     return Endpoint(url=webhook.url, secret=secret)
 
 

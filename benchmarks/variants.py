@@ -19,7 +19,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 
 from benchmarks.bare import STEPS, BareWorkflow
 from models.commands import Actor, Complete
@@ -93,7 +93,7 @@ class BareLife:
     async def step(self, code: str, number: int) -> None:
         """Take one of its steps."""
         command = Complete(id=f"{code}/{number}", actor=HANDLER)
-        handle = self._client.get_workflow_handle_for(BareWorkflow.run, code)
+        handle: WorkflowHandle[Any, Any] = self._client.get_workflow_handle(code)
         await handle.execute_update(
             BareWorkflow.act, command, id=command.id, rpc_timeout=timedelta(seconds=20)
         )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
     """What can be set from outside; PostgreSQL's own is DATABASE_URL, Temporal's are TEMPORAL_*."""
 
-    model_config = SettingsConfigDict(env_prefix="MOTCUA_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="MOTCUA_", extra="ignore", hide_input_in_errors=True)
 
     data_dir: Path = Path(".motcua")
     """Where the embedded servers keep their data, and where a running office is found."""
@@ -38,23 +39,34 @@ class Settings(BaseSettings):
     """The least serious log lines that are written."""
     public_url: str = Field(default="", pattern=r"^(https?://[^\s/]\S*)?$")
     """Where citizens look dossiers up, at {public_url}/track/{code}; in letters and on receipts."""
-    smtp_url: SecretStr | None = None
-    """The mail server: smtp:// (STARTTLS), smtps:// or smtp+plain://, with user and password."""
-    mail_from: str = "motcua <motcua@localhost.localdomain>"
-    """Who mails come from."""
-    smtp_timeout: float = Field(default=20.0, gt=0, le=60)
-    """Seconds for one letter, from connecting to the server's last word."""
-    webhook_secrets: dict[str, SecretStr] = {}
-    """A secret (whsec_ and Base64) for each webhook of the office, as a JSON object."""
-    webhook_private: bool = False
-    """Whether webhooks may lead into the office's own network."""
-    webhook_timeout: float = Field(default=10.0, gt=0, le=60)
-    """Seconds for one webhook."""
     ca_file: Path | None = None
-    """Certificates of authorities that mail servers and webhooks are trusted by, instead of the system's."""
+    """A file with the only authorities whose certificates the mail server and channels may have."""
     send_simulated: bool = False
     """Whether mail and webhooks also tell of simulated dossiers; a rehearsal must not by accident."""
     min_free_mb: int = 300
     """Free disk space, in MB, below which the embedded servers do not start."""
+    smtp_url: SecretStr | None = None
+    """The mail server, as in docs/channels.md; without one no letters are sent."""
+    mail_from: str | None = None
+    """The sender of letters: `Name <a@b>`."""
+    smtp_timeout: float = Field(default=20.0, gt=0)
+    """Seconds that sending one letter may take."""
+    webhook_secrets: Annotated[dict[str, SecretStr], NoDecode] = {}
+    """For each channel, by its id, the secret that signs what is posted to it."""
+    webhook_private: bool = False
+    """Whether channels may lie in a private network, and be spoken to in the clear."""
+    webhook_timeout: float = Field(default=10.0, gt=0)
+    """Seconds that posting one notice may take."""
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
     """PostgreSQL, when it is not the embedded one."""
+
+    @field_validator("webhook_secrets", mode="before")
+    @classmethod
+    def _object(cls, value: Any) -> Any:
+        """Read it here: what pydantic-settings raises for bad JSON is no ValidationError, and quotes it."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            raise ValueError("it is no JSON object of channel ids and secrets") from None

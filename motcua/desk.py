@@ -13,6 +13,7 @@ import structlog
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
+    WorkflowHandle,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
@@ -354,7 +355,7 @@ class Desk:
     async def send(self, code: str, command: Command) -> Answer:
         """Ask a dossier to carry out a command; whoever made it answers for what it refers to."""
         kind = command.kind
-        handle = self._client.get_workflow_handle_for(DossierWorkflow.run, code)
+        handle: WorkflowHandle[Any, Any] = self._client.get_workflow_handle(code)
         try:
             return await handle.execute_update(
                 DossierWorkflow.act,

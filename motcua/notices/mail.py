@@ -1,111 +1,64 @@
-"""Mail: letters over SMTP, on a few connections that are used again and again."""
+"""Letters by e-mail: a few connections that are kept and reused, and what a server's answers mean.
+
+A letter leaves at least once. When a connection breaks before the server has answered the end of the content,
+nobody knows whether it took the letter: it is sent again, with the same Message-ID.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
-import ssl
-import time
-from contextlib import suppress
-from datetime import UTC, datetime
-from email.errors import HeaderParseError, MessageError
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP as POLICY
-from email.utils import format_datetime, parseaddr
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, NamedTuple, Self
-from urllib.parse import unquote, urlsplit
+from typing import Self
 
-import aiosmtplib
-from aiosmtplib import errors
+from aiosmtplib import (
+    SMTPAuthenticationError,
+    SMTPDataError,
+    SMTPException,
+    SMTPNotSupported,
+    SMTPRecipientRefused,
+    SMTPResponseException,
+    SMTPSenderRefused,
+    SMTPServerDisconnected,
+)
+from pydantic import SecretStr
 
-from models.refusals import BadInput
-from motcua.notices.letter import ChannelAway, Letter, Undeliverable
+from models.refusals import Problem
+from motcua.notices.letter import ChannelAway, Letter
+from motcua.notices.mime import Mail, Mailbox, NotAnAddress, compose, undeliverable
+from motcua.notices.relay import BadMailSetting, Connection, Relay
+from motcua.notices.said import said
 
-CHANNEL = "email"
 IDLE = 30.0
-"""Seconds after which an unused connection is closed: servers do it themselves, and not politely."""
-QUEUE = 60.0
-"""Seconds that a letter waits for a connection before it is tried again later."""
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_ADDRESS = re.compile(r"[^\s@<>(),;:\\\"\[\]]+@[^\s@<>(),;:\\\"\[\]]+")
-_PLAIN = POLICY.clone(cte_type="7bit")
-"""Bodies as printable ASCII: no line is too long, and no server has to know of 8 bits."""
-
-Security = Literal["starttls", "implicit", "none"]
-SCHEMES: dict[str, tuple[Security, int]] = {
-    "smtp": ("starttls", 587),
-    "smtps": ("implicit", 465),
-    "smtp+plain": ("none", 25),
-}
-
-
-class BadMailSetting(BadInput):
-    """A mail server or a sender that cannot be used."""
-
-    sentence = "{what} cannot be used: {reason}"
-
-
-class Server(NamedTuple):
-    """A mail server, and how to talk to it."""
-
-    host: str
-    port: int
-    security: Security
-    user: str | None
-    password: str | None
-
-    @classmethod
-    def parse(cls, url: str) -> Server:
-        """Read `smtp://user:password@host` (STARTTLS), `smtps://…` (TLS) or `smtp+plain://host`."""
-
-        def refuse(reason: str) -> BadMailSetting:
-            return BadMailSetting(what="The URL of the mail server", reason=reason)
-
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError as error:
-            raise refuse("it is no URL") from error
-        if parts.scheme not in SCHEMES:
-            raise refuse(f"it begins with none of {', '.join(f'{scheme}://' for scheme in SCHEMES)}")
-        if not parts.hostname or parts.path not in ("", "/") or parts.query or parts.fragment:
-            raise refuse("it must be a host, perhaps with a port, a user and a password, and nothing else")
-        security, usual = SCHEMES[parts.scheme]
-        user = unquote(parts.username) if parts.username is not None else None
-        password = unquote(parts.password) if parts.password is not None else None
-        if (user is None) != (password is None):
-            raise refuse("a user needs a password")
-        if user is not None and security == "none":
-            raise refuse("a password must not travel without TLS")
-        return cls(parts.hostname, port or usual, security, user, password)
+"""Seconds after which an unused connection is closed; servers wait longer."""
+LOGIN_NEEDED = (530, 534, 535, 538)
+"""Answers that speak of our login, whatever they answer (RFC 4954)."""
+CLOSING = 421
+NAMED = re.compile(r"(.*)<([^<>]*)>")
 
 
 class Mailer:
-    """Sends letters; a connection serves many, and is never used again after anything went wrong."""
+    """Sends letters through one mail server, over at most `connections` connections at a time."""
 
     def __init__(
         self,
-        url: str,
+        url: SecretStr,
         sender: str,
         *,
         ca_file: Path | None = None,
         timeout: float = 20.0,
         connections: int = 4,
+        idle: float = IDLE,
     ) -> None:
-        self._server, self._sender = Server.parse(url), _sender(sender)
-        self._timeout = timeout
-        self._slots = asyncio.Semaphore(connections)
-        self._idle: list[tuple[aiosmtplib.SMTP, float]] = []
-        self._tls: ssl.SSLContext | None = None
-        if self._server.security != "none":
-            try:
-                self._tls = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
-            except OSError as error:
-                raise BadMailSetting(what=f"The certificates in {ca_file}", reason=str(error)) from error
+        self._relay = Relay.of(url.get_secret_value())
+        self._sender = _sender(sender)
+        self._context = self._relay.context(ca_file)
+        self._timeout, self._idle_time = timeout, idle
+        self._places = asyncio.Semaphore(connections)
+        self._idle: dict[Connection, asyncio.TimerHandle] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -113,165 +66,120 @@ class Mailer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        while self._idle:
-            await self._quit(self._idle.pop()[0])
+        self._closed = True
+        for connection in list(self._idle):
+            self._retire(connection)
+        if self._leaving:
+            await asyncio.wait(self._leaving)
+        await asyncio.sleep(0)  # the loop closes the sockets of dropped connections in its next round
 
     async def send(self, letter: Letter) -> str:
-        """Hand a letter to the server; returns what it said.
+        """Send a letter; returns what the server answered when it took it.
 
-        Raises Undeliverable where it refuses it for good, ChannelAway where it may take it later. After a
-        ChannelAway it may have it all the same: it knows the letter by its Message-ID.
+        Takes no longer than the time limit, waiting for a connection included. A person has to mend what is
+        Undeliverable; after ChannelAway the same letter is sent again later.
         """
-        message = compose(letter, self._sender)
+        mail = compose(letter, self._sender)
+        waited = True
         try:
-            async with asyncio.timeout(QUEUE):
-                await self._slots.acquire()
-        except TimeoutError as error:
-            raise ChannelAway(channel=CHANNEL, reason="all connections are busy") from error
-        try:
-            return await self._deliver(letter, message)
-        finally:
-            self._slots.release()
+            async with asyncio.timeout(self._timeout), self._places:
+                waited = False
+                return await self._deliver(mail)
+        except (SMTPException, OSError) as error:  # TimeoutError is one, whoever raised it
+            if isinstance(error, TimeoutError):
+                what = "every connection is busy" if waited else "the server does not answer"
+                problem: Problem = _away(f"{what} within {self._timeout:g} s")
+            else:
+                problem = self._problem(error, mail)
+        # Outside of the handler: what the library raised holds the recipient's address.
+        raise problem
 
-    async def _deliver(self, letter: Letter, message: EmailMessage) -> str:
-        smtp: aiosmtplib.SMTP | None = None
+    async def _deliver(self, mail: Mail) -> str:
+        connection = self._take()
         try:
-            async with asyncio.timeout(self._timeout):
-                smtp = await self._connected()
-                answer = await self._transmit(smtp, letter, message)
-        except (Undeliverable, ChannelAway):
-            self._drop(smtp)
-            raise
-        except (errors.SMTPException, OSError, TimeoutError) as error:
-            self._drop(smtp)
-            raise _judged(error, letter) from error
-        except BaseException:  # cancelled half way: the server may wait for the rest of a letter
-            self._drop(smtp)
-            raise
-        self._idle.append((smtp, time.monotonic()))
-        return answer
-
-    async def _transmit(self, smtp: aiosmtplib.SMTP, letter: Letter, message: EmailMessage) -> str:
-        options = []
-        if not letter.to.isascii():
-            if not smtp.supports_extension("smtputf8"):
-                raise Undeliverable(to="recipient", reason="the server takes no address of this alphabet")
-            options.append("SMTPUTF8")
-        _, said = await smtp.sendmail(
-            self._sender.addr_spec, [letter.to], message.as_bytes(), mail_options=options
-        )
-        return _clean(f"250 {said}", letter)
-
-    async def _connected(self) -> aiosmtplib.SMTP:
-        """A connection that works: one that has been idle is asked first."""
-        while self._idle:
-            smtp, since = self._idle.pop()
-            if time.monotonic() - since < IDLE and smtp.is_connected:
-                with suppress(errors.SMTPException, OSError):
-                    await smtp.noop()
-                    return smtp
-            self._drop(smtp)
-        server = self._server
-        smtp = aiosmtplib.SMTP(
-            hostname=server.host,
-            port=server.port,
-            timeout=self._timeout,
-            use_tls=server.security == "implicit",
-            start_tls=server.security == "starttls",
-            tls_context=self._tls,
-        )
-        try:
-            await smtp.connect()
-            if server.user is not None and server.password is not None:
-                await smtp.login(server.user, server.password)
-        except errors.SMTPException as error:
-            # Before a letter is named nothing can be its fault: a wrong password, a host that blocks us.
-            self._drop(smtp)
-            raise ChannelAway(channel=CHANNEL, reason=_said(error)) from error
+            if connection is None or not await _takes_more(connection, mail):
+                connection = await Connection.open(self._relay, self._context, self._sender.domain)
+                _check_utf8(connection, mail)
+                await connection.announce(mail)
+            answer = await connection.data(mail.content)
         except BaseException:
-            self._drop(smtp)
+            if connection is not None:
+                connection.close()
             raise
-        return smtp
+        self._keep(connection)
+        return said(f"{answer.code} {answer.message}", mail.hidden)
 
-    @staticmethod
-    def _drop(smtp: aiosmtplib.SMTP | None) -> None:
-        if smtp is not None:
-            smtp.close()
+    # The pool: the last one used goes out first, so that the others grow old and are closed
 
-    async def _quit(self, smtp: aiosmtplib.SMTP) -> None:
-        with suppress(errors.SMTPException, OSError, TimeoutError):
-            async with asyncio.timeout(2):
-                await smtp.quit()
-        self._drop(smtp)
+    def _take(self) -> Connection | None:
+        while self._idle:
+            connection, timer = self._idle.popitem()
+            timer.cancel()
+            if connection.is_connected:
+                return connection
+            connection.close()
+        return None
 
+    def _keep(self, connection: Connection) -> None:
+        timer = asyncio.get_running_loop().call_later(self._idle_time, self._retire, connection)
+        self._idle[connection] = timer
+        if self._closed:
+            self._retire(connection)
 
-def compose(letter: Letter, sender: Address) -> EmailMessage:
-    """A letter as a message; Undeliverable where its address or a header would be more than one."""
-    to = _recipient(letter)
-    subject = letter.words.subject
-    if _UNPRINTABLE.search(subject):
-        raise Undeliverable(
-            to="recipient", reason="the subject has a line break or a control character in it"
-        )
-    message = EmailMessage(policy=_PLAIN)
-    message["From"] = sender
-    message["To"] = to
-    message["Subject"] = subject
-    message["Date"] = format_datetime(datetime.now(UTC))
-    message["Message-ID"] = f"<{hashlib.sha256(letter.key.encode()).hexdigest()[:32]}@{sender.domain}>"
-    message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = letter.language
-    message.set_content(letter.words.text)
-    message.add_alternative(letter.words.html, subtype="html")
-    for attachment in letter.attachments:
-        maintype, _, subtype = attachment.media_type.partition("/")
-        message.add_attachment(
-            attachment.content, maintype=maintype, subtype=subtype, filename=attachment.name
-        )
-    return message
+    def _retire(self, connection: Connection) -> None:
+        self._idle.pop(connection).cancel()
+        task = asyncio.create_task(connection.leave())
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    def _problem(self, error: SMTPException | OSError, mail: Mail) -> Problem:
+        """What an error means for the letter. Only an answer that speaks of the letter is for good."""
+        if isinstance(error, SMTPNotSupported):
+            return undeliverable("the address needs SMTPUTF8, which the mail server does not offer")
+        if not isinstance(error, SMTPResponseException):
+            return _away(said(str(error) or type(error).__name__, mail.hidden))
+        words = said(f"{error.code} {error.message}", mail.hidden, self._relay.secrets())
+        if isinstance(error, SMTPAuthenticationError) or error.code in LOGIN_NEEDED:
+            return _away(f"it refuses our login: {words}")
+        of_the_letter = isinstance(error, SMTPSenderRefused | SMTPRecipientRefused | SMTPDataError)
+        return undeliverable(words) if of_the_letter and 500 <= error.code < 600 else _away(words)
 
 
-def _recipient(letter: Letter) -> Address:
-    if not _ADDRESS.fullmatch(letter.to) or _UNPRINTABLE.search(letter.to):
-        raise Undeliverable(to="recipient", reason="the address is none")
-    if _UNPRINTABLE.search(letter.to_name):
-        raise Undeliverable(to="recipient", reason="the name has a line break or a control character in it")
+async def _takes_more(connection: Connection, mail: Mail) -> bool:
+    """Begin a mail on a connection that was kept; False if the server has closed it meanwhile.
+
+    Then another one may be tried at once, because nothing of the content has been sent.
+    """
+    _check_utf8(connection, mail)
     try:
-        user, _, domain = letter.to.rpartition("@")
-        return Address(display_name=letter.to_name, username=user, domain=domain.encode("idna").decode())
-    except (ValueError, IndexError, UnicodeError, MessageError) as error:
-        raise Undeliverable(to="recipient", reason="the address is none") from error
+        await connection.announce(mail)
+    except (SMTPServerDisconnected, ConnectionError):
+        connection.close()
+        return False
+    except SMTPResponseException as error:
+        if error.code != CLOSING:
+            raise
+        connection.close()
+        return False
+    return True
 
 
-def _sender(text: str) -> Address:
-    name, address = parseaddr(text)
+def _check_utf8(connection: Connection, mail: Mail) -> None:
+    if mail.utf8 and not connection.supports_extension("smtputf8"):
+        raise SMTPNotSupported("SMTPUTF8")
+
+
+def _sender(text: str) -> Mailbox:
+    named = NAMED.fullmatch(text.strip())
+    name, address = named.groups() if named else ("", text.strip())
     try:
-        if _UNPRINTABLE.search(text) or not _ADDRESS.fullmatch(address) or not address.isascii():
-            raise ValueError
-        return Address(display_name=name, addr_spec=address)
-    except (ValueError, IndexError, HeaderParseError) as error:
-        raise BadMailSetting(what=f"The sender {text!r}", reason="write it like Name <a@b>") from error
+        sender = Mailbox.of(address, name.strip().strip('"'))
+    except NotAnAddress as error:
+        raise BadMailSetting(setting="MOTCUA_MAIL_FROM", reason=str(error)) from None
+    if not sender.local.isascii():
+        raise BadMailSetting(setting="MOTCUA_MAIL_FROM", reason="its address must be ASCII")
+    return sender
 
 
-def _judged(error: Exception, letter: Letter) -> Exception:
-    """What an error in the middle of a letter means: its server refuses the letter, or is not there now."""
-    if isinstance(error, errors.SMTPRecipientsRefused):
-        error = error.recipients[0]
-    permanent = (errors.SMTPSenderRefused, errors.SMTPRecipientRefused, errors.SMTPDataError)
-    if isinstance(error, permanent) and 500 <= error.code < 600:
-        return Undeliverable(to="recipient", reason=_clean(f"{error.code} {error.message}", letter))
-    return ChannelAway(channel=CHANNEL, reason=_clean(_said(error), letter))
-
-
-def _said(error: BaseException) -> str:
-    if isinstance(error, errors.SMTPResponseException):
-        return f"{error.code} {error.message}"
-    if isinstance(error, TimeoutError):
-        return "it did not answer in time"
-    return str(error) or type(error).__name__
-
-
-def _clean(text: str, letter: Letter) -> str:
-    """One line without addresses: it is kept for ever, and an applicant's address must be erasable."""
-    text = _UNPRINTABLE.sub(" ", text.replace(letter.to, "<address>"))
-    return " ".join(_ADDRESS.sub("<address>", text).replace("<<address>>", "<address>").split())[:300]
+def _away(reason: str) -> ChannelAway:
+    return ChannelAway(channel="mail", reason=reason)

@@ -1,73 +1,70 @@
-"""Webhooks: notices as signed JSON, in the way of the Standard Webhooks specification."""
+"""Notices to other systems: SMS and chat gateways, by HTTP as the Standard Webhooks specification has it.
+
+A notice leaves at least once. Its id is the same whenever it is sent again, so that a receiver can tell.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import binascii
 import hashlib
 import hmac
-import ipaddress
 import json
-import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from socket import SOCK_STREAM
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import httpx
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from models.base import Value
 from models.refusals import BadInput
+from motcua.notices.addresses import outside
 from motcua.notices.letter import ChannelAway, Undeliverable
+from motcua.notices.said import said
 
+SECRET = "whsec_"  # noqa: S105 - how each secret begins
+PASSING = (408, 425, 429)
+"""Answers of the 400s that say: later."""
 READ = 2048
-"""Bytes of an answer that are looked at."""
-LISTEN = 1.0
-"""Seconds for which it is listened to, once its status is known."""
-LATER = frozenset({408, 425, 429})
-"""Answers from 400 to 499 that may be others later."""
-_TRANSLATING = ipaddress.ip_network("64:ff9b::/96")
+"""Bytes that are read of an answer."""
+READING = 1.0
+"""Seconds for them, once the answer is known."""
+AT_ONCE = 10
+"""Connections to one channel."""
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
-class BadWebhook(BadInput):
-    """A webhook that cannot be used as it is configured."""
+class BadEndpoint(BadInput):
+    """A channel whose address or secret cannot be used."""
 
-    sentence = "The webhook {channel} cannot be used: {reason}"
+    sentence = "The channel {channel} cannot be used: {reason}."
 
 
 class PrivateAddress(Undeliverable):
-    """A webhook that leads into the office's own network, which was not allowed."""
+    """The channel's host has an address inside, where a notice could reach what nobody else can."""
 
-    sentence = "{to}: {host} has the private address {address}; MOTCUA_WEBHOOK_PRIVATE=true would allow it"
+    sentence = "{to}: {host} has the address {address}, which is none of the public internet"
 
 
 class Endpoint(Value):
-    """Where notices are posted to, and the secret they are signed with (`whsec_` and Base64)."""
+    """Where a channel takes notices, and the secret that proves who sends them."""
 
-    url: str
+    url: str = Field(repr=False)
+    """Some gateways put a token into it, so it is not shown."""
     secret: SecretStr
-
-    def key(self, channel: str) -> bytes:
-        """The secret as bytes; BadWebhook where it is none."""
-        text = self.secret.get_secret_value()
-        try:
-            key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
-        except ValueError:
-            key = b""
-        if not text.startswith("whsec_") or len(key) < 16:
-            raise BadWebhook(
-                channel=channel, reason="its secret must be whsec_ and Base64 of 16 bytes or more"
-            )
-        return key
+    """`whsec_` and 24 to 64 bytes in base64."""
 
 
 class Webhooks:
-    """Posts notices to the webhooks of an office. `allow_private` lets them lead into its own network."""
+    """Posts notices to channels. `ca_file` names the only authorities to trust, instead of the system's."""
 
     def __init__(
         self,
@@ -76,131 +73,172 @@ class Webhooks:
         allow_private: bool = False,
         timeout: float = 10.0,
         ca_file: Path | None = None,
+        resolve: Resolve | None = None,
     ) -> None:
-        self._endpoints, self._allow_private, self._timeout = endpoints, allow_private, timeout
-        self._keys = {name: endpoint.key(name) for name, endpoint in endpoints.items()}
-        for name, endpoint in endpoints.items():
-            _check(name, endpoint.url, allow_private=allow_private)
-        try:
-            self._tls = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
-        except OSError as error:
-            raise BadWebhook(channel="*", reason=f"the certificates in {ca_file}: {error}") from error
-        self._stack = AsyncExitStack()
+        self._urls = {name: _url(name, each.url, allow_private) for name, each in endpoints.items()}
+        self._keys = {name: _key(name, each.secret) for name, each in endpoints.items()}
+        self._allow_private, self._timeout = allow_private, timeout
+        self._context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+        self._resolve = resolve or addresses
         self._clients: dict[str, httpx.AsyncClient] = {}
+        self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        for name in self._endpoints:
-            # One client each: a connection belongs to an address, and must not serve another host there.
-            client = httpx.AsyncClient(verify=self._tls, trust_env=False, timeout=self._timeout)
-            self._clients[name] = await self._stack.enter_async_context(client)
+        for name in self._urls:
+            # One client for each: a pooled connection was verified for the name of one host only.
+            client = httpx.AsyncClient(
+                verify=self._context,
+                # `send` sets the limit for everything. This one comes first where a handshake hangs, because
+                # httpcore leaves the socket open of one that is cancelled.
+                timeout=httpx.Timeout(None, connect=self._timeout * 0.45),
+                trust_env=False,
+                follow_redirects=False,
+                limits=httpx.Limits(max_connections=AT_ONCE),
+            )
+            self._clients[name] = await self._open.enter_async_context(client)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stack.aclose()
+        await self._open.aclose()
 
     async def send(self, channel: str, key: str, payload: Mapping[str, Any]) -> str:
-        """Post a notice; returns what was answered. The same key is the same id for ever.
+        """Post a notice; returns what the channel answered when it took it.
 
-        Raises Undeliverable where it is refused for good, ChannelAway where it may be taken later.
+        A person has to mend what is Undeliverable; after ChannelAway the same notice is sent again later.
         """
-        if channel not in self._clients:
-            raise Undeliverable(to=channel, reason="the office has no such webhook")
+        url = self._urls.get(channel)
+        if url is None:
+            raise Undeliverable(to=channel, reason="there is no such channel")
+        body = json.dumps(payload, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        request = _signed(url, self._keys[channel], key, body.encode())
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._post(channel, key, payload)
-        except (httpx.TransportError, OSError, TimeoutError) as error:
-            reason = str(error) or type(error).__name__
-            raise ChannelAway(channel=channel, reason=reason.splitlines()[0]) from error
+                status, answer = await self._post(channel, request)
+        except (TimeoutError, httpx.TimeoutException):
+            raise _away(channel, f"no answer within {self._timeout:g} s") from None
+        except (httpx.TransportError, httpx.InvalidURL, OSError) as error:  # ssl.SSLError comes as it is
+            raise _away(channel, said(str(error) or type(error).__name__)) from None
+        words = f"{status} {said(answer, _leaves(payload))}".strip()
+        if 200 <= status < 300:
+            return words
+        if status >= 500 or status in PASSING:
+            raise _away(channel, words)
+        redirects = " (redirects are not followed)" if 300 <= status < 400 else ""
+        raise Undeliverable(to=channel, reason=words + redirects)
 
-    async def _post(self, channel: str, key: str, payload: Mapping[str, Any]) -> str:
-        client, url = self._clients[channel], httpx.URL(self._endpoints[channel].url)
-        body = json.dumps(payload, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
-        headers = {"Host": url.netloc.decode(), **sign(self._keys[channel], key, body, int(time.time()))}
-        # Asked once and connected to what was answered: a second answer might be another (DNS rebinding).
-        address = await self._address(channel, url)
-        request = client.build_request(
-            "POST",
-            url.copy_with(host=address),
-            content=body,
-            headers=headers,
-            extensions={"sni_hostname": url.host},
-        )
-        answer = await client.send(request, stream=True, follow_redirects=False)
-        text = b""
+    async def _post(self, channel: str, request: httpx.Request) -> tuple[int, str]:
+        """Status and first line of the answer, from the first address that takes a connection."""
+        host, client = request.url.raw_host.decode("ascii"), self._clients[channel]
+        port = request.url.port or (443 if request.url.scheme == "https" else 80)
         try:
-            # The status says it all: what drips, or breaks off, after it has been accepted is accepted.
-            with suppress(httpx.TransportError, TimeoutError):
-                async with asyncio.timeout(LISTEN):
-                    async for part in answer.aiter_raw():
-                        text += part
-                        if len(text) >= READ:
-                            break
-        finally:
-            await answer.aclose()
-        return _judged(channel, answer.status_code, text[:READ].decode(errors="replace"))
+            found = await self._resolve(host, port)
+        except (OSError, UnicodeError) as error:
+            raise httpx.ConnectError(f"{host} is not found ({error})") from None
+        for address in found:
+            if not (self._allow_private or outside(address)):
+                raise PrivateAddress(to=channel, host=host, address=address)
+        problem: httpx.TransportError = httpx.ConnectError(f"{host} has no address")
+        for address in found:
+            # To the very address that was checked: asked again, a name may lead elsewhere.
+            request.url = request.url.copy_with(host=address)
+            try:
+                response = await client.send(request, stream=True)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:  # nothing was sent
+                problem = error
+                continue
+            try:
+                return response.status_code, await _first_line(response)
+            finally:
+                await response.aclose()
+        raise problem
 
-    async def _address(self, channel: str, url: httpx.URL) -> str:
-        """The address to connect to; none of those that the name has may lead inside."""
-        loop = asyncio.get_running_loop()
-        port = url.port or (443 if url.scheme == "https" else 80)
-        found = await loop.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
-        addresses = [str(entry[4][0]) for entry in found]
-        for address in addresses:
-            if not self._allow_private and not is_public(address):
-                raise PrivateAddress(to=channel, host=url.host, address=address)
-        return addresses[0]
+
+async def addresses(host: str, port: int) -> list[str]:
+    """The addresses of a host, as the system finds them; odd ways to write one are read by it, too."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
-def sign(key: bytes, notice: str, body: bytes, now: int) -> dict[str, str]:
-    """The headers of a notice: its id, when it was sent, and the signature over both and the body."""
-    name = f"msg_{hashlib.sha256(notice.encode()).hexdigest()[:32]}"
-    digest = hmac.new(key, f"{name}.{now}.".encode() + body, hashlib.sha256).digest()
-    return {
-        "Content-Type": "application/json; charset=utf-8",
-        "webhook-id": name,
-        "webhook-timestamp": str(now),
+async def _first_line(response: httpx.Response) -> str:
+    """What is there of it soon; the status alone decides, so that a slow or broken body changes nothing."""
+    read = b""
+    with suppress(TimeoutError, httpx.TransportError):
+        async with asyncio.timeout(READING):
+            async for part in response.aiter_raw():  # raw: what is compressed could be endless
+                read += part
+                if len(read) >= READ or b"\n" in read:
+                    break
+    return read[:READ].decode(errors="replace").strip().partition("\n")[0]
+
+
+def _signed(url: httpx.URL, secret: bytes, key: str, body: bytes) -> httpx.Request:
+    """The request for a notice; its id never changes, its time of signing does."""
+    message = f"msg_{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+    at = str(int(time.time()))
+    digest = hmac.digest(secret, b".".join((message.encode(), at.encode(), body)), "sha256")
+    headers = {
+        "Host": url.netloc.decode("ascii"),
+        "Content-Type": "application/json",
+        "User-Agent": "motcua",
+        "webhook-id": message,
+        "webhook-timestamp": at,
         "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
-        "Idempotency-Key": name,
+        "Idempotency-Key": message,
     }
+    name = url.raw_host.decode("ascii")
+    return httpx.Request("POST", url, content=body, headers=headers, extensions={"sni_hostname": name})
 
 
-def is_public(address: str) -> bool:
-    """Whether an IP address lies outside every private, local and special network."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour
-        if ip in _TRANSLATING:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(str(inner))
-    return ip.is_global and not ip.is_multicast
-
-
-def _check(channel: str, url: str, *, allow_private: bool) -> None:
-    """Refuse an address that is none, or that would carry notices in the clear through the world."""
+def _url(channel: str, text: str, allow_private: bool) -> httpx.URL:
+    """Read a URL. What is said about a bad one quotes nothing of it."""
     try:
-        parts = urlsplit(url)
-        port_is_fine = parts.port != 0
-        httpx.URL(url)
-    except (ValueError, httpx.InvalidURL) as error:
-        raise BadWebhook(channel=channel, reason="its address is no URL") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
-        raise BadWebhook(channel=channel, reason="its address must begin with https:// and name a host")
-    if parts.username is not None or parts.password is not None or parts.fragment:
-        raise BadWebhook(channel=channel, reason="its address must hold no password and no fragment")
-    if parts.scheme == "http" and not allow_private:
-        raise BadWebhook(channel=channel, reason="without TLS it may only be in the office's own network")
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, UnicodeError):
+        raise BadEndpoint(channel=channel, reason="its address is no URL") from None
+    if any(letter.isspace() or not letter.isprintable() for letter in text):
+        raise BadEndpoint(channel=channel, reason="its address holds spaces or control characters")
+    if url.scheme not in ("http", "https") or not url.host:
+        raise BadEndpoint(channel=channel, reason="its address must begin with https:// and name a host")
+    if url.scheme == "http" and not allow_private:
+        reason = "its address must begin with https://; http is for private networks, where they are allowed"
+        raise BadEndpoint(channel=channel, reason=reason)
+    if url.userinfo:
+        raise BadEndpoint(channel=channel, reason="its address must not hold a user or a password")
+    if "#" in text:
+        raise BadEndpoint(channel=channel, reason="its address must not have a fragment (#)")
+    return url
 
 
-def _judged(channel: str, status: int, text: str) -> str:
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
-    said = f"{status} {line}".strip()
-    if 200 <= status < 300:
-        return said
-    if status >= 500 or status in LATER:
-        raise ChannelAway(channel=channel, reason=said)
-    if 300 <= status < 400:
-        said = f"{status}: it leads elsewhere, and notices do not follow"
-    raise Undeliverable(to=channel, reason=said)
+def _key(channel: str, secret: SecretStr) -> bytes:
+    text = secret.get_secret_value()
+    with suppress(binascii.Error, ValueError):
+        key = base64.b64decode(
+            text.removeprefix(SECRET) + "=" * (-len(text.removeprefix(SECRET)) % 4), validate=True
+        )
+        if text.startswith(SECRET) and 24 <= len(key) <= 64:
+            return key
+    reason = f"its secret must be {SECRET} and 24 to 64 bytes in base64"
+    raise BadEndpoint(channel=channel, reason=reason)
+
+
+def _leaves(payload: object) -> Iterator[str]:
+    """What a payload says: a gateway that quotes it would put a telephone number into the record for ever."""
+    match payload:
+        case Mapping():
+            for each in payload.values():
+                yield from _leaves(each)
+        case list() | tuple():
+            for each in payload:
+                yield from _leaves(each)
+        case str() | int() | float() if not isinstance(payload, bool) and len(str(payload)) > 3:
+            text = str(payload)
+            yield from (text, json.dumps(text)[1:-1])
+            digits = "".join(letter for letter in text if letter.isdigit())
+            if len(digits) >= 9 and len(digits) > len(text) / 2:
+                yield digits[-9:]  # a telephone number, with another prefix
+
+
+def _away(channel: str, reason: str) -> ChannelAway:
+    return ChannelAway(channel=channel, reason=reason)

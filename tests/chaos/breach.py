@@ -217,7 +217,7 @@ async def _watch(
 def _received(mail: MailServer, notices: set[str]) -> Counter[str]:
     """How often each of these letters was taken; others were sent as well (a drafted apology, say)."""
     names = {f"<{hashlib.sha256(each.encode()).hexdigest()[:32]}@motcua.example>" for each in notices}
-    return Counter({name: count for name, count in mail.ids().items() if name in names})
+    return Counter({name: count for name, count in Counter(mail.ids).items() if name in names})
 
 
 def _metric(port: int) -> dict[str, float]:

@@ -45,6 +45,18 @@ TABLE = (
         ("asyncpg", "pydantic"),
     ),
     Row(TEXTS, ("models", CATALOGUE), ("jinja2", "babel", "markupsafe", "pydantic")),
+    Row(
+        ("motcua.notices.mail", "motcua.notices.relay"),
+        ("models", "motcua.notices.letter", "motcua.notices.mime", "motcua.notices.said"),
+        ("aiosmtplib", "pydantic"),
+    ),
+    Row(("motcua.notices.mime",), ("motcua.notices.letter",), ()),
+    Row(
+        ("motcua.notices.webhook",),
+        ("models", "motcua.notices.letter", "motcua.notices.addresses", "motcua.notices.said"),
+        ("httpx", "pydantic"),
+    ),
+    Row(("motcua.notices.addresses", "motcua.notices.said"), (), ()),
     Row((CATALOGUE,), ("models",), never=("temporalio", "asyncpg")),
     Row(("motcua.papers",), ("models", CATALOGUE, STORE, "motcua.past"), ("pydantic", "typst", "segno")),
     Row((TEMPORAL, "motcua.telemetry", "motcua.config"), ("models",)),
@@ -60,8 +72,6 @@ TABLE = (
         ("pydantic", "structlog"),
     ),
     # Whatever reaches a server outside stands alone.
-    Row(("motcua.notices.mail",), ("models", "motcua.notices.letter"), ("aiosmtplib",)),
-    Row(("motcua.notices.webhook",), ("models", "motcua.notices.letter"), ("httpx", "pydantic")),
     Row(
         ("motcua.outbox", "motcua.schedules"),
         ("models", "workflows", STORE, TEMPORAL),
@@ -221,6 +231,8 @@ def test_what_is_replayed_is_pure() -> None:
         ("motcua.caseloads.town", "from worker import build"),
         ("starter", "import worker"),
         ("motcua.store.sql", "from . import Store"),
+        ("motcua.notices.mail", "import httpx"),
+        ("motcua.notices.webhook", "from motcua.store import Store"),
         ("motcua.something_new", ""),
         ("motcua.desktop", ""),
     ],
