@@ -243,16 +243,8 @@ class Store:
     async def row(self, code: str) -> DossierRow | None:
         """The read model of one dossier."""
         async with self._connection() as connection:
-            dossier = await connection.fetchrow(query("dossier"), code)
-            if dossier is None:
-                return None
-            tasks = await connection.fetch(query("tasks_of"), code)
-            terms = await connection.fetch(query("terms_of"), code)
-        return DossierRow(
-            **dossier,
-            tasks=tuple(_without_code(task) for task in tasks),
-            terms=tuple(_without_code(term) for term in terms),
-        )
+            found: str | None = await connection.fetchval(query("dossier"), code)
+        return DossierRow.model_validate_json(found) if found is not None else None
 
     async def facts(self, code: str) -> list[Fact]:
         """The facts of one dossier, in order."""
@@ -369,10 +361,6 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]
 async def _set_codecs(connection: Any) -> None:
     # jsonb travels as text: what is hashed must not pass through a second opinion about JSON.
     await connection.set_type_codec("jsonb", encoder=str, decoder=str, schema="pg_catalog")
-
-
-def _without_code(row: Any) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key != "code"}
 
 
 def _fact(row: dict[str, Any]) -> Fact:

@@ -53,13 +53,10 @@ delete from private where id = any($3::text[])
    and not exists (select from facts where code = $1 and command = $2)
 
 -- name: dossier
-select * from dossiers where code = $1
-
--- name: tasks_of
-select * from tasks where code = $1 order by id
-
--- name: terms_of
-select * from terms where code = $1 order by id
+select to_jsonb(d) || jsonb_build_object(
+    'tasks', (select coalesce(jsonb_agg(to_jsonb(t) - 'code' order by t.id), '[]') from tasks t where t.code = $1),
+    'terms', (select coalesce(jsonb_agg(to_jsonb(t) - 'code' order by t.id), '[]') from terms t where t.code = $1))
+from dossiers d where d.code = $1
 
 -- name: facts
 select * from facts where code = $1 order by seq
