@@ -23,7 +23,7 @@ from motcua.notices.mail import Mailer
 from motcua.notices.texts import Texts
 from motcua.notices.topics import Topics
 from motcua.notices.webhook import Webhooks
-from motcua.papers import Papers
+from motcua.papers import NoSuchForm, Papers
 from motcua.store import Store
 from motcua.store.notices import Looked, NoticeRecord
 
@@ -144,10 +144,6 @@ class Post:
             return await self._webhooks.send(notice.channel, notice.id, _payload(notice, to, words, row))
         if self._mailer is None:
             raise ChannelAway(channel=EMAIL, reason="no mail server is configured")
-        attachments: tuple[Attachment, ...] = ()
-        if (kind := PAPERS.get(notice.alarm)) is not None and notice.rung == NO_RUNG:
-            paper = await self._papers.make(kind, notice.code, seq=notice.fact)
-            attachments = (Attachment(name=paper.name, content=paper.content),)
         if to.email is None:
             raise Undeliverable(to=to.id, reason="there is no e-mail address; hand the paper over or post it")
         letter = Letter(
@@ -156,16 +152,27 @@ class Post:
             to_name=to.name,
             language=to.language,
             words=words,
-            attachments=attachments,
+            attachments=await self._attachments(notice),
         )
         return await self._mailer.send(letter)
+
+    async def _attachments(self, notice: Notice) -> tuple[Attachment, ...]:
+        """The paper that goes with what is told, where the forms of the dossier's day know one."""
+        kind = PAPERS.get(notice.alarm)
+        if kind is None or notice.rung != NO_RUNG:
+            return ()
+        try:
+            paper = await self._papers.make(kind, notice.code, seq=notice.fact)
+        except NoSuchForm:
+            return ()
+        return (Attachment(name=paper.name, content=paper.content),)
 
     # Recipients
 
     async def _applicant(self, notice: Notice) -> Recipient:
         first = (await self._store.facts(notice.code))[0].event
         assert isinstance(first, Filed)
-        kept = (await self._store.private(notice.code)).get(first.applicant.id)
+        kept = await self._store.private_row(first.applicant.id)
         if kept is None:
             raise NotNeeded("erased")
         if notice.alarm == "accepted" and not kept.get("email") and notice.channel == EMAIL:

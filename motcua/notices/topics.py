@@ -104,20 +104,22 @@ class Topics:
             case f.Ready():
                 return _decided(facts)
             case f.SupplementRequested(due_at=until, reason=reason):
-                return {"until": until, "reason": await self._text(notice.code, reason)}
+                return {"until": until, "reason": await self._text(reason)}
             case f.Extended(promised_at=until, reason=reason):
-                return {"until": until, "reason": await self._text(notice.code, reason)}
+                return {"until": until, "reason": await self._text(reason)}
             case f.Stopped(final=final, reason=reason):
-                return {"final": final, "reason": await self._text(notice.code, reason)}
+                return {"final": final, "reason": await self._text(reason)}
             case f.Refused(reason=reason) | f.Withdrawn(reason=reason):
-                return {"reason": await self._text(notice.code, reason)}
+                return {"reason": await self._text(reason)}
         return {}
 
-    async def _text(self, code: str, reference: Reference | None) -> str | None:
+    async def _text(self, reference: Reference | None) -> str | None:
         """A free text; None where there is none, or not any more."""
         if reference is None:
             return None
-        text = (await self._store.private(code)).get(reference.id)
+        text = await self._store.private_row(reference.id)
+        if isinstance(text, dict):  # what is missing, with a list of papers beside it
+            text = text.get("text")
         return text if isinstance(text, str) else None
 
     async def _procedure(self, code: str, procedure: str, version: str) -> Procedure:

@@ -309,6 +309,15 @@ class Store:
             rows = await connection.fetch(query("private"), code)
         return {row["id"]: json.loads(row["content"]) for row in rows}
 
+    async def private_row(self, name: str) -> Any:
+        """One piece of personal data or free text by its id; None where there is none, or not any more.
+
+        What a linked dossier refers to lies with the dossier that asked for it.
+        """
+        async with self._connection() as connection:
+            found: str | None = await connection.fetchval(query("private_row"), name)
+        return json.loads(found) if found is not None else None
+
     async def counts(self) -> dict[str, int]:
         """How many dossiers, facts, notices and rungs reached there are."""
         async with self._connection() as connection:

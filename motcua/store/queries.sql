@@ -48,6 +48,9 @@ left join private p on p.id = f.data -> 'applicant' ->> 'id'
 where d.received_at >= $1 and d.received_at < $2 and ($3::text is null or d.unit = $3)
 order by d.received_at, d.code
 
+-- name: private_row
+select content from private where id = $1
+
 -- name: drop_private
 delete from private where id = any($3::text[])
    and not exists (select from facts where code = $1 and command = $2)

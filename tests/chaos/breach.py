@@ -140,15 +140,15 @@ async def office(folder: Path, mail: MailServer, metrics: int) -> AsyncIterator[
             await asyncio.to_thread(process.wait, 60)
 
 
-async def run(folder: Path, dossiers: int, *, letters: int = 1, ahead: float | None = None) -> Breach:
+async def run(folder: Path, dossiers: int, *, letters: int = 1, mail: MailServer | None = None) -> Breach:
     """So many dossiers that are due at the same instant, each told by so many letters and bells.
 
     One: nobody has the task, and its unit's leader is told. Two: somebody has it, and is told as well.
     """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         metrics = probe.getsockname()[1]
-    async with MailServer() as mail, office(folder, mail, metrics) as here:
-        due_at = datetime.now(UTC) + timedelta(seconds=ahead or 15 + dossiers / 12)
+    async with mail or MailServer() as server, office(folder, server, metrics) as here:
+        due_at = datetime.now(UTC) + timedelta(seconds=15 + dossiers / 12)
         due_at = due_at.replace(microsecond=0)
         catalogue = Catalogue.load(folder / "catalog")
         client = await connect(here.temporal.address, here.temporal.namespace)
@@ -156,7 +156,9 @@ async def run(folder: Path, dossiers: int, *, letters: int = 1, ahead: float | N
             desk = Desk(client, store, rulebook(catalogue))
             await _take_in(desk, dossiers, due_at, claim=letters == 2)
             assert datetime.now(UTC) < due_at, "the machine was too slow to take them in before they are due"
-            return await _watch(here.admin_database_url, letters * dossiers, dossiers, due_at, mail, metrics)
+            return await _watch(
+                here.admin_database_url, letters * dossiers, dossiers, due_at, server, metrics
+            )
 
 
 async def _take_in(desk: Desk, dossiers: int, due_at: datetime, *, claim: bool) -> None:

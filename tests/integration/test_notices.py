@@ -7,118 +7,29 @@ import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
-from email.message import EmailMessage
-from typing import Any, NamedTuple
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 import asyncpg
 import pytest
+from temporalio.service import RPCError
 
 from models.notices import EMAIL
 from models.people import Absence
-from motcua.catalogue import Catalogue, Webhook
-from motcua.config import Settings
-from motcua.store.notices import NoticeFilter, NoticeRecord
-from tests.running import CATALOGUE, ISSUE, SETTINGS, Life, Running, Telemetry, running, scrape, until
-from tests.servers import Answer, Authority, HookServer, MailServer, Mood
-from tests.unit.office import at
-
-APPLICANT = {
-    "name": "Nguyễn Thị <b>Ánh</b> & Con",
-    "email": "anh@dan.example",
-    "phone": "0900000002",
-    "address": "12 Đường Lê Lợi, Hoà Thành",
-}
-HELD = ("receiver1 accept", "receiver1 complete", "handler1 claim")
-"""With the handler on Monday, 2 March, at 08:00; due on the 9th."""
-
-
-async def away(mail: MailServer) -> None:
-    """Nobody listens any more; entered again, the server is where it was."""
-    await mail.__aexit__(None, None, None)
-
-
-class Post(NamedTuple):
-    """An office whose notices leave it, and the servers that they reach."""
-
-    office: Running
-    mail: MailServer
-    hook: HookServer
-    record: NoticeRecord
-
-    async def listed(self, code: str, **wanted: Any) -> list[dict[str, Any]]:
-        """The notices of a dossier that leave the office."""
-        found = await self.record.listed(NoticeFilter(code=code, limit=1000, **wanted))
-        return [each for each in found if each["channel"] != "desk"]
-
-    async def settled(self, code: str, count: int, *states: str) -> list[dict[str, Any]]:
-        """Wait until so many have come to this: sent, unless other states are given."""
-        wanted = states or ("sent",)
-
-        async def there() -> list[dict[str, Any]]:
-            found = [each for each in await self.listed(code) if each["state"] in wanted]
-            return found if len(found) == count else []
-
-        return await until(there) if count else []
-
-    async def until(self, notice: dict[str, Any], state: str) -> None:
-        """Wait until a notice has come to this."""
-
-        async def there() -> bool:
-            found = await self.listed(notice["code"])
-            return any(each["state"] == state for each in found if each["id"] == notice["id"])
-
-        await until(there)
-
-    def letters(self, code: str) -> list[EmailMessage]:
-        """What the mail server took that speaks of a dossier, each letter once however often it came."""
-        found = {each.id: each.message for each in self.mail.received if code in plain(each.message)}
-        return list(found.values())
-
-    async def moved_on(self, notice: str, opened: str, hours: float) -> None:
-        """Move the clock of a notice's workflow on to so many hours after the office time of its fact."""
-        await self.office.clocks.forward(f"notice/{notice}", at(opened), at(opened) + timedelta(hours=hours))
-
-
-def plain(letter: EmailMessage) -> str:
-    """The words of a letter."""
-    body = letter.get_body(("plain",))
-    assert body is not None
-    return f"{letter['Subject']}\n{body.get_content()}"
-
-
-def told(letters: list[EmailMessage]) -> list[str]:
-    """Whom letters went to, in the order of the alphabet."""
-    return sorted(str(letter["To"].addresses[0].username) for letter in letters)
+from motcua.desk import Desk
+from motcua.schedules import DIGEST, keep_digest
+from motcua.store.notices import NoticeFilter
+from tests.running import ISSUE, Life, Telemetry, always_open, rulebook, scrape, submission, until
+from tests.servers import Answer, Mood
+from tests.telling import APPLICANT, HELD, Post, away, plain, telling, told
+from tests.unit.office import ZONE, at
 
 
 @pytest.fixture(scope="module")
 async def post(tmp_path_factory: pytest.TempPathFactory, telemetry: Telemetry) -> AsyncIterator[Post]:
-    """Servers, worker, desk and store, with a mail server and a gateway for SMS."""
-    authority = Authority("localhost", "127.0.0.1")
-    mail, hook = MailServer(authority=authority), HookServer(tls=True, authority=authority)
-    async with mail, hook:
-        catalogue = Catalogue.load(SETTINGS.catalog_dir)
-        catalogue.office = CATALOGUE.office.model_copy(
-            update={"webhooks": (Webhook(id="sms", url=hook.url),)}
-        )
-        settings = Settings.model_validate(
-            {
-                **SETTINGS.model_dump(exclude={"database_url"}),
-                "smtp_url": mail.url,
-                "mail_from": "Một cửa <motcua@hoathanh.example>",
-                "smtp_timeout": 2,
-                "webhook_secrets": {"sms": hook.secret},
-                "webhook_private": True,
-                "webhook_timeout": 2,
-                "ca_file": mail.ca_file,
-                "public_url": "https://motcua.example",
-                "send_simulated": True,
-            }
-        )
-        folder = tmp_path_factory.mktemp("telling")
-        async with running(folder, telemetry.runtime, settings=settings, catalogue=catalogue) as office:
-            yield Post(office, mail, hook, NoticeRecord(office.store))
+    """One such office for all tests here."""
+    async with telling(tmp_path_factory.mktemp("telling"), telemetry.runtime) as post:
+        yield post
 
 
 @pytest.fixture(autouse=True)
@@ -420,3 +331,52 @@ async def test_the_dossier_closes_while_its_last_notice_is_under_way(post: Post)
     (letter,) = post.letters(life.code)
     assert "Không thuộc thẩm quyền" in plain(letter)
     assert len(list(letter.iter_attachments())) == 1
+
+
+async def test_the_morning_mail(post: Post) -> None:
+    """For each officer who has something late, due today or soon; who stands in has it for the absent."""
+    desk = Desk(post.office.client, post.office.store, rulebook(always_open()))
+    now = datetime.now(UTC)
+    codes = []
+    for hours in (2, 26):
+        due = (now + timedelta(hours=hours)).isoformat()
+        answer = await desk.submit({**submission("fixed"), "due_at": due}, officer="receiver1")
+        codes.append(answer.code)
+    await desk.act(codes[0], "claim", "receiver1")
+    today = always_open().local(now).date()
+    absence = Absence(person="receiver1", since=today, until=today, substitute="receiver2")
+    number = await post.record.add_absence(absence, "leader1")
+    zone, seven = "Asia/Ho_Chi_Minh", time(7, 0)
+    for _ in range(2):  # a second worker that starts changes nothing
+        await keep_digest(post.office.client, seven, zone)
+    schedule = post.office.client.get_schedule_handle(DIGEST)
+    described = await schedule.describe()
+    (fires,) = {each.astimezone(ZONE).strftime("%H:%M") for each in described.info.next_action_times}
+    assert fires == "07:00"
+    before = len(post.mail.received)
+    await schedule.trigger()
+
+    async def settled() -> list[dict[str, Any]]:
+        found = await post.record.listed(NoticeFilter(code=f"digest/{today}"))
+        return found if found and all(each["state"] == "sent" for each in found) else []
+
+    sent = await until(settled)
+    assert {each["recipient"] for each in sent} == {"receiver2", "leader1", "head1"}
+    letters = {told([each.message])[0]: plain(each.message) for each in post.mail.received[before:]}
+    assert set(letters) == {"receiver2", "leader1", "head1"}
+    assert all(code in text for code in codes for text in letters.values())
+    assert "Nguyễn Thị An" in letters["receiver2"]
+    await schedule.trigger()
+    await until(lambda: _ran(post, 2))
+    assert len(post.mail.received) == before + 3  # the same day's again is the same notice
+    await post.record.end_absence(number, "leader1")
+    await keep_digest(post.office.client, None, zone)
+    with pytest.raises(RPCError, match="not found"):
+        await schedule.describe()
+
+
+async def _ran(post: Post, times: int) -> bool:
+    counted = await post.office.client.count_workflows(
+        "WorkflowType = 'Digest' and ExecutionStatus = 'Completed'"
+    )
+    return counted.count >= times
