@@ -99,6 +99,10 @@ LINES: dict[str, tuple[str, ...]] = {
         "admin1 outage since=2026-03-03T10:00 until=2026-03-03T17:00 notice=12/TB",
         *("@ 2026-03-06 09:00", "handler1 complete"),
     ),
+    "acknowledged": (
+        *(*HANDLING, "@ 2026-03-10 09:00", "leader1 acknowledge until=2026-03-12T10:00"),
+        *("@ 2026-03-12 09:00", "handler1 note text='still here'", "@ 2026-03-12 11:00", "handler1 complete"),
+    ),
     "apologised": (
         *HANDLING,
         *("@ 2026-03-05 09:00", f"handler1 request-supplement {REASON}"),
