@@ -32,7 +32,6 @@ from motcua.notices.digests import Digests
 from motcua.notices.mail import Mailer
 from motcua.notices.post import Post
 from motcua.notices.relay import BadMailSetting
-from motcua.notices.texts import Texts
 from motcua.notices.topics import Topics
 from motcua.notices.webhook import BadEndpoint, Endpoint, Webhooks
 from motcua.outbox import Outbox
@@ -44,6 +43,7 @@ from motcua.store.migrate import migrate
 from motcua.store.notices import NoticeRecord
 from motcua.telemetry import Counts, configure_logging, runtime
 from motcua.temporal import connect, register, sandbox
+from motcua.texts import Texts
 from workflows.dossier import SEARCH_ATTRIBUTES, TASK_QUEUE, DossierWorkflow
 from workflows.notice import NOTICE_QUEUE, NoticeWorkflow
 from workflows.upkeep import DigestWorkflow

@@ -11,9 +11,9 @@ from models.refusals import BadInput
 from motcua.cli import printing
 from motcua.cli.people import Json
 from motcua.cli.workshop import Workshop
-from motcua.notices.samples import samples
-from motcua.notices.texts import Texts
-from motcua.notices.topic import NAMES, STAFF
+from motcua.texts import Texts
+from motcua.texts.samples import samples
+from motcua.texts.topic import NAMES, STAFF
 
 
 class NotWritten(BadInput):

@@ -1,1 +1,1 @@
-"""Notices on their way to people: texts, channels, and the post that carries them."""
+"""Notices on their way to people: whom to tell, the channels, and the post that carries them."""

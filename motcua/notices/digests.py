@@ -10,10 +10,10 @@ from models.people import Directory, Person
 from models.procedure import Role
 from motcua.catalogue import Catalogue
 from motcua.notices.addressing import Addressing
-from motcua.notices.topic import Topic
 from motcua.notices.topics import Topics
 from motcua.store import Store
 from motcua.store.notices import NoticeRecord
+from motcua.texts.topic import Topic
 
 DIGEST = "digest"
 LEADERS = (Role.UNIT_LEADER, Role.OFFICE_LEADER)

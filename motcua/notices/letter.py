@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from models.base import Value
 from models.refusals import BadInput, Unreachable
+from motcua.texts.topic import Words
 
 
 class Undeliverable(BadInput):
@@ -16,14 +17,6 @@ class ChannelAway(Unreachable):
     """A channel does not take letters now; trying again later may help."""
 
     sentence = "The channel {channel} does not take letters: {reason}"
-
-
-class Words(Value):
-    """A rendered text."""
-
-    subject: str
-    text: str
-    html: str
 
 
 class Attachment(Value):

@@ -18,14 +18,15 @@ from models.view import DossierRow
 from motcua.catalogue import Catalogue
 from motcua.notices.addressing import Addressing
 from motcua.notices.digests import DIGEST, Digests, NotNeeded
-from motcua.notices.letter import Attachment, ChannelAway, Letter, Undeliverable, Words
+from motcua.notices.letter import Attachment, ChannelAway, Letter, Undeliverable
 from motcua.notices.mail import Mailer
-from motcua.notices.texts import Texts
 from motcua.notices.topics import Topics
 from motcua.notices.webhook import Webhooks
 from motcua.papers import NoSuchForm, Papers
 from motcua.store import Store
 from motcua.store.notices import Looked, NoticeRecord
+from motcua.texts import Texts
+from motcua.texts.topic import Words
 
 log = structlog.get_logger()
 

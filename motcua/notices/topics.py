@@ -14,9 +14,9 @@ from models.people import Directory, Language, Person
 from models.procedure import Procedure
 from models.view import DossierRow, TermRow
 from motcua.catalogue import Catalogue
-from motcua.notices.topic import Alarm, Digest, Line, Place, Subject, Topic
 from motcua.store import Store
 from motcua.store.notices import NoticeRecord
+from motcua.texts.topic import Alarm, Digest, Line, Place, Subject, Topic
 
 LISTED = 50
 """Dossiers in one part of a digest; the rest is counted."""

@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from models.refusals import Problem, exit_code
-from motcua.notices.letter import Attachment, ChannelAway, Letter, Undeliverable, Words
+from motcua.notices.letter import Attachment, ChannelAway, Letter, Undeliverable
 from motcua.notices.mail import Mailer
 from motcua.notices.mime import Mailbox, compose
 from motcua.notices.relay import BadMailSetting, Relay
+from motcua.texts.topic import Words
 from tests.servers import Authority, HookServer, MailServer, Mood, Stage, silence, until
 
 FROM = "Một cửa phường Hoà Thành <motcua@hoathanh.example>"

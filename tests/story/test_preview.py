@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from motcua.notices.topic import NAMES
+from motcua.texts.topic import NAMES
 from tests.story.cli import ROOT, starter
 
 

@@ -28,11 +28,6 @@ class Row(NamedTuple):
 
 TEMPORAL, CATALOGUE, STORE = "motcua.temporal", "motcua.catalogue", "motcua.store"
 EVERYTHING = ("models", "workflows", "activities", "motcua")
-TEXTS = (
-    *("motcua.notices.texts", "motcua.notices.samples", "motcua.notices.topic", "motcua.notices.letter"),
-    *("motcua.notices.formats", "motcua.notices.grammar", "motcua.notices.plain", "motcua.notices.sandbox"),
-    "motcua.notices.sources",
-)
 SERVING = ("motcua.processes", "motcua.servers")
 TABLE = (
     Row(("models",), (), ("pydantic", "pydantic_core")),
@@ -44,7 +39,8 @@ TABLE = (
         ("models", STORE),
         ("asyncpg", "pydantic"),
     ),
-    Row(TEXTS, ("models", CATALOGUE), ("jinja2", "babel", "markupsafe", "pydantic")),
+    Row(("motcua.texts",), ("models", CATALOGUE), ("jinja2", "babel", "markupsafe", "pydantic")),
+    Row(("motcua.notices.letter",), ("models", "motcua.texts.topic"), ()),
     Row(
         ("motcua.notices.mail", "motcua.notices.relay"),
         ("models", "motcua.notices.letter", "motcua.notices.mime", "motcua.notices.said"),
@@ -68,7 +64,7 @@ TABLE = (
     ),
     Row(
         ("motcua.notices",),
-        ("models", STORE, CATALOGUE, "motcua.papers"),
+        ("models", STORE, CATALOGUE, "motcua.papers", "motcua.texts"),
         ("pydantic", "structlog"),
     ),
     # Whatever reaches a server outside stands alone.
@@ -103,7 +99,7 @@ TABLE = (
             *("models", "motcua.desk", STORE, "motcua.audit", "motcua.past", "motcua.reports"),
             *(CATALOGUE, "motcua.caseloads", "motcua.config", "motcua.outages", "motcua.succession"),
             *("motcua.calendars", "motcua.absences", "motcua.papers"),
-            *("motcua.notices.texts", "motcua.notices.samples", "motcua.notices.topic"),
+            "motcua.texts",
         ),
         never=("temporalio", "asyncpg"),
     ),

@@ -20,14 +20,13 @@ from jinja2 import nodes
 
 from models.base import Value
 from motcua.catalogue.files import BadCatalogue
-from motcua.notices.formats import FILTERS, LANGUAGES, Formats, Vocabulary
-from motcua.notices.letter import Words
-from motcua.notices.plain import lines, one_line
-from motcua.notices.samples import ANY_MAY_LACK, MAY_LACK, samples, without
-from motcua.notices.sandbox import BLOCKS, Sandbox
-from motcua.notices.sources import LAYOUTS
-from motcua.notices.texts import Texts, Unfilled, UnknownLanguage, UnknownText
-from motcua.notices.topic import APPLICANT, NAMES, STAFF, Digest, Topic
+from motcua.texts import Texts, Unfilled, UnknownLanguage, UnknownText
+from motcua.texts.formats import FILTERS, LANGUAGES, Formats, Vocabulary
+from motcua.texts.plain import lines, one_line
+from motcua.texts.samples import ANY_MAY_LACK, MAY_LACK, samples, without
+from motcua.texts.sandbox import BLOCKS, Sandbox
+from motcua.texts.sources import LAYOUTS
+from motcua.texts.topic import APPLICANT, NAMES, STAFF, Digest, Topic, Words
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOG = ROOT / "catalog"

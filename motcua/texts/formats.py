@@ -18,8 +18,8 @@ from models.dossier import Status
 from models.facts import ApologyReason
 from models.limits import HOURS_A_DAY
 from motcua.catalogue.files import BadCatalogue, Text, check, read
-from motcua.notices.plain import one_line
-from motcua.notices.topic import NAMES, Alarm
+from motcua.texts.plain import one_line
+from motcua.texts.topic import NAMES, Alarm
 
 Language = Literal["vi", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)

@@ -13,9 +13,9 @@ from jinja2 import nodes
 from pydantic import AwareDatetime
 
 from models.base import Value
-from motcua.notices.formats import FILTERS
-from motcua.notices.sandbox import BLOCKS
-from motcua.notices.topic import Topic
+from motcua.texts.formats import FILTERS
+from motcua.texts.sandbox import BLOCKS
+from motcua.texts.topic import Topic
 
 Refuse = Callable[[int, str], NoReturn]
 """Says in which line what is wrong."""

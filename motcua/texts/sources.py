@@ -10,10 +10,10 @@ from typing import NamedTuple, NoReturn
 from jinja2 import Template, TemplateSyntaxError, meta, nodes
 
 from motcua.catalogue.files import BadCatalogue
-from motcua.notices.formats import LANGUAGES, Language
-from motcua.notices.grammar import Grammar
-from motcua.notices.sandbox import Sandbox
-from motcua.notices.topic import NAMES, STAFF
+from motcua.texts.formats import LANGUAGES, Language
+from motcua.texts.grammar import Grammar
+from motcua.texts.sandbox import Sandbox
+from motcua.texts.topic import NAMES, STAFF
 
 FOLDER = "texts"
 LAYOUTS = ("layout.html", "layout.txt")

@@ -18,13 +18,12 @@ from jinja2 import Template, TemplateError
 
 from models.refusals import BadInput
 from motcua.catalogue.files import BadCatalogue
-from motcua.notices.formats import LANGUAGES, Formats, Language, Vocabulary
-from motcua.notices.letter import Words
-from motcua.notices.plain import one_line
-from motcua.notices.samples import samples
-from motcua.notices.sandbox import CODE, END, LINK, PARTICULARS, TASKS, Table, shown
-from motcua.notices.sources import FOLDER, LAYOUTS, Source, sources
-from motcua.notices.topic import NAMES, STAFF, Topic
+from motcua.texts.formats import LANGUAGES, Formats, Language, Vocabulary
+from motcua.texts.plain import one_line
+from motcua.texts.samples import samples
+from motcua.texts.sandbox import CODE, END, LINK, PARTICULARS, TASKS, Table, shown
+from motcua.texts.sources import FOLDER, LAYOUTS, Source, sources
+from motcua.texts.topic import NAMES, STAFF, Topic, Words
 
 LONGEST_SUBJECT = 150
 LONGEST_CODE = 40

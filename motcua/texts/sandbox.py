@@ -15,9 +15,9 @@ from jinja2.runtime import Context, LoopContext, Macro, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from models.base import Value
-from motcua.notices.formats import FILTERS
-from motcua.notices.plain import lines, one_line
-from motcua.notices.topic import Digest, Subject
+from motcua.texts.formats import FILTERS
+from motcua.texts.plain import lines, one_line
+from motcua.texts.topic import Digest, Subject
 
 PARTICULARS, TASKS = "\x01particulars\x01", "\x01tasks\x01"
 """Stand for a table. A value cannot hold them: control characters are taken out of values."""

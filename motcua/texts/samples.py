@@ -15,7 +15,7 @@ from typing import Any, get_args
 from models.base import Value
 from models.dossier import Status
 from models.facts import ApologyReason
-from motcua.notices.topic import STAFF, Alarm, Digest, Line, Place, Subject, Topic
+from motcua.texts.topic import STAFF, Alarm, Digest, Line, Place, Subject, Topic
 
 MAY_LACK: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(

@@ -117,3 +117,11 @@ class Topic(Value):
     """Whether processing stopped for good."""
     amount: int | None = Field(default=None, ge=0)
     """What the applicant is to pay, in đồng."""
+
+
+class Words(Value):
+    """A rendered text."""
+
+    subject: str
+    text: str
+    html: str
