@@ -20,6 +20,7 @@ from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunn
 from activities.deliver import Delivering
 from activities.notify import Notifying
 from activities.record import Recording
+from models.calendar import Calendar
 from models.notices import DESK, EMAIL, Channels
 from models.refusals import Problem, exit_code
 from motcua.catalogue import Catalogue, Webhook
@@ -64,7 +65,7 @@ async def serving(
     meter: MetricMeter,
 ) -> AsyncIterator[None]:
     """Work for dossiers and for their notices, each on a task queue of its own, until the block ends."""
-    async with post_office(store, catalogue, settings, Counts(meter)) as (addressing, post):
+    async with post_office(store, catalogue, desk, settings, Counts(meter)) as (addressing, post):
         recording, delivering = Recording(store, addressing, meter), Delivering(Messages(desk))
         notifying = Notifying(post)
         common: dict[str, Any] = {
@@ -110,7 +111,7 @@ async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def post_office(
-    store: Store, catalogue: Catalogue, settings: Settings, counts: Counts
+    store: Store, catalogue: Catalogue, desk: Desk, settings: Settings, counts: Counts
 ) -> AsyncIterator[tuple[Addressing, Post]]:
     """The channels by which people are told, with the texts and the papers that go over them."""
     office, calendar = catalogue.office, catalogue.calendar(catalogue.office.calendar)
@@ -139,7 +140,12 @@ async def post_office(
         simulated=settings.send_simulated,
     )
     addressing = Addressing(NoticeRecord(store), catalogue, channels)
-    topics = Topics(store, catalogue, settings.public_url)
+
+    async def as_changed() -> Calendar:
+        await desk.refresh()
+        return desk.rulebook.calendar
+
+    topics = Topics(store, catalogue, as_changed, settings.public_url)
     async with webhooks, mailer or nullcontext():
         yield (
             addressing,
@@ -150,7 +156,7 @@ async def post_office(
                 Texts.load(settings.catalog_dir),
                 Papers(store, office, calendar, settings.catalog_dir, settings.public_url),
                 topics,
-                Digests(store, catalogue, addressing, channels, topics),
+                Digests(store, as_changed, addressing, channels, topics),
                 mailer,
                 webhooks,
                 counts,

@@ -14,7 +14,7 @@ from temporalio.runtime import Runtime
 from motcua.catalogue import Catalogue, Webhook
 from motcua.config import Settings
 from motcua.store.notices import NoticeFilter, NoticeRecord
-from tests.running import CATALOGUE, SETTINGS, Running, always_open, running, until
+from tests.running import CATALOGUE, SETTINGS, Running, running, until
 from tests.servers import Authority, HookServer, MailServer
 from tests.unit.office import at
 
@@ -94,8 +94,6 @@ async def telling(folder: Path, runtime: Runtime) -> AsyncIterator[Post]:
     mail, hook = MailServer(authority=authority), HookServer(tls=True, authority=authority)
     async with mail, hook:
         catalogue = Catalogue.load(SETTINGS.catalog_dir)
-        # Dossiers here have a calendar of their own; what is sent at once must not wait for a Monday.
-        catalogue._calendars["vn"] = always_open()
         catalogue.office = CATALOGUE.office.model_copy(
             update={"webhooks": (Webhook(id="sms", url=hook.url),)}
         )

@@ -8,15 +8,13 @@ from typing import Any
 from models.notices import DESK, EMAIL, NO_RUNG, Channels, Notice
 from models.people import Directory, Person
 from models.procedure import Role
-from motcua.catalogue import Catalogue
 from motcua.notices.addressing import Addressing
-from motcua.notices.topics import Topics
+from motcua.notices.topics import OfficeCalendar, Topics
 from motcua.store import Store
 from motcua.store.notices import NoticeRecord
 from motcua.texts.topic import Topic
 
 DIGEST = "digest"
-LEADERS = (Role.UNIT_LEADER, Role.OFFICE_LEADER)
 
 
 class NotNeeded(Exception):
@@ -27,22 +25,28 @@ class Digests:
     """Writes the digests of a day as notices, and says what one speaks of when it is sent."""
 
     def __init__(
-        self, store: Store, catalogue: Catalogue, addressing: Addressing, channels: Channels, topics: Topics
+        self,
+        store: Store,
+        calendar: OfficeCalendar,
+        addressing: Addressing,
+        channels: Channels,
+        topics: Topics,
     ) -> None:
         self._record = NoticeRecord(store)
         self._addressing, self._channels, self._topics = addressing, channels, topics
-        self._calendar = catalogue.calendar(catalogue.office.calendar)
+        self._calendar = calendar
 
     async def write(self, at: datetime) -> int:
         """The digests of the day of `at`, each once; returns how many are new.
 
         On a day on which the office does not open there are none, and none for who is away.
         """
-        day = self._calendar.local(at).date()
-        if not self._calendar.opened(day):
+        calendar = await self._calendar()
+        day = calendar.local(at).date()
+        if not calendar.opened(day):
             return 0
         directory = await self._addressing.directory(day)
-        rows = await self._record.urgent(self._topics.horizon(day))
+        rows = await self._record.urgent(await self._topics.horizon(day))
         return await self._record.add(
             [
                 _notice(person, way, day, at)
@@ -62,13 +66,14 @@ class Digests:
 
         Raises NotNeeded where nothing is left, and on another day: a digest of yesterday tells nothing.
         """
-        day = self._calendar.local(notice.tell_at).date()
-        if self._calendar.local(now).date() != day:
+        calendar = await self._calendar()
+        day = calendar.local(notice.tell_at).date()
+        if calendar.local(now).date() != day:
             raise NotNeeded("past")
         person = directory.people.get(notice.recipient)
         if person is None:
             raise NotNeeded("left")
-        rows = theirs(await self._record.urgent(self._topics.horizon(day)), person, directory, day)
+        rows = theirs(await self._record.urgent(await self._topics.horizon(day)), person, directory, day)
         if not rows:
             raise NotNeeded("nothing left")
         return person, await self._topics.morning(rows, day, now, directory, person)
@@ -80,13 +85,14 @@ def theirs(
     """The open tasks that somebody has before them: their own and those of whom they stand in for, what they
     may claim, and for leaders all that they see."""
     mine = {person.id, *directory.stood_for(person, day)}
-    leads = any(role in LEADERS for role in person.roles)
+    everywhere, here = Role.OFFICE_LEADER in person.roles, Role.UNIT_LEADER in person.roles
     return [
         row
         for row in rows
         if row["assignee"] in mine
         or (row["assignee"] is None and row["role"] in person.roles and row["unit"] == person.unit)
-        or (leads and person.may_see(row["unit"]))
+        or everywhere
+        or (here and row["unit"] == person.unit)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -18,6 +19,8 @@ from motcua.store import Store
 from motcua.store.notices import NoticeRecord
 from motcua.texts.topic import Alarm, Digest, Line, Place, Subject, Topic
 
+OfficeCalendar = Callable[[], Awaitable[Calendar]]
+"""The office's calendar as it has been changed so far."""
 LISTED = 50
 """Dossiers in one part of a digest; the rest is counted."""
 
@@ -25,9 +28,11 @@ LISTED = 50
 class Topics:
     """Gathers what texts speak of. `public_url` is where the tracking pages of dossiers are, if anywhere."""
 
-    def __init__(self, store: Store, catalogue: Catalogue, public_url: str | None) -> None:
+    def __init__(
+        self, store: Store, catalogue: Catalogue, calendar: OfficeCalendar, public_url: str | None
+    ) -> None:
         self._store, self._catalogue, self._public_url = store, catalogue, public_url
-        self._calendar: Calendar = catalogue.calendar(catalogue.office.calendar)
+        self._calendar = calendar
         self._procedures: dict[tuple[str, str], Procedure] = {}
 
     async def of(
@@ -39,7 +44,7 @@ class Topics:
             place=self.place(row.unit, language),
             recipient="",
             dossier=self._subject(row, procedure, directory, language),
-            alarm=self._alarm(notice, row, procedure, language, now),
+            alarm=await self._alarm(notice, row, procedure, language, now),
             **await self._particulars(notice),
         )
 
@@ -70,13 +75,13 @@ class Topics:
             track=f"{self._public_url}/track/{row.code}" if self._public_url else None,
         )
 
-    def _alarm(
+    async def _alarm(
         self, notice: Notice, row: DossierRow, procedure: Procedure, language: Language, now: datetime
     ) -> Alarm | None:
         term = next((term for term in row.terms if term.id == notice.term), None)
         if notice.alarm not in ("reminder", "due", "escalation") or term is None:
             return None
-        left, late = self._distance(term.due_at, now)
+        left, late = _distance(await self._calendar(), term.due_at, now)
         return Alarm(
             kind=notice.alarm,
             of=term.of,
@@ -86,12 +91,6 @@ class Topics:
             left=left,
             late=late,
         )
-
-    def _distance(self, due_at: datetime, now: datetime) -> tuple[timedelta | None, timedelta | None]:
-        """Working time to a due instant that lies ahead, or since one that has passed."""
-        if now < due_at:
-            return self._calendar.between(now, due_at), None
-        return None, self._calendar.between(due_at, now)
 
     async def _particulars(self, notice: Notice) -> dict[str, Any]:
         """What the fact itself says: why, until when, and how it was decided."""
@@ -132,11 +131,11 @@ class Topics:
 
     # Digests
 
-    def horizon(self, day: date) -> datetime:
+    async def horizon(self, day: date) -> datetime:
         """Up to when a digest of this day looks ahead."""
-        soon = self._catalogue.office.notices.soon
-        last = self._calendar.working_day_after(day, max(1, soon.days))
-        return self._calendar.opened(last)[-1][1]
+        calendar, soon = await self._calendar(), self._catalogue.office.notices.soon
+        last = calendar.working_day_after(day, max(1, soon.days))
+        return calendar.opened(last)[-1][1]
 
     async def morning(
         self, rows: list[dict[str, Any]], day: date, now: datetime, directory: Directory, person: Person
@@ -151,25 +150,26 @@ class Topics:
     async def _digest(
         self, rows: list[dict[str, Any]], day: date, now: datetime, directory: Directory, person: Person
     ) -> Digest:
-        tomorrow = self._calendar.instant(day + timedelta(days=1), time(0))
+        calendar = await self._calendar()
+        tomorrow = calendar.instant(day + timedelta(days=1), time(0))
         parts: dict[str, list[Line]] = {"late": [], "today": [], "soon": []}
         for row in rows:
             part = "late" if row["due_at"] < now else "today" if row["due_at"] < tomorrow else "soon"
-            parts[part].append(await self._line(row, now, directory, person.language))
+            parts[part].append(await self._line(row, calendar, now, directory, person.language))
         listed = {name: tuple(lines[:LISTED]) for name, lines in parts.items()}
         more = sum(len(lines) - len(listed[name]) for name, lines in parts.items())
         return Digest(
-            day=self._calendar.instant(day, time(0)),
+            day=calendar.instant(day, time(0)),
             more=more,
             stands_in_for=tuple(directory.people[other].name for other in directory.stood_for(person, day)),
             **listed,
         )
 
     async def _line(
-        self, row: dict[str, Any], now: datetime, directory: Directory, language: Language
+        self, row: dict[str, Any], calendar: Calendar, now: datetime, directory: Directory, language: Language
     ) -> Line:
         procedure = await self._procedure(row["code"], row["procedure"], row["version"])
-        left, late = self._distance(row["due_at"], now)
+        left, late = _distance(calendar, row["due_at"], now)
         assignee = directory.people.get(row["assignee"] or "")
         return Line(
             code=row["code"],
@@ -180,6 +180,15 @@ class Topics:
             left=left,
             late=late,
         )
+
+
+def _distance(
+    calendar: Calendar, due_at: datetime, now: datetime
+) -> tuple[timedelta | None, timedelta | None]:
+    """Working time to a due instant that lies ahead, or since one that has passed."""
+    if now < due_at:
+        return calendar.between(now, due_at), None
+    return None, calendar.between(due_at, now)
 
 
 def _decided(facts: list[Fact]) -> dict[str, Any]:

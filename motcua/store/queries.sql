@@ -233,12 +233,13 @@ with listed as (
                 else 'sending' end as state,
            coalesce(d.at, a.at) as at, coalesce(a.failed, 0) as failed,
            coalesce(nullif(d.why, ''), a.why, case when n.channel = 'desk' then notice_is_void(n) end) as why
-    from notices n
+    from (select * from notices
+          where ($1::text is null or code = $1) and ($2::text is null or recipient = $2)
+            and ($3::text is null or channel = $3)
+          order by created_at desc, id limit case when $4::text is null then $5::bigint end) n
          left join lateral (select * from deliveries d where d.notice = n.id order by number desc limit 1) d
                 on true
          left join attempts a on a.notice = n.id
-    where ($1::text is null or n.code = $1) and ($2::text is null or n.recipient = $2)
-      and ($3::text is null or n.channel = $3)
 )
 select * from listed where ($4::text is null or state = $4) order by created_at desc, id limit $5
 

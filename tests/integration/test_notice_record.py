@@ -160,6 +160,15 @@ async def test_facts_that_tell_are_void_when_they_are_answered(record: NoticeRec
     assert await void(record, ready) == "returned"
 
 
+async def test_a_stop_that_has_ended_is_not_told_any_more(record: NoticeRecord) -> None:
+    """The mail server was away longer than the dossier stood still."""
+    case = stage("handling", "head1 stop")
+    told = next(each for each in await put(record, case) if each.alarm == "stopped")
+    assert await void(record, told) is None
+    await put(record, case.run("head1 resume"))
+    assert await void(record, told) == "resumed"
+
+
 async def test_what_became_of_a_notice_is_put_down_once_for_each_round(
     record: NoticeRecord, url: str
 ) -> None:

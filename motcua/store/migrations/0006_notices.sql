@@ -11,6 +11,7 @@ alter table notices
         code || '/' || term::text || '.' || generation::text || '.' || rung::text || '.' || occurrence::text
              || '/' || recipient || '/' || channel) stored;
 create unique index notices_by_id on notices (id);
+create index notices_by_time on notices (created_at);
 create index notices_by_recipient on notices (recipient, channel, created_at);
 
 -- What has still to be handed to Temporal; the round rises when somebody has a notice sent again.
@@ -87,6 +88,8 @@ create function notice_is_void(n notices) returns text language sql stable as $$
             select from terms t where t.code = n.code and t.id = n.term) then 'answered'
         when n.alarm = 'apology-drafted' and not exists (
             select from dossiers d where d.code = n.code and d.apology_at is not null) then 'decided'
+        when n.alarm = 'stopped' and not exists (
+            select from dossiers d where d.code = n.code and d.status = 'stopped') then 'resumed'
         when n.alarm = 'ready' and exists (
             select from dossiers d where d.code = n.code and d.outcome is not null) then 'returned'
         when n.alarm = 'ready' and exists (
