@@ -30,7 +30,7 @@ from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 
 from models.refusals import Unreachable
-from motcua.processes import Child, ServerMissing
+from motcua.processes import Child, NoDiskSpace, ServerMissing
 
 log = structlog.get_logger()
 
@@ -112,6 +112,8 @@ class Postgres:
         try:
             if not await connection.fetchval("select 1 from pg_database where datname = $1", self._database):
                 await connection.execute(f'create database "{self._database}"')
+        except asyncpg.DiskFullError as error:
+            raise NoDiskSpace(path=self._home, reason=str(error)) from error
         finally:
             await connection.close()
 

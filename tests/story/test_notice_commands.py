@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.breach import catalog
 from tests.servers import MailServer, Mood
 from tests.story.cli import Ran, office, starter
 
@@ -42,6 +43,8 @@ async def test_a_letter_is_refused_mended_and_sent_again(
     """Listed with why; sent again on a leader's word, and by nobody else's."""
     data = tmp_path / "data"
     async with MailServer() as mail:
+        # Always open: in the lunch break the letter would wait for the afternoon.
+        monkeypatch.setenv("MOTCUA_CATALOG_DIR", str(catalog(tmp_path / "catalog")))
         monkeypatch.setenv("MOTCUA_SMTP_URL", mail.url)
         monkeypatch.setenv("MOTCUA_CA_FILE", str(mail.ca_file))
         monkeypatch.setenv("MOTCUA_MAIL_FROM", "Một cửa <motcua@motcua.example>")
