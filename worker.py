@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
@@ -53,6 +54,8 @@ log = structlog.get_logger()
 
 NOTICES_AT_ONCE, LETTERS_AT_ONCE = 16, 8
 """Not many more than there are connections: what waits for one too long is tried again later."""
+LOOK = 10.0
+"""Seconds after which it is asked again whether the office's calendar has been changed."""
 
 
 @asynccontextmanager
@@ -140,9 +143,13 @@ async def post_office(
         simulated=settings.send_simulated,
     )
     addressing = Addressing(NoticeRecord(store), catalogue, channels)
+    looked = -LOOK
 
     async def as_changed() -> Calendar:
-        await desk.refresh()
+        nonlocal looked
+        if time.monotonic() - looked >= LOOK:
+            looked = time.monotonic()
+            await desk.refresh()
         return desk.rulebook.calendar
 
     topics = Topics(store, catalogue, as_changed, settings.public_url)

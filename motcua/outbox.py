@@ -7,6 +7,7 @@ moment: a workflow that has been started already is not started twice, for the n
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import structlog
 from temporalio.client import Client
@@ -72,6 +73,8 @@ class Outbox:
                 static_summary=parcel.notice,
                 # The worker of this process gets it with the answer, without asking for it.
                 request_eager_start=True,
+                # One that gets lost on the way is given out again after this; it takes some milliseconds.
+                task_timeout=timedelta(seconds=4),
                 rpc_timeout=RPC_TIMEOUT,
             )
         except WorkflowAlreadyStartedError:

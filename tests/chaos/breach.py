@@ -85,6 +85,7 @@ class Breach:
             "bell": _spread(self.bell),
             "mail": _spread(self.lag),
             "metric": self.metric,
+            "last": [round(each, 1) for each in self.lag[-8:]],
         }
 
 

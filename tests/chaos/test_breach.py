@@ -56,10 +56,10 @@ def _tells(letter: Received) -> bool:
 @pytest.mark.timeout(150)
 async def test_a_worker_killed_between_sending_and_record(tmp_path: Path) -> None:
     """Nothing is lost; what is sent again has the Message-ID that it had."""
-    mail = Killing(tmp_path / "data", at=(4, 11))
+    mail = Killing(tmp_path / "data", at=(7,))
     breach = await run(tmp_path, 10, letters=2, mail=mail)
-    assert mail.killed == 2
+    assert mail.killed == 1
     assert (breach.sent, breach.notices, len(breach.received)) == (20, 20, 20)
     again = Counter(breach.received.values())
     assert again[2] >= 1  # those that the killed worker had sent and not put on record
-    assert set(again) <= {1, 2, 3}
+    assert set(again) <= {1, 2}
