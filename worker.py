@@ -159,6 +159,7 @@ async def post_office(
             Post(
                 store,
                 catalogue,
+                as_changed,
                 addressing,
                 Texts.load(settings.catalog_dir),
                 Papers(store, office, calendar, settings.catalog_dir, settings.public_url),

@@ -11,7 +11,7 @@ from temporalio.common import MetricMeter
 from models.base import Value
 from models.facts import Accepted, Fact, Ready, RungReached, Stopped, Withdrawn
 from models.ledger import Appended
-from models.notices import Notice, Occasion
+from models.notices import Notice, Occasion, alarms
 from models.view import DossierRow
 
 
@@ -20,23 +20,30 @@ class Batch(Value):
 
     facts: tuple[Fact, ...]
     row: DossierRow
-    occasions: tuple[Occasion, ...] = ()
-    """What these facts have to tell."""
+    occasions: tuple[Occasion, ...] | None = None
+    """What these facts have to tell. None in a batch from when notices still named words only."""
+
+    @property
+    def told(self) -> tuple[Occasion, ...]:
+        """What these facts have to tell, however old the batch is."""
+        return alarms(self.facts) if self.occasions is None else self.occasions
 
 
 class Ledger(Protocol):
     """Where facts are kept (a port; `motcua.store` has the real one)."""
 
-    async def append(self, row: DossierRow, facts: tuple[Fact, ...], outgoing: list[Notice]) -> Appended:
-        """Store facts, read model and notices in one transaction, idempotently by (code, seq)."""
+    async def append(
+        self, row: DossierRow, facts: tuple[Fact, ...], told: tuple[Occasion, ...], outgoing: list[Notice]
+    ) -> Appended:
+        """Store facts, read model, occasions and notices in one transaction, idempotently by (code, seq)."""
         ...
 
 
 class Addressing(Protocol):
     """Who knows whom to tell (a port; `motcua.notices` has the real one)."""
 
-    async def address(self, row: DossierRow, told: tuple[Occasion, ...]) -> list[Notice]:
-        """The notices of these occasions of a dossier."""
+    async def address(self, row: DossierRow, at: datetime, told: tuple[Occasion, ...]) -> list[Notice]:
+        """The notices of these occasions of a dossier, which came about at an office time."""
         ...
 
 
@@ -63,9 +70,9 @@ class Recording:
     @activity.defn(name="record")
     async def record(self, batch: Batch) -> tuple[Fact, ...]:
         """Append a batch; returns nothing, or the facts that were there first (see decision 0002)."""
-        row = batch.row
-        outgoing = await self._addressing.address(row, batch.occasions) if batch.occasions else []
-        appended = await self._ledger.append(row, batch.facts, outgoing)
+        row, told = batch.row, batch.told
+        outgoing = await self._addressing.address(row, batch.facts[-1].at, told) if told else []
+        appended = await self._ledger.append(row, batch.facts, told, outgoing)
         for fact in batch.facts:
             if fact.seq in appended.new:
                 self._count(row, fact)

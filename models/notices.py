@@ -1,7 +1,8 @@
 """What is to be told to whom and when. A notice is known by its key and so exists once, whatever is retried.
 
 The dossier says in words who is told (`occasions`: roles, "assignee", "applicant"); with the people of the
-office and their channels these become notices, one for each person and channel (`notices`).
+office and their channels these become notices, one for each person and channel (`notices`). People change
+between an occasion and its telling: the same words are read again then, with the people of that day.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from models import facts as f
 from models.base import Instant, Value
-from models.calendar import CalendarTooShort
+from models.calendar import ONE_DAY, Calendar, CalendarTooShort
 from models.dossier import Dossier
 from models.facts import Event, Fact
 from models.people import APPLICANT, Directory
@@ -42,7 +43,10 @@ Kind = Literal[
 
 
 class Occasion(Value):
-    """Something that somebody is to be told: a rung that was reached, or a fact that concerns them."""
+    """Something that somebody is to be told: a rung that was reached, or a fact that concerns them.
+
+    Known by (code, term, generation, rung, occurrence).
+    """
 
     kind: Kind
     term: int
@@ -57,6 +61,8 @@ class Occasion(Value):
     to: tuple[str, ...]
     by: tuple[str, ...] = ()
     """Channels; none named: the usual ones of each person."""
+    at_once: bool = False
+    """Whether it is told in the night, too."""
     fact: int
 
 
@@ -79,8 +85,6 @@ class Notice(Value):
     due_at: Instant
     fact: int
     tell_at: Instant
-    told_as: str
-    """The word by which the recipient was found; "assignee" holds only as long as they have the task."""
     in_place_of: str | None = None
     simulated: bool = False
 
@@ -128,6 +132,7 @@ def occasions(d: Dossier, facts: Iterable[Fact]) -> list[Occasion]:
                     tell_at=_tell(d, fact.at, event.rested_until or event.due_at, at_once=rung.at_once),
                     to=event.to,
                     by=rung.by,
+                    at_once=rung.at_once,
                     fact=fact.seq,
                 )
             )
@@ -147,6 +152,26 @@ def occasions(d: Dossier, facts: Iterable[Fact]) -> list[Occasion]:
                 )
             )
     return found
+
+
+def alarms(facts: Iterable[Fact]) -> tuple[Occasion, ...]:
+    """What these facts have to tell as far as they say so themselves: the rungs that were reached."""
+    return tuple(
+        Occasion(
+            kind=event.alarm,
+            term=event.term,
+            generation=event.generation,
+            rung=event.rung,
+            occurrence=event.occurrence,
+            name=event.name,
+            at=event.due_at,
+            tell_at=event.due_at,
+            to=event.to,
+            fact=fact.seq,
+        )
+        for fact in facts
+        if isinstance(event := fact.event, f.RungReached) and event.notify
+    )
 
 
 def _kind(d: Dossier, event: Event) -> Kind | None:
@@ -181,21 +206,37 @@ def _tell(d: Dossier, at: datetime, meant_for: datetime, *, at_once: bool = Fals
     return meant_for
 
 
-def notices(
+class Addressee(NamedTuple):
+    """Somebody who is told, over which channels, and for whom where that is another."""
+
+    recipient: str
+    channels: tuple[str, ...]
+    in_place_of: str | None
+
+
+def addressees(
     row: DossierRow, occasion: Occasion, directory: Directory, channels: Channels, day: date
-) -> list[Notice]:
-    """One notice for each person and channel; `day` is the office date on which they will be told."""
-    wanted: list[tuple[str, str, str | None, tuple[str, ...]]] = []
+) -> list[Addressee]:
+    """Who is told of an occasion on an office date, and by what: where nothing else is left, by the bell."""
+    found: list[Addressee] = []
     if APPLICANT in occasion.to:
         ways = channels.of(occasion.by or channels.applicant, simulated=row.simulated)
-        wanted.append((APPLICANT, APPLICANT, None, tuple(way for way in ways if way != DESK)))
+        found.append(Addressee(APPLICANT, tuple(way for way in ways if way != DESK), None))
     assignee = row.tasks[0].assignee if row.tasks else None
-    for person, word, in_place_of in directory.told(occasion.to, assignee=assignee, unit=row.unit, day=day):
+    for person, in_place_of in directory.told(occasion.to, assignee=assignee, unit=row.unit, day=day):
         usual = channels.staff if person.channels is None else person.channels
         ways = channels.of(occasion.by or usual, simulated=row.simulated)
         ways = tuple(way for way in ways if way != EMAIL or person.email)
         # Nobody is left out because of what they lack: the bell is always there.
-        wanted.append((person.id, word, in_place_of, ways or (DESK,)))
+        found.append(Addressee(person.id, tuple(dict.fromkeys(ways)) or (DESK,), in_place_of))
+    return found
+
+
+def notices(row: DossierRow, occasion: Occasion, told: Iterable[Addressee]) -> list[Notice]:
+    """What leaves the office for an occasion: one notice for each addressee and channel.
+
+    The bell is none of them: it shows what is so when somebody looks.
+    """
     return [
         Notice(
             code=row.code,
@@ -203,17 +244,42 @@ def notices(
             generation=occasion.generation,
             rung=occasion.rung,
             occurrence=occasion.occurrence,
-            recipient=recipient,
+            recipient=addressee.recipient,
             channel=way,
             alarm=occasion.kind,
             name=occasion.name,
             due_at=occasion.at,
             fact=occasion.fact,
             tell_at=occasion.tell_at,
-            told_as=word,
-            in_place_of=in_place_of,
+            in_place_of=addressee.in_place_of,
             simulated=row.simulated,
         )
-        for recipient, word, in_place_of, ways in wanted
-        for way in dict.fromkeys(ways)
+        for addressee in told
+        for way in addressee.channels
+        if way != DESK
     ]
+
+
+class Standing(Value):
+    """How it stands with what a notice tells of, when its carrier looks."""
+
+    gone: str | None = None
+    """Why it is not needed any more."""
+    paused: bool = False
+    rests_until: Instant | None = None
+    """Until when somebody let the alarm rest."""
+
+    def not_before(self, now: datetime, calendar: Calendar, *, at_once: bool) -> datetime | None:
+        """Until when it waits for its term to run, its rest to end, the office to open. None: it need not.
+
+        When a paused term runs again nobody knows; it is looked at again each day.
+        """
+        if self.rests_until is not None and self.rests_until > now:
+            return self.rests_until
+        try:
+            if self.paused:
+                tomorrow = calendar.working_day_after(calendar.local(now).date(), 1)
+                return calendar.opened(tomorrow)[0][0]
+            return None if at_once or calendar.is_open(now) else calendar.next_open(now)
+        except CalendarTooShort:  # what a calendar cannot place is told at once
+            return now + ONE_DAY if self.paused else None

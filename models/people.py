@@ -36,9 +36,14 @@ class Person(Value):
     channels: tuple[str, ...] | None = None
     """None: by those that are usual at the office."""
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether the dossiers of every unit are theirs to see."""
+        return any(role in OFFICE_WIDE for role in self.roles)
+
     def may_see(self, unit: str) -> bool:
         """Whether the dossiers of a unit are theirs to see."""
-        return self.unit == unit or any(role in OFFICE_WIDE for role in self.roles)
+        return self.unit == unit or self.sees_all
 
 
 class Absence(Dated):
@@ -49,10 +54,9 @@ class Absence(Dated):
 
 
 class Told(NamedTuple):
-    """Somebody who is told, by which word of the rung, and for whom where that is another."""
+    """Somebody who is told, and for whom where that is another."""
 
     person: Person
-    word: str
     in_place_of: str | None
 
 
@@ -95,8 +99,8 @@ class Directory(Value):
         """Who is told of something that concerns a dossier of this unit on this day, each once.
 
         `words` are roles (of the dossier's unit, or of the whole office), "role@unit", or "assignee". Where
-        a word finds nobody who is there, whoever stands above them is told. Nobody is told who may not see
-        the dossier.
+        a word finds nobody who is there, whoever stands above them is told; where all of them are away, they
+        are told all the same. Nobody is told who may not see the dossier.
         """
         found: dict[str, Told] = {}
         for word in words:
@@ -111,16 +115,19 @@ class Directory(Value):
         return list(found.values())
 
     def _up_from(self, word: str, assignee: str | None, unit: str, day: date) -> list[Told]:
-        named = "" if word == ASSIGNEE else word.partition("@")[0]
-        above = UPWARD[UPWARD.index(named) + 1 :] if named in UPWARD else UPWARD
-        for each in (word, *above):
+        role = "" if word == ASSIGNEE else word.partition("@")[0]
+        above = UPWARD[UPWARD.index(role) + 1 :] if role in UPWARD else UPWARD
+        named = [list(self._named(each, assignee, unit)) for each in (word, *above)]
+        for people in named:
             if told := [
-                Told(there, each, None if there is person else person.id)
-                for person in self._named(each, assignee, unit)
+                Told(there, None if there is person else person.id)
+                for person in people
                 if (there := self.present(person, unit, day)) is not None
             ]:
                 return told
-        return []
+        # A letter that is read after the leave is better than none.
+        visible = ([Told(person, None) for person in people if person.may_see(unit)] for people in named)
+        return next(filter(None, visible), [])
 
     def _named(self, word: str, assignee: str | None, unit: str) -> Iterator[Person]:
         if word == ASSIGNEE:

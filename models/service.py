@@ -48,5 +48,12 @@ class Parcel(Value):
     """The office time at which a simulated dossier's notice starts; None for real ones."""
 
 
-Fate = Literal["sent", "void", "refused"]
-"""What becomes of a notice: it was sent; it was not needed any more; it cannot arrive like this."""
+Fate = Literal["sent", "void", "passed", "refused"]
+"""What becomes of a notice: sent; not needed any more; others are told instead; refused as it is."""
+
+
+class Carried(Value):
+    """What a carrier answers: what became of a notice, or when to look again, in office time."""
+
+    fate: Fate | None = None
+    not_before: Instant | None = None

@@ -1,12 +1,14 @@
 """The outbox: notices on record that Temporal has still to be given, each for a workflow of its own.
 
 They are put there in the transaction that records what they tell of. Whoever empties it may die at any
-moment: a workflow that has been started already is not started twice, for the notice is its id.
+moment: a workflow that has been started already is not started twice, for the notice is its id. One that was
+ended from outside, or lost, is started again: what is under way stays in the outbox until its end.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
 
 import structlog
@@ -28,6 +30,8 @@ CHANNEL = "motcua_outbox"
 AT_ONCE = 100
 LOOK = 5.0
 """Seconds after which it looks although nobody has called: a call may be lost with its connection."""
+LOST = timedelta(hours=1)
+"""After so long Temporal is asked whether it still has what it was given: its own disk may have been lost."""
 
 
 class Outbox:
@@ -39,12 +43,15 @@ class Outbox:
 
     async def run(self) -> None:
         """Start the workflow of each notice soon after it is on record, until cancelled."""
-        called = asyncio.Event()
+        called, asked = asyncio.Event(), -LOST.total_seconds()
         while True:
             try:
                 async with self._store.listening(CHANNEL, called.set) as alive:
                     while alive():
                         called.clear()
+                        if time.monotonic() - asked > LOST.total_seconds() / 4:
+                            asked = time.monotonic()
+                            await self._record.lost(LOST)
                         while await self.empty():
                             pass
                         self._backlog.set((await self._record.backlog())[0])
@@ -69,7 +76,7 @@ class Outbox:
                 parcel,
                 id=f"notice/{parcel.notice}{again}",
                 task_queue=NOTICE_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                 static_summary=parcel.notice,
                 # The worker of this process gets it with the answer, without asking for it.
                 request_eager_start=True,

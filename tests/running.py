@@ -234,7 +234,7 @@ class Life:
         for command in commands:
             facts = decide(state, command, moment)
             state = fold(state, facts)
-            await self.office.store.append(row(state), tuple(facts), [])
+            await self.office.store.append(row(state), tuple(facts))
         return (await self.facts())[before:]
 
     async def facts(self) -> list[Fact]:

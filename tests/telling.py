@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from temporalio.runtime import Runtime
 
+from models.people import Person
+from models.procedure import Role
 from motcua.catalogue import Catalogue, Webhook
 from motcua.config import Settings
 from motcua.store.notices import NoticeFilter, NoticeRecord
@@ -26,6 +28,10 @@ APPLICANT = {
 }
 HELD = ("receiver1 accept", "receiver1 complete", "handler1 claim")
 """With the handler on Monday, 2 March, at 08:00; due on the 9th."""
+
+
+MUTE = Person(id="mute1", name="Kim Văn Yên", roles=(Role.HANDLER,), unit="demo")
+"""Somebody without an e-mail address."""
 
 
 async def away(mail: MailServer) -> None:
@@ -95,7 +101,10 @@ async def telling(folder: Path, runtime: Runtime) -> AsyncIterator[Post]:
     async with mail, hook:
         catalogue = Catalogue.load(SETTINGS.catalog_dir)
         catalogue.office = CATALOGUE.office.model_copy(
-            update={"webhooks": (Webhook(id="sms", url=hook.url),)}
+            update={
+                "webhooks": (Webhook(id="sms", url=hook.url),),
+                "staff": {**CATALOGUE.office.staff, "mute1": MUTE},
+            }
         )
         settings = Settings.model_validate(
             {

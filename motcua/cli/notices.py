@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, get_args
 
 import typer
 
 from models.procedure import Role
 from models.refusals import BadInput, Refusal
+from motcua.bell import Bell
 from motcua.cli import printing
 from motcua.cli.people import Json
 from motcua.cli.workshop import Workshop, work
@@ -53,7 +55,7 @@ def add(app: typer.Typer, shop: Workshop) -> None:
         ] = None,
         channel: Annotated[str | None, typer.Option(help="Only over this channel.")] = None,
         state: Annotated[
-            str | None, typer.Option(help="waiting, sending, trying, sent, void, refused, shown.")
+            str | None, typer.Option(help="waiting, sending, trying, again, sent, void, passed, refused.")
         ] = None,
         limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 200,
         as_json: Json = False,
@@ -133,9 +135,11 @@ async def _retry(shop: Workshop, names: list[str], user: str, *, every: bool, as
 async def _bell(shop: Workshop, user: str, *, as_json: bool) -> None:
     async with shop.office() as (desk, store):
         desk.rulebook.actor(user)  # refuses a name that nobody has
-        found = await NoticeRecord(store).bell(user)
+        people, now = shop.catalogue().office.staff, datetime.now(UTC)
+        day = desk.rulebook.calendar.local(now).date()
+        found = await Bell(NoticeRecord(store), people).of(people[user], now, day)
     if as_json:
-        printing.document(found)
+        printing.document([ring.model_dump(mode="json") for ring in found])
         return
     calendar = desk.rulebook.calendar
     printing.table(
@@ -143,13 +147,13 @@ async def _bell(shop: Workshop, user: str, *, as_json: bool) -> None:
         ("dossier", "alarm", "tells of", "since", "procedure", "dossier due"),
         [
             (
-                row["code"],
-                row["alarm"],
-                row["name"] + (f" (for {row['in_place_of']})" if row["in_place_of"] else ""),
-                printing.office_time(calendar, row["due_at"]),
-                row["procedure"],
-                printing.office_time(calendar, row["dossier_due_at"]),
+                ring.code,
+                ring.alarm,
+                ring.name + (f" (for {ring.in_place_of})" if ring.in_place_of else ""),
+                printing.office_time(calendar, ring.due_at),
+                ring.procedure,
+                printing.office_time(calendar, ring.dossier_due_at),
             )
-            for row in found
+            for ring in found
         ],
     )

@@ -110,5 +110,4 @@ def _notice(person: Person, way: str, day: date, at: datetime) -> Notice:
         due_at=at,
         fact=0,
         tell_at=at,
-        told_as=person.id,
     )

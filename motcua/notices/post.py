@@ -10,17 +10,17 @@ import structlog
 
 from models.base import Value
 from models.facts import Filed
-from models.notices import EMAIL, NO_RUNG, Notice
+from models.notices import EMAIL, NO_RUNG, Addressee, Notice, Occasion, Standing, notices
 from models.people import APPLICANT, Directory, Language, Person
 from models.refusals import BadInput
-from models.service import Fate, Parcel
+from models.service import Carried, Fate, Parcel
 from models.view import DossierRow
 from motcua.catalogue import Catalogue
 from motcua.notices.addressing import Addressing
 from motcua.notices.digests import DIGEST, Digests, NotNeeded
 from motcua.notices.letter import Attachment, ChannelAway, Letter, Undeliverable
 from motcua.notices.mail import Mailer
-from motcua.notices.topics import Topics
+from motcua.notices.topics import OfficeCalendar, Topics
 from motcua.notices.webhook import Webhooks
 from motcua.papers import NoSuchForm, Papers
 from motcua.store import Store
@@ -52,6 +52,23 @@ class Recipient(Value):
     in_place_of: str | None = None
 
 
+class NotYet(Exception):
+    """Found out on the way: it must not be told now."""
+
+    def __init__(self, standing: Standing, until: datetime) -> None:
+        self.until = until
+        why = "paused" if standing.paused else "closed"
+        super().__init__("acknowledged" if standing.rests_until == until else why)
+
+
+class PassedOn(Exception):
+    """Found out on the way: others are told instead, by these notices or by their bell."""
+
+    def __init__(self, told: list[Addressee], instead: list[Notice]) -> None:
+        self.notices = instead
+        super().__init__(", ".join(one.recipient for one in told))
+
+
 class Counting(Protocol):
     """Who counts what becomes of notices (a port; the worker's meter)."""
 
@@ -71,6 +88,7 @@ class Post:
         self,
         store: Store,
         catalogue: Catalogue,
+        calendar: OfficeCalendar,
         addressing: Addressing,
         texts: Texts,
         papers: Papers,
@@ -84,21 +102,28 @@ class Post:
         self._addressing = addressing
         self._texts, self._papers, self._topics, self._digests = texts, papers, topics, digests
         self._mailer, self._webhooks, self._counting = mailer, webhooks, counting
-        self._calendar = catalogue.calendar(catalogue.office.calendar)
+        self._calendar = calendar
+        self._zone = catalogue.calendar(catalogue.office.calendar)
 
-    async def carry(self, parcel: Parcel) -> Fate:
-        """Send a notice unless it is not needed any more, and put down what became of it.
+    async def carry(self, parcel: Parcel, now: datetime) -> Carried:
+        """Send a notice, unless it is not needed or has to wait; put down what comes of it.
 
         Raises ChannelAway where its channel does not take it now. What was sent and could not be put down
         is sent again, under the same key.
         """
-        looked = await self._record.look(parcel.notice, parcel.round)
+        looked = await self._record.look(parcel.notice, parcel.round, now)
         if looked.ended is not None:
-            return looked.ended
+            return Carried(fate=looked.ended)
         notice = looked.notice
         fate: Fate
         try:
-            fate, why = "sent", await self._send(looked)
+            fate, why = "sent", await self._send(looked, now)
+        except NotYet as wait:
+            await self._record.put_off(parcel.notice, parcel.round, wait.until, str(wait))
+            return Carried(not_before=wait.until)
+        except PassedOn as others:
+            fate, why = "passed", str(others)
+            await self._record.pass_on(parcel.notice, parcel.round, others.notices, why, now)
         except NotNeeded as reason:
             fate, why = "void", str(reason)
         except BadInput as refused:  # an address that is none, a text that an office has spoilt
@@ -107,37 +132,44 @@ class Post:
             await self._record.failed(parcel.notice, parcel.round, _words(error))
             self._counting.failed(notice.channel)
             raise
-        await self._record.end(parcel.notice, parcel.round, fate, why)
-        lag = None if notice.simulated else (datetime.now(UTC) - notice.tell_at).total_seconds()
+        if fate != "passed":
+            await self._record.end(parcel.notice, parcel.round, fate, why)
+        lag = None if notice.simulated else (datetime.now(UTC) - looked.meant_for).total_seconds()
         self._counting.ended(notice.channel, fate, lag if fate == "sent" else None)
         log.info("notice", notice=notice.id, fate=fate, why=why)
-        return fate
+        return Carried(fate=fate)
 
     async def digests(self, at: datetime) -> int:
         """Write the digests of the day of `at`, each once; returns how many."""
         return await self._digests.write(at)
 
-    async def _send(self, looked: Looked) -> str:
+    async def _send(self, looked: Looked, now: datetime) -> str:
         """Find out who is told and what, and hand it to the channel; returns what the channel said."""
-        notice = looked.notice
-        if looked.void is not None:
-            raise NotNeeded(looked.void)
-        now = notice.tell_at if notice.simulated else datetime.now(UTC)
-        directory = await self._addressing.directory(self._calendar.local(now).date())
-        if notice.alarm == DIGEST:
+        notice, occasion = looked.notice, looked.occasion
+        if looked.standing.gone is not None:
+            raise NotNeeded(looked.standing.gone)
+        day = self._zone.local(now).date()
+        directory = await self._addressing.directory(day)
+        if occasion is None:
             person, topic = await self._digests.topic(notice, directory, now)
             to = _as_recipient(person)
-            words = self._texts.words(DIGEST, to.language, topic, self._calendar.zone)
+            words = self._texts.words(DIGEST, to.language, topic, self._zone.zone)
             return await self._hand_over(notice, to, words, None)
+        calendar = await self._calendar()
+        until = looked.standing.not_before(now, calendar, at_once=occasion.at_once)
+        if until is not None:
+            raise NotYet(looked.standing, until)
         row = await self._store.row(notice.code)
         assert row is not None
         if notice.recipient == APPLICANT:
             to = await self._applicant(notice)
         else:
-            to = await self._colleague(notice, row, directory, now)
+            to = await self._colleague(looked, occasion, row, directory, now)
         topic = await self._topics.of(notice, row, directory, to.language, now)
+        if notice.rung != NO_RUNG and topic.alarm is None:  # it closed between the two looks
+            raise NotNeeded("resolved")
         topic = topic.model_copy(update={"recipient": to.name, "in_place_of": to.in_place_of})
-        words = self._texts.words(_text(notice), to.language, topic, self._calendar.zone)
+        words = self._texts.words(_text(notice), to.language, topic, self._zone.zone)
         return await self._hand_over(notice, to, words, row)
 
     async def _hand_over(self, notice: Notice, to: Recipient, words: Words, row: DossierRow | None) -> str:
@@ -187,19 +219,22 @@ class Post:
         )
 
     async def _colleague(
-        self, notice: Notice, row: DossierRow, directory: Directory, now: datetime
+        self, looked: Looked, occasion: Occasion, row: DossierRow, directory: Directory, now: datetime
     ) -> Recipient:
-        """The member of staff that was found when the notice came about, or who now stands in for them."""
-        person = directory.people.get(notice.recipient)
-        if person is None:
-            raise Undeliverable(to=notice.recipient, reason="nobody at this office has that user id any more")
-        if not person.may_see(row.unit):
-            raise NotNeeded("transferred")
-        there = directory.present(person, row.unit, self._calendar.local(now).date()) or person
-        if there is not person and await self._record.told_too(notice, there.id):
-            raise NotNeeded(f"{there.id}, who stands in, is told already")
-        absent = person.name if there is not person else self._name(directory, notice.in_place_of)
-        return _as_recipient(there, in_place_of=absent)
+        """The member of staff, if they are among those who are told today; all the others are told too."""
+        notice = looked.notice
+        told = self._addressing.addressees(row, occasion, directory, self._zone.local(now).date())
+        if not told:
+            raise Undeliverable(to=notice.recipient, reason="nobody at this office is concerned any more")
+        me = next((one for one in told if one.recipient == notice.recipient), None)
+        # For them it was meant from now on: they have not been left waiting.
+        since = occasion.model_copy(update={"tell_at": max(occasion.tell_at, now)})
+        others = notices(row, since, [one for one in told if one is me or one.recipient not in looked.told])
+        if me is None or notice.channel not in me.channels:
+            raise PassedOn(told, others)
+        if others := [other for other in others if other.recipient != me.recipient]:
+            await self._record.tell_too(others, now)
+        return _as_recipient(directory.people[me.recipient], self._name(directory, me.in_place_of))
 
     @staticmethod
     def _name(directory: Directory, user: str | None) -> str | None:

@@ -14,12 +14,13 @@ from pydantic import TypeAdapter
 from models.base import Value
 from models.facts import Fact
 from models.ledger import Appended
-from models.notices import Notice
+from models.notices import Notice, Occasion
 from models.refusals import RequestReused, Unreachable
 from models.view import DossierRow
 from motcua.store.sql import query
 
 _FACTS = TypeAdapter(tuple[Fact, ...])
+_OCCASIONS = TypeAdapter(tuple[Occasion, ...])
 _NOTICES = TypeAdapter(list[Notice])
 
 
@@ -142,11 +143,17 @@ class Store:
 
     # Recording
 
-    async def append(self, row: DossierRow, facts: tuple[Fact, ...], outgoing: list[Notice]) -> Appended:
-        """Facts, read model and notices in one transaction, idempotent by (code, seq)."""
+    async def append(
+        self,
+        row: DossierRow,
+        facts: tuple[Fact, ...],
+        told: tuple[Occasion, ...] = (),
+        outgoing: Sequence[Notice] = (),
+    ) -> Appended:
+        """Facts, read model, occasions and notices in one transaction, idempotent by (code, seq)."""
         batch = (
             f'{{"row":{row.model_dump_json()},"facts":{_FACTS.dump_json(facts).decode()},'
-            f'"notices":{dump_notices(outgoing)}}}'
+            f'"occasions":{_OCCASIONS.dump_json(told).decode()},"notices":{dump_notices(outgoing)}}}'
         )
         async with self._connection() as connection:
             answer = json.loads(await connection.fetchval(query("append"), batch))

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from models.base import Value
-from models.notices import Notice
+from models.base import Instant, Value
+from models.notices import Notice, Occasion, Standing
 from models.people import Absence
 from models.service import Fate, Parcel
 from motcua.store import Store, dump_notices
 from motcua.store.sql import query
 
-State = Literal["waiting", "sending", "trying", "sent", "void", "refused", "again", "shown"]
+State = Literal["waiting", "sending", "trying", "again", "sent", "void", "passed", "refused", "shown"]
 
 
 class Looked(Value):
     """A notice as its carrier finds it."""
 
     notice: Notice
-    void: str | None
-    """Why it is not needed any more."""
+    occasion: Occasion | None
+    """What it tells of; None for a digest."""
+    standing: Standing
     ended: Fate | None
     """What became of this round, where that is settled."""
+    told: frozenset[str]
+    """Who is told of the same, over whatever channel; without those who were passed over."""
+    meant_for: Instant
+    """When it was to be told, as far as it has been put off."""
 
 
 class NoticeFilter(Value):
@@ -47,7 +52,7 @@ class NoticeRecord:
 
     @asynccontextmanager
     async def claim(self, most: int) -> AsyncIterator[list[Parcel]]:
-        """Some of the parcels that Temporal has still to be given; taken out when the block ends well.
+        """Some of the parcels that Temporal has still to be given; it has them when the block ends well.
 
         Another worker does not see them meanwhile, and finds them again if this one dies.
         """
@@ -64,36 +69,63 @@ class NoticeRecord:
             row = await connection.fetchrow(query("outbox_backlog"))
         return row["count"], row["age"]
 
+    async def lost(self, after: timedelta) -> None:
+        """Have Temporal given again what it was given so long ago and has not told: it may have lost it."""
+        async with self._store._connection() as connection:
+            await connection.execute(query("outbox_lost"), after)
+
     async def add(self, notices: Sequence[Notice]) -> int:
         """Notices that no dossier's fact gave rise to; returns how many were not there before."""
         async with self._store._connection() as connection:
-            fresh: int = await connection.fetchval(query("add_notices"), dump_notices(notices))
+            fresh: int = await connection.fetchval(query("add_notices"), dump_notices(notices), None)
         return fresh
 
     # Carrying
 
-    async def look(self, notice: str, round_: int) -> Looked:
-        """A notice, and whether it is still to be sent."""
+    async def look(self, notice: str, round_: int, now: datetime) -> Looked:
+        """A notice, and how it stands with what it tells of at an office time."""
         async with self._store._connection() as connection:
-            row = dict(await connection.fetchrow(query("notice"), notice, round_))
-        void, ended = row.pop("void"), row.pop("ended")
-        return Looked(notice=_notice(row), void=void, ended=ended)
-
-    async def told_too(self, notice: Notice, recipient: str) -> bool:
-        """Whether somebody else is told of the same occasion over the same channel."""
-        other = notice.model_copy(update={"recipient": recipient})
-        async with self._store._connection() as connection:
-            return await connection.fetchrow(query("notice"), other.id, 0) is not None
+            row = dict(await connection.fetchrow(query("notice"), notice, round_, now))
+        gone, paused, rests_until = row.pop("gone"), row.pop("paused"), row.pop("rests_until")
+        ended, meant_for, told = row.pop("ended"), row.pop("meant_for"), row.pop("told")
+        words = {name: row.pop(name) for name in ("to", "by", "at_once", "kind")}
+        found = _notice(row)
+        return Looked(
+            notice=found,
+            occasion=_occasion(found, words) if words["to"] is not None else None,
+            standing=Standing(gone=gone, paused=bool(paused), rests_until=rests_until),
+            ended=ended,
+            told=told,
+            meant_for=meant_for or found.tell_at,
+        )
 
     async def end(self, notice: str, round_: int, fate: Fate, why: str) -> None:
         """Put down what became of a round; the first end stays."""
         async with self._store._connection() as connection:
             await connection.execute(query("delivery_end"), notice, round_, fate, why)
 
+    async def pass_on(
+        self, notice: str, round_: int, others: Sequence[Notice], why: str, now: datetime
+    ) -> None:
+        """End a round, for others are told instead at this office time."""
+        async with self._store._connection() as connection, connection.transaction():
+            await connection.execute(query("delivery_end"), notice, round_, "passed", why)
+            await _tell(connection, others, now)
+
+    async def tell_too(self, others: Sequence[Notice], now: datetime) -> None:
+        """Tell others as well, at this office time."""
+        async with self._store._connection() as connection, connection.transaction():
+            await _tell(connection, others, now)
+
     async def failed(self, notice: str, round_: int, why: str) -> None:
-        """Put down that it could not be sent this time."""
+        """Put down that it could not be sent this time; nothing where it has ended meanwhile."""
         async with self._store._connection() as connection:
             await connection.execute(query("delivery_failed"), notice, round_, why)
+
+    async def put_off(self, notice: str, round_: int, until: datetime, why: str) -> None:
+        """Put down until when it waits."""
+        async with self._store._connection() as connection:
+            await connection.execute(query("delivery_put_off"), notice, round_, until, why)
 
     async def procedure_of(self, code: str) -> str:
         """The exact procedure that a dossier was received under, as JSON."""
@@ -119,15 +151,17 @@ class NoticeRecord:
     async def again(self, notice: str, actor: str) -> int | None:
         """Have a refused notice sent again; the number of the round, or None where it was not refused."""
         async with self._store._connection() as connection, connection.transaction():
-            number: int | None = await connection.fetchval(query("delivery_again"), notice, actor)
+            number: int | None = await connection.fetchval(
+                query("delivery_again"), notice, actor, "refused", None
+            )
             if number is not None:
                 await connection.execute("select pg_notify('motcua_outbox', '')")
         return number
 
-    async def bell(self, user: str, most: int = 200) -> list[dict[str, Any]]:
-        """What somebody's bell shows now: told by the desk, and with its cause still there."""
+    async def alarms(self, unit: str | None, now: datetime) -> list[dict[str, Any]]:
+        """What is still so of all that was to be told by now, for one unit or all; the latest first."""
         async with self._store._connection() as connection:
-            return [dict(row) for row in await connection.fetch(query("bell"), user, most)]
+            return [dict(row) for row in await connection.fetch(query("bell"), unit, now)]
 
     async def urgent(self, before: datetime) -> list[dict[str, Any]]:
         """Open tasks that are due, or whose dossiers are, before a moment; the first due first."""
@@ -172,9 +206,29 @@ class NoticeRecord:
         return person
 
 
+async def _tell(connection: Any, others: Sequence[Notice], now: datetime) -> None:
+    """Those who are not told yet; who had been passed over before is told after all."""
+    await connection.execute(query("add_notices"), dump_notices(others), now)
+    for other in others:
+        await connection.execute(query("delivery_again"), other.id, "motcua", "passed", now)
+    await connection.execute("select pg_notify('motcua_outbox', '')")
+
+
 def _notice(row: dict[str, Any]) -> Notice:
     for extra in ("id", "created_at"):
         row.pop(extra)
-    row["tell_at"] = row["tell_at"] or row["due_at"]  # written before there were quiet hours
-    row["told_as"] = row["told_as"] or row["recipient"]
     return Notice(**row)
+
+
+def _occasion(notice: Notice, words: dict[str, Any]) -> Occasion:
+    return Occasion(
+        **words,
+        term=notice.term,
+        generation=notice.generation,
+        rung=notice.rung,
+        occurrence=notice.occurrence,
+        name=notice.name,
+        at=notice.due_at,
+        tell_at=notice.tell_at,
+        fact=notice.fact,
+    )

@@ -177,79 +177,143 @@ select grp,
 from marked group by grp order by grp
 
 -- name: outbox
--- For simulated dossiers: the office time at which the notice came about.
-select o.notice, o.round, coalesce(n.tell_at, n.due_at) as tell_at,
-       case when n.simulated then f.at end as opened_at
-from outbox o join notices n on n.id = o.notice
-     left join facts f on f.code = n.code and f.seq = n.fact
-order by o.created_at limit $1 for update of o skip locked
+select o.notice, o.round, o.tell_at, o.opened_at from outbox o
+where o.given_at is null order by o.created_at limit $1 for update skip locked
 
 -- name: outbox_done
-delete from outbox o using unnest($1::text[], $2::integer[]) done(notice, round)
-where o.notice = done.notice and o.round = done.round
+update outbox o set given_at = clock_timestamp()
+from unnest($1::text[], $2::integer[]) given(notice, round) where (o.notice, o.round) = (given.notice, given.round)
 
 -- name: outbox_backlog
-select count(*) as count,
-       coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as age from outbox
+select count(*)::int as count,
+       coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as age
+from outbox where given_at is null
+
+-- name: outbox_lost
+-- Those that Temporal should have told long ago; it is asked again whether it has them.
+update outbox set given_at = null
+where given_at < clock_timestamp() - $1::interval and tell_at < clock_timestamp() - $1::interval
 
 -- name: add_notices
-select add_notices($1::jsonb)
+select add_notices($1::jsonb, $2)
 
 -- name: notice
-select n.*, notice_is_void(n) as void, d.outcome as ended
-from notices n left join deliveries d on d.notice = n.id and d.round = $2 and d.outcome <> 'again'
+-- What is told; how it stands with its cause at $3, office time; and the end of this round, if there is one.
+select n.*, o."to", o.by, o.at_once, o.kind, d.outcome as ended, b.tell_at as meant_for,
+       case
+           when n.rung >= 0 then case
+               when t.id is null or t.generation <> n.generation then 'resolved'
+               when exists (  -- of what lies behind, only the highest is told
+                   select from notices m
+                   where m.code = n.code and m.term = n.term and m.generation = n.generation and m.rung >= 0
+                     and m.recipient = n.recipient and m.channel = n.channel
+                     and m.fact > n.fact and m.tell_at <= $3
+                     and not exists (select from deliveries x
+                                     where x.notice = m.id and x.outcome in ('void', 'passed'))
+               ) then 'superseded' end
+           when n.alarm = 'supplement-requested' then case when t.id is null then 'answered' end
+           when n.alarm = 'apology-drafted' then case when h.apology_at is null then 'decided' end
+           when n.alarm = 'stopped' then case when h.status <> 'stopped' then 'resumed' end
+           when n.alarm = 'ready' then case when h.outcome is not null then 'returned'
+                                            when h.ready_at is null then 'corrected' end
+       end as gone,
+       n.rung >= 0 and t.paused as paused, case when n.rung >= 0 then t.rests_until end as rests_until,
+       array(select m.recipient from notices m
+             where (m.code, m.term, m.generation, m.rung, m.occurrence)
+                 = (n.code, n.term, n.generation, n.rung, n.occurrence)
+               and (select x.outcome from deliveries x where x.notice = m.id order by x.number desc limit 1)
+                   is distinct from 'passed') as told
+from notices n
+     left join outbox b on b.notice = n.id and b.round = $2
+     left join occasions o using (code, term, generation, rung, occurrence)
+     left join dossiers h on h.code = n.code
+     left join terms t on t.code = n.code and t.id = n.term
+     left join deliveries d on d.notice = n.id and d.round = $2 and d.outcome <> 'again'
 where n.id = $1
 
 -- name: delivery_end
-with over as (delete from attempts where notice = $1)
+with over as (delete from outbox where notice = $1 and round = $2)
 insert into deliveries (notice, round, outcome, why) values ($1, $2, $3, $4) on conflict do nothing
 
 -- name: delivery_failed
-insert into attempts (notice, round, failed, why) values ($1, $2, 1, $3)
-on conflict (notice) do update set round = excluded.round, failed = attempts.failed + 1, why = excluded.why,
-                                   at = excluded.at
+update outbox set failed = failed + 1, why = $3, tried_at = clock_timestamp()
+where notice = $1 and round = $2
+
+-- name: delivery_put_off
+update outbox set tell_at = $3, why = $4 where notice = $1 and round = $2
 
 -- name: delivery_again
+-- $3 is the end after which it is sent again, $4 the office time for simulated dossiers.
 with last as (
     select round, outcome from deliveries where notice = $1 order by number desc limit 1
 ), again as (
     insert into deliveries (notice, round, outcome, why, actor)
-    select $1, round + 1, 'again', '', $2 from last where outcome = 'refused'
+    select $1, round + 1, 'again', '', $2 from last where outcome = $3
     on conflict do nothing returning round
 ), put as (
-    insert into outbox (notice, round) select $1, round from again
+    insert into outbox (notice, round, tell_at, opened_at)
+    select n.id, again.round, coalesce($4, n.tell_at),
+           case when n.simulated then coalesce($4, (select at from facts f where f.code = n.code and f.seq = n.fact)) end
+    from again join notices n on n.id = $1
 )
 select round from again
 
 -- name: notices
-with listed as (
-    select n.id, n.code, n.alarm, n.name, n.recipient, n.in_place_of, n.channel, n.due_at, n.tell_at,
-           n.created_at,
-           case when d.outcome is not null and d.outcome <> 'again' then d.outcome
-                when a.notice is not null then 'trying'
-                when d.outcome is not null then 'again'
-                when n.channel = 'desk' then case when notice_is_void(n) is null then 'shown' else 'void' end
-                when n.tell_at > clock_timestamp() and not n.simulated then 'waiting'
-                else 'sending' end as state,
-           coalesce(d.at, a.at) as at, coalesce(a.failed, 0) as failed,
-           coalesce(nullif(d.why, ''), a.why, case when n.channel = 'desk' then notice_is_void(n) end) as why
-    from (select * from notices
-          where ($1::text is null or code = $1) and ($2::text is null or recipient = $2)
-            and ($3::text is null or channel = $3)
-          order by created_at desc, id limit case when $4::text is null then $5::bigint end) n
+with found as (
+    (select n.* from notices n
+     where $4::text is null and ($1::text is null or n.code = $1) and ($2::text is null or n.recipient = $2)
+       and ($3::text is null or n.channel = $3)
+     order by n.created_at desc, n.id limit $5)
+    union all
+    select n.* from outbox o join notices n on n.id = o.notice
+    where $4 in ('waiting', 'sending', 'trying', 'again')
+    union all
+    -- What was sent or is void stays so; the others may have gone out again since.
+    (select n.* from deliveries d join notices n on n.id = d.notice
+     where $4 in ('sent', 'void', 'passed', 'refused') and d.outcome = $4
+       and ($1::text is null or n.code = $1) and ($2::text is null or n.recipient = $2)
+       and ($3::text is null or n.channel = $3)
+     order by d.number desc limit case when $4 in ('sent', 'void') then $5 end)
+    union all
+    select n.* from notices n where $4 = 'shown' and n.tell_at is null
+), listed as (
+    select n.id, n.code, n.alarm, n.name, n.recipient, n.in_place_of, n.channel, n.due_at,
+           coalesce(o.tell_at, n.tell_at) as tell_at, n.created_at,
+           case when o.tell_at > clock_timestamp() and not n.simulated then 'waiting'
+                when o.failed > 0 then 'trying'
+                when o.round > 0 then 'again'
+                when o.notice is not null then 'sending'
+                when d.outcome is not null then d.outcome
+                else 'shown' end as state,
+           coalesce(o.tried_at, d.at) as at, coalesce(o.failed, 0) as failed, coalesce(o.why, nullif(d.why, '')) as why
+    from found n
+         left join outbox o on o.notice = n.id
          left join lateral (select * from deliveries d where d.notice = n.id order by number desc limit 1) d
                 on true
-         left join attempts a on a.notice = n.id
 )
-select * from listed where ($4::text is null or state = $4) order by created_at desc, id limit $5
+select distinct on (created_at, id) * from listed
+where ($1::text is null or code = $1) and ($2::text is null or recipient = $2)
+  and ($3::text is null or channel = $3) and ($4::text is null or state = $4)
+order by created_at desc, id limit $5
 
 -- name: bell
-select n.id, n.code, n.alarm, n.name, n.in_place_of, n.due_at, n.tell_at, d.procedure, d.status,
-       d.due_at as dossier_due_at
-from notices n left join dossiers d using (code)
-where n.recipient = $1 and n.channel = 'desk' and (n.simulated or n.tell_at <= clock_timestamp())
-  and notice_is_void(n) is null
-order by n.created_at desc, n.id limit $2
+-- What is still so, the latest first: alarms of open terms, and drafts that nobody has decided on.
+with causes as (
+    select o.*, t.rests_until from terms t
+    join occasions o on (o.code, o.term, o.generation) = (t.code, t.id, t.generation) and o.rung >= 0
+    where not t.paused
+    union all
+    select o.*, null from dossiers d join occasions o using (code)
+    where d.apology_at is not null and o.kind = 'apology-drafted'
+)
+select c.code, c.term, c.generation, c.rung, c.occurrence, c.kind as alarm, c.name, c.at as due_at, c.tell_at,
+       c."to", d.unit, d.procedure, d.status, d.due_at as dossier_due_at,
+       (select k.assignee from tasks k where k.code = c.code order by k.id limit 1) as assignee
+from causes c join dossiers d using (code)
+where ($1::text is null or d.unit = $1)
+  and case when d.simulated then c.rests_until is null or c.rests_until <= c.tell_at
+           else c.tell_at <= $2 and (c.rests_until is null or c.rests_until <= $2) end
+order by c.tell_at desc, c.fact desc, c.code
 
 -- name: urgent
 select t.code, d.procedure, d.version, t.step, t.role, t.unit, t.assignee, least(t.due_at, d.due_at) as due_at

@@ -340,7 +340,7 @@ async def test_a_dossier_whose_calendar_was_changed_by_hand_is_left_to_people(of
 async def test_a_dossier_without_a_workflow_stops_nobody(office: Running) -> None:
     """It is named with the reason, and the rest is done."""
     case = Case("receiver1 file", "receiver1 accept")
-    await office.store.append(row(case.dossier), tuple(case.facts), [])
+    await office.store.append(row(case.dossier), tuple(case.facts))
     from models.chain import fingerprint  # noqa: PLC0415
 
     for kind, value in (("procedure", case.empty.procedure), ("calendar", case.empty.calendar)):

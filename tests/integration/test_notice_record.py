@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
 from models.fold import fold
-from models.notices import DESK, EMAIL, Channels, Notice
+from models.notices import EMAIL, Notice, Standing, occasions
 from models.people import Absence
 from models.view import row
+from motcua.bell import Bell
 from motcua.store import Store
+from motcua.store import migrate as migrations
 from motcua.store.migrate import migrate
 from motcua.store.notices import NoticeFilter, NoticeRecord
 from tests.integration.test_store import database, rows
 from tests.running import Running
-from tests.unit.office import Case, procedure, stage, tell
+from tests.unit.office import LOUD, PEOPLE, Case, at, procedure, stage, tell
 
-LOUD = Channels(open=frozenset({DESK, EMAIL}), applicant=(EMAIL,))
 LATE = "2026-03-10 09:00"
 
 
@@ -42,25 +46,25 @@ async def put(record: NoticeRecord, case: Case) -> list[Notice]:
     """Record what is not on record of a case, with its notices; returns them."""
     found = await record._store.row(case.dossier.code)
     seq = found.seq if found else 0
-    told = tell(case.dossier, case.facts[seq:], LOUD)
+    facts = tuple(case.facts[seq:])
+    told = tell(case.dossier, facts, LOUD)
     assert fold(case.empty, case.facts) == case.dossier
-    await record._store.append(row(case.dossier), tuple(case.facts[seq:]), told)
+    await record._store.append(row(case.dossier), facts, tuple(occasions(case.dossier, facts)), told)
     return told
 
 
-async def void(record: NoticeRecord, notice: Notice) -> str | None:
-    """Why a notice is not needed, if it is not."""
-    return (await record.look(notice.id, 0)).void
+async def gone(record: NoticeRecord, notice: Notice, now: str = LATE) -> str | None:
+    """Why a notice is not needed any more, if it is not."""
+    return (await record.look(notice.id, 0, at(now))).standing.gone
 
 
 async def test_the_outbox_has_what_leaves_the_office_once(record: NoticeRecord, url: str) -> None:
-    """In the transaction of the fact; a block that fails leaves it there, one that ends well takes it out."""
+    """In the transaction of the fact; when a block fails it is still to be given, and stays until its end."""
     case = stage("handling", "handler1 claim")
     await put(record, case)
     case.tick(LATE)
     told = await put(record, case)
-    assert {notice.channel for notice in told} == {DESK, EMAIL}
-    leaving = {notice.id for notice in told if notice.channel == EMAIL}
+    leaving = {notice.id for notice in told}
     waiting = {entry["notice"] for entry in await rows(url, "select notice from outbox")}
     assert leaving < waiting  # and the applicant's receipt
     assert (await record.backlog())[0] == len(waiting)
@@ -77,33 +81,67 @@ async def test_the_outbox_has_what_leaves_the_office_once(record: NoticeRecord, 
         assert len(first) == 1
     assert await record.backlog() == (0, 0.0)
     assert [parcel.tell_at for parcel in (*first, *others) if parcel.notice in leaving] == [
-        notice.tell_at for notice in told if notice.channel == EMAIL
+        notice.tell_at for notice in told
     ]
+    assert {entry["notice"] for entry in await rows(url, "select notice from outbox")} == waiting
+    await record.lost(timedelta(hours=1))
+    assert await record.backlog() == (0, 0.0)
+
+
+async def test_what_temporal_has_lost_is_given_to_it_again(record: NoticeRecord) -> None:
+    """It stayed "sending" for ever, and nobody could have it sent again."""
+    case = stage("handling", "handler1 claim")
+    await put(record, case)
+    (told,) = [each for each in await put(record, case.tick(LATE) and case) if each.recipient == "head1"]
+    async with record.claim(100):
+        pass
+    await record.lost(timedelta(0))
+    async with record.claim(100) as again:
+        assert told.id in {parcel.notice for parcel in again}
+    await record.end(told.id, 0, "sent", "250 OK")
+    await record.lost(timedelta(0))
+    async with record.claim(100) as again:
+        assert told.id not in {parcel.notice for parcel in again}
 
 
 @pytest.mark.parametrize(
-    ("lines", "why"),
+    ("lines", "standing"),
     [
-        ((), None),
-        (("handler1 complete",), None),
-        (("head1 stop",), "paused"),
-        (("citizen1 withdraw",), "resolved"),
-        (("leader1 acknowledge until=2026-03-11T09:00:00Z",), "acknowledged"),
-        (("handler1 release", "handler2 claim"), None),
+        ((), {}),
+        (("handler1 complete",), {}),
+        (("handler1 release", "handler2 claim"), {}),
+        (("head1 stop",), {"paused": True}),
+        (("citizen1 withdraw",), {"gone": "resolved"}),
+        (
+            ("leader1 acknowledge until=2026-03-11T09:00:00Z",),
+            {"rests_until": datetime(2026, 3, 11, 9, tzinfo=UTC)},
+        ),
     ],
 )
-async def test_why_an_escalation_is_not_needed(
-    record: NoticeRecord, lines: tuple[str, ...], why: str | None
+async def test_how_it_stands_with_the_cause_of_an_escalation(
+    record: NoticeRecord, lines: tuple[str, ...], standing: dict[str, Any]
 ) -> None:
-    """Its cause is gone, stands still, or is known."""
+    """It is gone, stands still, or is known of."""
     case = stage("handling", "handler1 claim")
-    told = [notice for notice in await put(record, case.tick(LATE) and case) if notice.recipient == "head1"]
-    assert [(notice.alarm, notice.channel) for notice in told] == [
-        ("escalation", DESK),
-        ("escalation", EMAIL),
+    (told,) = [
+        notice for notice in await put(record, case.tick(LATE) and case) if notice.recipient == "head1"
     ]
+    assert (told.alarm, told.channel) == ("escalation", EMAIL)
     await put(record, case.run(*lines))
-    assert {await void(record, notice) for notice in told} == {why}
+    assert (await record.look(told.id, 0, at(LATE))).standing == Standing(**standing)
+
+
+async def test_of_what_lies_behind_only_the_highest_is_told(record: NoticeRecord) -> None:
+    """A mail server that was away for days: the leader got every rung of them at once."""
+    case, told = stage("handling", "handler1 claim"), []
+    for moment in (LATE, "2026-03-11 09:00"):
+        told += [each for each in await put(record, case.tick(moment) and case) if each.recipient == "head1"]
+    first, second = told
+    assert await gone(record, first) is None  # to its own clock the second lies ahead
+    assert await gone(record, first, "2026-03-11 09:00") == "superseded"
+    assert await gone(record, second, "2026-03-11 09:00") is None
+    await record.end(second.id, 0, "void", "resolved")
+    assert await gone(record, first, "2026-03-11 09:00") is None
 
 
 async def test_a_due_instant_that_moved_on_makes_void_what_it_had_said(record: NoticeRecord) -> None:
@@ -111,23 +149,37 @@ async def test_a_due_instant_that_moved_on_makes_void_what_it_had_said(record: N
     case = stage("handling", "@ 2026-03-06 09:00")
     case.tick()
     told = next(n for n in await put(record, case) if n.name == "soon" and n.channel == EMAIL)
-    assert await void(record, told) is None
+    assert await gone(record, told) is None
     await put(record, case.run("leader1 extend until=2026-03-20T02:00:00Z legal_basis=x"))
-    assert await void(record, told) == "resolved"
+    assert await gone(record, told) == "resolved"
     case.tick("2026-03-19 09:00")
     again = next(n for n in await put(record, case) if n.name == "soon" and n.channel == EMAIL)
-    assert (again.generation, await void(record, again)) == (1, None)
+    assert (again.generation, await gone(record, again, "2026-03-19 09:00")) == (1, None)
 
 
-async def test_who_has_passed_the_task_on_is_not_told_of_it(record: NoticeRecord) -> None:
-    """A reminder for whoever has the task; a substitute is told as long as the absent one has it."""
-    rules = procedure(ladder=[{"name": "soon", "offset": "-1 day", "kind": "reminder", "to": ["assignee"]}])
-    case = stage("handling", "handler1 claim", rules=rules)
-    case.tick("2026-03-06 08:30")
-    told = next(n for n in await put(record, case) if n.name == "soon" and n.channel == EMAIL)
-    assert (told.recipient, await void(record, told)) == ("handler1", None)
-    await put(record, case.run("leader1 assign to=handler2"))
-    assert await void(record, told) == "reassigned"
+async def test_others_are_told_instead(record: NoticeRecord, url: str) -> None:
+    """Who is told already is not told twice; who had been passed over is told after all."""
+    case = stage("handling", "handler1 claim")
+    await put(record, case)
+    first = next(n for n in await put(record, case.tick("2026-03-06 08:30") and case) if n.name == "soon")
+    assert first.recipient == "handler1"
+    second = first.model_copy(update={"recipient": "handler2"})
+    now = at("2026-03-06 09:00")
+    await record.pass_on(first.id, 0, [second], "handler2", now)
+    assert (await record.look(first.id, 0, now)).ended == "passed"
+    async with record.claim(100) as parcels:
+        assert (second.id, 0) in {(parcel.notice, parcel.round) for parcel in parcels}
+    await record.pass_on(second.id, 0, [first], "handler1", now)
+    async with record.claim(100) as parcels:
+        (again,) = parcels
+        assert (again.notice, again.round, again.tell_at) == (first.id, 1, now)
+    await record.end(first.id, 1, "sent", "250 OK")
+    listed = {each["id"]: each["state"] for each in await record.listed(NoticeFilter(code=first.code))}
+    assert (listed[first.id], listed[second.id]) == ("sent", "passed")
+    assert [each["id"] for each in await record.listed(NoticeFilter(state="passed"))] == [second.id]
+    await record.pass_on(second.id, 1, [first], "handler1", now)  # it is told already
+    async with record.claim(100) as parcels:
+        assert parcels == []
 
 
 async def test_facts_that_tell_are_void_when_they_are_answered(record: NoticeRecord) -> None:
@@ -140,33 +192,33 @@ async def test_facts_that_tell_are_void_when_they_are_answered(record: NoticeRec
         return next(each for each in await put(record, case.run(*lines)) if each.alarm == kind)
 
     asked = await told("supplement-requested", "handler1 request-supplement")
-    assert await void(record, asked) is None
+    assert await gone(record, asked) is None
     await put(record, case.run("citizen1 supply"))
-    assert await void(record, asked) == "answered"
+    assert await gone(record, asked) == "answered"
     case.tick("2026-03-06 08:30")
     drafted = next(each for each in await put(record, case) if each.alarm == "apology-drafted")
-    assert await void(record, drafted) is None
+    assert await gone(record, drafted) is None
     promised = await told("extended", "leader1 apologise")
-    assert await void(record, drafted) == "decided"
+    assert await gone(record, drafted) == "decided"
     ready = await told(
         "ready",
         *("handler1 complete", "leader1 complete", "approver1 approve"),
         "clerk1 complete number=12 date=2026-03-06T02:00:00Z",
     )
-    assert (await void(record, promised), await void(record, ready)) == (None, None)
+    assert (await gone(record, promised), await gone(record, ready)) == (None, None)
     await put(record, case.run("clerk1 correct"))
-    assert await void(record, ready) == "corrected"
+    assert await gone(record, ready) == "corrected"
     await put(record, case.run("clerk1 complete number=12 date=2026-03-06T02:00:00Z", "returner1 return"))
-    assert await void(record, ready) == "returned"
+    assert await gone(record, ready) == "returned"
 
 
 async def test_a_stop_that_has_ended_is_not_told_any_more(record: NoticeRecord) -> None:
     """The mail server was away longer than the dossier stood still."""
     case = stage("handling", "head1 stop")
     told = next(each for each in await put(record, case) if each.alarm == "stopped")
-    assert await void(record, told) is None
+    assert await gone(record, told) is None
     await put(record, case.run("head1 resume"))
-    assert await void(record, told) == "resumed"
+    assert await gone(record, told) == "resumed"
 
 
 async def test_what_became_of_a_notice_is_put_down_once_for_each_round(
@@ -188,13 +240,14 @@ async def test_what_became_of_a_notice_is_put_down_once_for_each_round(
     await record.end(told.id, 0, "refused", "550 no such user")
     await record.end(told.id, 0, "sent", "250 OK")  # a second worker that was slower
     assert await state() == ("refused", 0, "550 no such user")
-    assert (await record.look(told.id, 0)).ended == "refused"
-    assert await rows(url, "select * from attempts") == []
+    assert (await record.look(told.id, 0, at(LATE))).ended == "refused"
+    await record.failed(told.id, 0, "a third worker that was slower still")
+    assert await state() == ("refused", 0, "550 no such user")
 
     assert await record.again(told.id, "head1") == 1
     assert await record.again(told.id, "head1") is None
     assert (await state())[0] == "again"
-    assert (await record.look(told.id, 1)).ended is None
+    assert (await record.look(told.id, 1, at(LATE))).ended is None
     async with record.claim(100) as parcels:
         assert (told.id, 1) in {(parcel.notice, parcel.round) for parcel in parcels}
     await record.end(told.id, 1, "sent", "250 OK")
@@ -212,17 +265,73 @@ async def test_what_became_of_a_notice_is_put_down_once_for_each_round(
             await rows(url, sql)
 
 
+async def bell(record: NoticeRecord, user: str, when: str) -> set[tuple[str, str | None]]:
+    """What somebody's bell shows, and in whose place."""
+    rings = await Bell(record, PEOPLE.people).of(PEOPLE.people[user], at(when), at(when).date())
+    return {(ring.name, ring.in_place_of) for ring in rings}
+
+
 async def test_a_bell_shows_what_is_still_so(record: NoticeRecord) -> None:
-    """Told by the desk, at its hour, with its cause still there."""
-    case = stage("handling", "handler1 claim")
-    await put(record, case.tick("2026-03-09 08:30") and case)
-    assert {each["name"] for each in await record.bell("leader1")} == {"due", "late"}
-    assert [each["code"] for each in await record.bell("handler1")] == [case.dossier.code]
-    assert await record.bell("handler2") == []
+    """The latest alarm of each term, for those whom it concerns, as long as its cause is there."""
+    case, now = stage("handling", "handler1 claim"), "2026-03-09 08:30"
+    await put(record, case.tick(now) and case)
+    assert await bell(record, "leader1", now) == {("due", None), ("late", None)}
+    assert await bell(record, "handler1", now) == {("due", None)}
+    assert await bell(record, "handler2", now) == set()
+    assert await bell(record, "leader1", "2026-03-03 08:30") == set()  # nobody knows of it yet
+    await put(record, case.run("leader1 acknowledge until=2026-03-10T02:00:00Z"))
+    assert ("due", None) not in await bell(record, "leader1", now)
+    assert ("due", None) in await bell(record, "leader1", "2026-03-10 09:00")
     await put(record, case.run("citizen1 withdraw"))
-    assert await record.bell("leader1") == await record.bell("handler1") == []
-    listed = await record.listed(NoticeFilter(channel=DESK))
-    assert {(each["state"], each["why"]) for each in listed} == {("void", "resolved")}
+    assert await bell(record, "leader1", now) == await bell(record, "handler1", now) == set()
+
+
+async def test_a_bell_knows_who_is_here_today(record: NoticeRecord) -> None:
+    """Stand-ins and the new holder of a task saw nothing: it went by the people of another day."""
+    case, now = stage("handling", "handler1 claim"), "2026-03-09 08:30"
+    await put(record, case.tick(now) and case)
+    day = at(now).date()
+    number = await record.add_absence(
+        Absence(person="handler1", since=day, until=day, substitute="handler2"), "leader1"
+    )
+    assert ("due", "handler1") in await bell(record, "handler2", now)
+    assert await bell(record, "handler1", now) == set()
+    await record.end_absence(number, "leader1")
+    await put(record, case.run("handler1 release", "handler2 claim"))
+    assert await bell(record, "handler1", now) == set()
+    assert ("due", None) in await bell(record, "handler2", now)
+
+
+BEFORE = """
+insert into notices (code, term, generation, rung, occurrence, recipient, channel, alarm, name, due_at, fact)
+select $1, $2, 0, $3, 0, word, 'desk', 'due', 'due', $4, $5 from unnest($6::text[]) word
+"""
+
+
+async def test_alarms_from_before_name_words(
+    office: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the upgrade they were on nobody's bell."""
+    shutil.copytree(migrations.HERE / "migrations", tmp_path / "migrations")
+    (tmp_path / "migrations" / "0006_notices.sql").unlink()
+    case, now = stage("handling", "handler1 claim"), "2026-03-09 08:30"
+    facts = tuple(case.tick(now) and case.facts)
+    due = next(each for each in occasions(case.dossier, facts) if each.name == "due")
+    async with database(office, "before") as url:
+        with monkeypatch.context() as earlier:
+            earlier.setattr(migrations, "HERE", tmp_path)
+            await migrate(url)
+        owner = await asyncpg.connect(url)
+        await owner.execute(BEFORE, case.dossier.code, due.term, due.rung, due.at, due.fact, list(due.to))
+        await owner.close()
+        assert await migrate(url) == ["0006_notices.sql"]
+        async with Store.connect(url) as store:
+            await store.append(row(case.dossier), facts)
+            record = NoticeRecord(store)
+            for user in ("handler1", "leader1"):
+                assert await bell(record, user, now) == {("due", None)}
+            assert {each["state"] for each in await record.listed(NoticeFilter())} == {"shown"}
+            assert len(await record.listed(NoticeFilter(state="shown"))) == 2
 
 
 async def test_absences(record: NoticeRecord) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,13 @@ from activities.record import Batch, Recording
 from models.facts import Fact
 from models.fold import fold
 from models.ledger import Appended
-from models.notices import Notice, Occasion
+from models.notices import Notice, Occasion, occasions
 from models.view import DossierRow, row
 from motcua.store import Store
 from motcua.store import migrate as migrations
 from motcua.store.migrate import MigrationChanged, migrate
 from tests.running import NAME, PLAIN, Life, Running, Telemetry, scrape
-from tests.unit.office import Case, stage, tell
+from tests.unit.office import LOUD, Case, stage, tell
 
 TABLES = (
     "facts",
@@ -74,7 +75,7 @@ async def store(url: str) -> AsyncIterator[Store]:
 class Nobody:
     """Knows nobody who could be told."""
 
-    async def address(self, row: DossierRow, told: tuple[Occasion, ...]) -> list[Notice]:
+    async def address(self, row: DossierRow, at: datetime, told: tuple[Occasion, ...]) -> list[Notice]:
         """No notices."""
         return []
 
@@ -91,7 +92,7 @@ async def rows(url: str, sql: str) -> list[dict[str, Any]]:
 async def append(store: Store, case: Case, *facts: Fact) -> Appended:
     """Record facts of a case with the read model as it stands after the last of them."""
     state = fold(case.empty, case.facts[: facts[-1].seq])
-    return await store.append(row(state), facts, tell(state, facts))
+    return await store.append(row(state), facts, tuple(occasions(state, facts)), tell(state, facts, LOUD))
 
 
 async def test_appending_is_idempotent(store: Store, url: str) -> None:
@@ -153,15 +154,16 @@ async def test_a_notice_exists_once(store: Store, url: str) -> None:
     await append(store, case, *case.facts)
     for moment in ("2026-03-04 09:00", "2026-03-06 08:00", "2026-03-09 08:00"):
         case.tick(moment)
-    told = tell(case.dossier, case.facts)
+    told = tell(case.dossier, case.facts, LOUD)
     for _ in range(3):
         await append(store, case, *case.facts)
     keys = await rows(url, "select code, term, generation, rung, occurrence, recipient, channel from notices")
     assert len(keys) == len(told) > 2
+    assert len(await rows(url, "select * from occasions")) == len(occasions(case.dossier, case.facts))
     assert {notice.recipient for notice in told} == {key["recipient"] for key in keys}
     later = told[0].model_copy(update={"fact": case.dossier.seq + 1})
     case.run("handler1 note")
-    await store.append(row(case.dossier), tuple(case.facts[-1:]), [later])
+    await store.append(row(case.dossier), tuple(case.facts[-1:]), (), [later])
     assert len(await rows(url, "select * from notices")) == len(told)
 
 

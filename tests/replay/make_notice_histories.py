@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from temporalio.client import WorkflowHistory
 
@@ -61,12 +62,26 @@ async def tried_again(post: Post) -> None:
     await _keep(post, "tried-again", f"notice/{notice['id']}")
 
 
-async def in_the_morning(post: Post) -> None:
-    """It came about at night, waits, and is not needed any more by then."""
+async def _at_night(post: Post) -> tuple[Life, list[dict[str, Any]]]:
     life = await Life.begin(post.office, procedure="fixed")
     await life.do("receiver1 accept", due="until 2026-03-03T22:00:00+07:00")
     await life.run("receiver1 complete", "handler1 claim", "@ 2026-03-03 22:30")
-    notices = [each for each in await post.listed(life.code) if each["name"] == "due"]
+    return life, [each for each in await post.listed(life.code) if each["name"] == "due"]
+
+
+async def put_off(post: Post) -> None:
+    """It waits for the morning, then for the end of a rest."""
+    life, notices = await _at_night(post)
+    await life.run("leader1 acknowledge until=2026-03-04T10:00:00+07:00")
+    for hours in (9.1, 12.1):
+        await post.moved_on(notices[0]["id"], "2026-03-03 22:00", hours)
+    await post.until(notices[0], "sent")
+    await _keep(post, "put-off", f"notice/{notices[0]['id']}")
+
+
+async def in_the_morning(post: Post) -> None:
+    """It came about at night, waits, and is not needed any more by then."""
+    life, notices = await _at_night(post)
     await _keep(post, "waiting", f"notice/{notices[0]['id']}", whole=False)
     await life.do("citizen1 withdraw")
     await post.moved_on(notices[0]["id"], "2026-03-03 22:00", 9.1)
@@ -85,6 +100,7 @@ SCENES: dict[str, Callable[[Post], Awaitable[None]]] = {
     "sent": sent,
     "tried-again": tried_again,
     "void": in_the_morning,
+    "put-off": put_off,
     "digest": digest,
 }
 

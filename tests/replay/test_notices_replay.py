@@ -10,7 +10,7 @@ from temporalio import workflow
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, WorkflowRunner
 
 from activities.notify import Notifying
-from models.service import Fate, Parcel
+from models.service import Carried, Parcel
 from motcua.temporal import CONVERTER, sandbox
 from tests.replay.make_notice_histories import KEPT, SCENES, read
 from tests.running import count_events
@@ -29,6 +29,7 @@ def test_every_scene_has_its_history() -> None:
     assert events["tried-again"]["ACTIVITY_TASK_COMPLETED"] == 1
     assert (events["waiting"]["TIMER_STARTED"], events["waiting"]["TIMER_FIRED"]) == (1, 0)
     assert events["void"]["TIMER_FIRED"] == 1
+    assert (events["put-off"]["TIMER_FIRED"], events["put-off"]["MARKER_RECORDED"]) == (2, 2)
 
 
 @pytest.mark.parametrize("runner", [sandbox(), UnsandboxedWorkflowRunner()], ids=["sandboxed", "bare"])
@@ -47,9 +48,9 @@ class Hasty:
     """Somebody thought that a normal activity would do."""
 
     @workflow.run
-    async def run(self, parcel: Parcel) -> Fate:
+    async def run(self, parcel: Parcel) -> Carried:
         return await workflow.execute_activity_method(
-            Notifying.notify, parcel, start_to_close_timeout=timedelta(seconds=5)
+            Notifying.notify, args=[parcel, workflow.now()], start_to_close_timeout=timedelta(seconds=5)
         )
 
 

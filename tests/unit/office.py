@@ -17,7 +17,7 @@ from models.chain import broken_links
 from models.dossier import Dossier
 from models.facts import Fact
 from models.fold import fold
-from models.notices import Channels, Notice, notices, occasions
+from models.notices import DESK, EMAIL, Addressee, Channels, Notice, Occasion, addressees, notices, occasions
 from models.people import Directory, Person
 from models.procedure import Procedure, Role
 from models.rules import decide
@@ -168,6 +168,10 @@ NEEDED: dict[str, dict[str, Any]] = {
 COMMANDS: TypeAdapter[Any] = TypeAdapter(c.Command)
 
 
+LOUD = Channels(open=frozenset({DESK, EMAIL}), applicant=(EMAIL,))
+"""An office with a mail server."""
+
+
 def tell(
     d: Dossier, facts: Iterable[Fact], channels: Channels | None = None, directory: Directory = PEOPLE
 ) -> list[Notice]:
@@ -175,10 +179,16 @@ def tell(
     return [
         notice
         for occasion in occasions(d, facts)
-        for notice in notices(
-            row(d), occasion, directory, channels or Channels(), d.calendar.local(occasion.tell_at).date()
-        )
+        for notice in notices(row(d), occasion, addressed(d, occasion, channels, directory))
     ]
+
+
+def addressed(
+    d: Dossier, occasion: Occasion, channels: Channels | None = None, directory: Directory = PEOPLE
+) -> list[Addressee]:
+    """Who is told of an occasion on the day on which it is told."""
+    day = d.calendar.local(occasion.tell_at).date()
+    return addressees(row(d), occasion, directory, channels or Channels(), day)
 
 
 def at(text: str) -> datetime:

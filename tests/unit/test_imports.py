@@ -74,6 +74,7 @@ TABLE = (
         ("temporalio", "structlog"),
     ),
     Row(("motcua.absences",), ("models", "motcua.desk", STORE), ()),
+    Row(("motcua.bell",), ("models", STORE), ()),
     Row(("motcua.links",), ("models", "motcua.desk"), ("structlog",)),
     Row(("motcua.many",), ("models",), ()),
     Row(("motcua.outages", "motcua.succession"), ("models", "motcua.desk", STORE, "motcua.many"), ()),
@@ -98,7 +99,7 @@ TABLE = (
         (
             *("models", "motcua.desk", STORE, "motcua.audit", "motcua.past", "motcua.reports"),
             *(CATALOGUE, "motcua.caseloads", "motcua.config", "motcua.outages", "motcua.succession"),
-            *("motcua.calendars", "motcua.absences", "motcua.papers"),
+            *("motcua.calendars", "motcua.absences", "motcua.bell", "motcua.papers"),
             "motcua.texts",
         ),
         never=("temporalio", "asyncpg"),

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from activities.record import Batch
 from models.dossier import Parent
 from models.facts import Fact, RungReached
-from models.notices import DESK, EMAIL, Channels, Notice, occasions
+from models.notices import DESK, EMAIL, Channels, Notice, Standing, occasions
 from models.people import Directory
 from models.procedure import Procedure
-from tests.unit.office import PEOPLE, Case, at, local, procedure, stage, tell
+from models.view import row
+from tests.unit.office import (
+    CALENDAR,
+    CALENDAR_DATA,
+    PEOPLE,
+    Case,
+    addressed,
+    at,
+    calendar,
+    local,
+    procedure,
+    special,
+    stage,
+    tell,
+)
 
 CHANNELS = Channels(open=frozenset({DESK, EMAIL, "sms"}), applicant=(EMAIL, "sms"))
 RUNG: dict[str, Any] = {"name": "due", "offset": "0", "kind": "due", "to": ["assignee"]}
@@ -22,6 +40,15 @@ def told(
 ) -> list[Notice]:
     """The notices that facts of a dossier give rise to."""
     return tell(case.dossier, facts, channels, directory)
+
+
+def reached(
+    case: Case, facts: list[Fact], channels: Channels = CHANNELS, directory: Directory = PEOPLE
+) -> dict[str, tuple[str, ...]]:
+    """By what each is told of the one thing that facts of a dossier have to tell."""
+    (occasion,) = occasions(case.dossier, facts)
+    found = addressed(case.dossier, occasion, channels, directory)
+    return {each.recipient: each.channels for each in found}
 
 
 def names(found: list[Notice]) -> list[tuple[str, str, str]]:
@@ -37,10 +64,9 @@ def ladder(**rung: Any) -> Procedure:
 def test_a_rung_tells_each_recipient_over_their_channels() -> None:
     """The holder of the task by bell and mail; and a rung that is not the highest passed tells nobody."""
     case = stage("handling", "handler1 claim", rules=ladder())
-    assert names(told(case, case.tick("2026-03-09 08:30"))) == [
-        ("due", "handler1", DESK),
-        ("due", "handler1", EMAIL),
-    ]
+    facts = case.tick("2026-03-09 08:30")
+    assert names(told(case, facts)) == [("due", "handler1", EMAIL)]
+    assert reached(case, facts) == {"handler1": (DESK, EMAIL)}
     case = stage("handling", "handler1 claim")
     found = told(case, case.tick("2026-03-17 09:00"))
     assert {(each.name, each.recipient) for each in found} == {("late", "head1"), ("late", "leader1")}
@@ -50,16 +76,18 @@ def test_channels_that_cannot_be_used_are_left_out_and_the_bell_stays() -> None:
     """No mail server, no address, a channel of the rung's own, a person's own wish."""
     case = stage("handling", "handler1 claim", rules=ladder())
     facts = case.tick("2026-03-09 08:30")
-    assert names(told(case, facts, Channels())) == [("due", "handler1", DESK)]
+    assert reached(case, facts, Channels()) == {"handler1": (DESK,)}
+    assert told(case, facts, Channels()) == []
+    changed: dict[str, Any]
     for changed, expected in (
-        ({"email": None}, [DESK]),
-        ({"channels": (EMAIL,), "email": None}, [DESK]),
-        ({"channels": ("sms",)}, ["sms"]),
-        ({"channels": ()}, [DESK]),
+        ({"email": None}, (DESK,)),
+        ({"channels": (EMAIL,), "email": None}, (DESK,)),
+        ({"channels": ("sms",)}, ("sms",)),
+        ({"channels": ()}, (DESK,)),
     ):
         person = PEOPLE.people["handler1"].model_copy(update=changed)
         directory = Directory(people={"handler1": person})
-        assert [each.channel for each in told(case, facts, directory=directory)] == expected
+        assert reached(case, facts, directory=directory) == {"handler1": expected}
     case = stage("handling", "handler1 claim", rules=ladder(by=["sms"]))
     assert names(told(case, case.tick("2026-03-09 08:30"))) == [("due", "handler1", "sms")]
 
@@ -70,9 +98,10 @@ def test_what_is_simulated_does_not_leave_the_office() -> None:
     case.dossier = case.empty = case.empty.model_copy(update={"simulated": True})
     case.run("receiver1 file", "receiver1 accept", "receiver1 complete", "handler1 claim")
     facts = case.tick("2026-03-05 09:00")
-    assert {each.channel for each in told(case, case.facts)} == {DESK}
+    assert told(case, case.facts) == []
+    assert set(reached(case, facts).values()) == {(DESK,)}
     loud = CHANNELS.model_copy(update={"simulated": True})
-    assert {each.channel for each in told(case, facts, loud)} == {DESK, EMAIL}
+    assert {each.channel for each in told(case, facts, loud)} == {EMAIL}
 
 
 @pytest.mark.parametrize(
@@ -116,7 +145,7 @@ def test_what_facts_themselves_tell() -> None:
     assert occasions(child.dossier, child.facts) == []
     drafted = stage("handling", rules=procedure(apology="-1 day", ladder=[], step_ladder=[]))
     found = told(drafted, drafted.tick("2026-03-06 08:30"))
-    assert [(each.alarm, each.recipient) for each in found] == [("apology-drafted", "leader1")] * 2
+    assert [(each.alarm, each.recipient) for each in found] == [("apology-drafted", "leader1")]
 
 
 def test_each_notice_has_a_key_of_its_own() -> None:
@@ -179,3 +208,72 @@ def test_a_due_instant_that_moves_ends_the_rest() -> None:
     assert case.dossier.term
     assert case.dossier.term.rests_until is None
     assert [name for name, _, _ in sounded(case, "2026-03-11 09:00")] == ["soon", "due"]
+
+
+NIGHT, DAY, NOON = "2026-03-06 22:00", "2026-03-06 09:00", "2026-03-06 12:00"
+
+
+@pytest.mark.parametrize(
+    ("now", "standing", "at_once", "expected"),
+    [
+        (DAY, {}, False, None),
+        (NOON, {}, False, "2026-03-06 13:30"),
+        (NIGHT, {}, False, "2026-03-09 07:00"),
+        (NIGHT, {}, True, None),
+        (DAY, {"paused": True}, False, "2026-03-09 07:00"),
+        (NIGHT, {"paused": True}, True, "2026-03-09 07:00"),
+        (DAY, {"rests_until": at("2026-03-07 23:00")}, False, "2026-03-07 23:00"),
+        (DAY, {"rests_until": at(DAY)}, True, None),
+        ("2027-01-01 09:00", {}, False, None),  # the calendar has ended
+        ("2026-12-31 23:00", {}, False, None),
+        ("2026-12-31 09:00", {"paused": True}, False, "2027-01-01 09:00"),
+    ],
+)
+def test_how_long_it_waits(now: str, standing: dict[str, Any], at_once: bool, expected: str | None) -> None:
+    """For its rest to end and its term to run, also where it is told at once; else for the office to open."""
+    found = Standing(**standing).not_before(at(now), CALENDAR, at_once=at_once)
+    assert local(found) == expected
+
+
+def test_a_holiday_that_was_declared_in_the_night_moves_what_waits() -> None:
+    """It went out in the morning of the holiday."""
+    declared = calendar(special=[*CALENDAR_DATA["special"], special("2026-03-09", "holiday", "mourning")])
+    assert local(Standing().not_before(at("2026-03-09 07:00"), declared, at_once=False)) == "2026-03-10 07:00"
+
+
+MARCH = st.integers(0, 20 * 24 * 60).map(lambda minutes: at("2026-03-01 00:00") + timedelta(minutes=minutes))
+
+
+@given(
+    MARCH,
+    st.none() | MARCH,
+    st.booleans(),
+)
+def test_whoever_waits_as_told_is_told_in_the_end(
+    now: datetime, rests_until: datetime | None, at_once: bool
+) -> None:
+    """Asked again at the moment that was named: later each time, and after two at most it goes out."""
+    moment, standing = now, Standing(rests_until=rests_until)
+    for _ in range(3):
+        until = standing.not_before(moment, CALENDAR, at_once=at_once)
+        if until is None:
+            break
+        assert until > moment
+        moment = until
+    assert until is None
+    assert rests_until is None or moment >= rests_until
+    assert at_once or CALENDAR.is_open(moment)
+
+
+def test_a_batch_from_before_there_were_occasions() -> None:
+    """It was under way when the worker was renewed, and its alarms were told to nobody."""
+    case = stage("handling", "handler1 claim")
+    facts = tuple(case.tick("2026-03-10 09:00"))
+    before = Batch.model_validate_json(
+        Batch(facts=facts, row=row(case.dossier)).model_dump_json(exclude={"occasions"})
+    )
+    known = ("kind", "term", "generation", "rung", "occurrence", "name", "at", "to", "fact")
+    assert [[getattr(each, name) for name in known] for each in before.told] == [
+        [getattr(each, name) for name in known] for each in occasions(case.dossier, facts)
+    ]
+    assert Batch(facts=facts, row=row(case.dossier), occasions=()).told == ()

@@ -1,10 +1,38 @@
--- Notices leave the office: each has a moment before which nobody is told, and those for mail and webhooks
--- go through an outbox to a workflow of their own. What became of each is a fact like any other: added,
--- never changed. Beside it stand the absences of staff, and how long a term's alarms rest.
+-- What is told stands in two tables. An occasion says in words who is told of what ("the unit's leader"), and the
+-- bell of the desk is read from it. A notice is one message to one person that leaves the office, through an
+-- outbox, by a workflow of its own. What became of it is a fact like any other: added, never changed. Beside
+-- them stand the absences of staff, and how long a term's alarms rest.
+
+create table occasions (
+    code       text not null,
+    term       integer not null,
+    generation integer not null,
+    rung       integer not null,
+    occurrence integer not null,
+    kind       text not null,
+    name       text not null,
+    at         timestamptz not null,
+    tell_at    timestamptz not null,
+    "to"       text[] not null,
+    by         text[] not null,
+    at_once    boolean not null,
+    fact       integer not null,
+    primary key (code, term, generation, rung, occurrence)
+);
+create trigger occasions_stay before update or delete on occasions
+    for each row execute function refuse_change();
+create trigger occasions_are_not_emptied before truncate on occasions
+    for each statement execute function refuse_change();
+grant select, insert on occasions to motcua_app;
+
+-- Before, notices named words instead of people, all of them for the bell.
+insert into occasions
+select code, term, generation, rung, occurrence, min(alarm), min(name), due_at, due_at, array_agg(recipient),
+       '{}', false, fact
+from notices group by code, term, generation, rung, occurrence, due_at, fact;
 
 alter table notices
     add column tell_at     timestamptz,
-    add column told_as     text,
     add column in_place_of text,
     add column simulated   boolean not null default false,
     add column id          text not null generated always as (
@@ -14,19 +42,29 @@ create unique index notices_by_id on notices (id);
 create index notices_by_time on notices (created_at);
 create index notices_by_recipient on notices (recipient, channel, created_at);
 
--- What has still to be handed to Temporal; the round rises when somebody has a notice sent again.
+-- The rounds that are under way, each until its end; the round rises when a notice is sent again.
 create table outbox (
     notice     text not null,
     round      integer not null default 0,
+    tell_at    timestamptz not null,
+    opened_at  timestamptz,
     created_at timestamptz not null default clock_timestamp(),
+    given_at   timestamptz,
+    failed     integer not null default 0,
+    why        text,
+    tried_at   timestamptz,
     primary key (notice, round)
 );
+comment on column outbox.tell_at is 'Office time before which it is not sent; put off while its cause rests.';
+comment on column outbox.opened_at is 'For simulated dossiers: the office time at which it was put here.';
+comment on column outbox.given_at is 'When Temporal was given it; null as long as that is still to be done.';
+create index outbox_to_give on outbox (created_at) where given_at is null;
 
 create table deliveries (
     number  bigint generated always as identity primary key,
     notice  text not null,
     round   integer not null,
-    outcome text not null check (outcome in ('sent', 'void', 'refused', 'again')),
+    outcome text not null check (outcome in ('sent', 'void', 'passed', 'refused', 'again')),
     why     text not null,
     actor   text,
     at      timestamptz not null default clock_timestamp(),
@@ -35,20 +73,11 @@ create table deliveries (
 );
 comment on table deliveries is 'What became of each round of a notice; of one round there is one end.';
 create unique index deliveries_end_once on deliveries (notice, round) where outcome <> 'again';
-create index deliveries_by_time on deliveries (at);
+create index deliveries_by_outcome on deliveries (outcome, number);
 create trigger deliveries_stay before update or delete on deliveries
     for each row execute function refuse_change();
 create trigger deliveries_are_not_emptied before truncate on deliveries
     for each statement execute function refuse_change();
-
--- Those under way that have failed so far, for people to see; gone when they end.
-create table attempts (
-    notice text primary key,
-    round  integer not null,
-    failed integer not null,
-    why    text not null,
-    at     timestamptz not null default clock_timestamp()
-);
 
 create table absences (
     number     bigint generated always as identity primary key,
@@ -64,38 +93,11 @@ create table absences (
 create index absences_by_end on absences (until) where ended_at is null;
 
 grant select, insert on deliveries to motcua_app;
-grant select, insert, update, delete on outbox to motcua_app; -- update: to lock rows
-grant select, insert, update, delete on attempts to motcua_app;
+grant select, insert, update, delete on outbox to motcua_app;
 grant select, insert on absences to motcua_app;
 grant update (ended_by, ended_at) on absences to motcua_app;
 
 alter table terms add column rests_until timestamptz, add column rests_by text;
-
--- Why a notice is not needed any more; null while it is. Its cause is gone, or rests, or is another's.
-create function notice_is_void(n notices) returns text language sql stable as $$
-    select case
-        when n.rung >= 0 then (
-            select case
-                when t.id is null or t.generation <> n.generation then 'resolved'
-                when t.paused then 'paused'
-                when t.rests_until > n.tell_at then 'acknowledged'
-                when n.told_as = 'assignee' and not exists (
-                    select from tasks k where k.code = n.code
-                       and k.assignee = coalesce(n.in_place_of, n.recipient)) then 'reassigned'
-            end
-            from (select n.code, n.term) key left join terms t on t.code = key.code and t.id = key.term)
-        when n.alarm = 'supplement-requested' and not exists (
-            select from terms t where t.code = n.code and t.id = n.term) then 'answered'
-        when n.alarm = 'apology-drafted' and not exists (
-            select from dossiers d where d.code = n.code and d.apology_at is not null) then 'decided'
-        when n.alarm = 'stopped' and not exists (
-            select from dossiers d where d.code = n.code and d.status = 'stopped') then 'resumed'
-        when n.alarm = 'ready' and exists (
-            select from dossiers d where d.code = n.code and d.outcome is not null) then 'returned'
-        when n.alarm = 'ready' and exists (
-            select from dossiers d where d.code = n.code and d.ready_at is null) then 'corrected'
-    end
-$$;
 
 create or replace function append_facts(batch jsonb) returns jsonb language plpgsql as $$
 declare
@@ -143,6 +145,10 @@ begin
         delete from pending where code = the_code;
     end if;
 
+    insert into occasions
+    select (jsonb_populate_record(null::occasions, o || jsonb_build_object('code', the_code))).*
+      from jsonb_array_elements(batch -> 'occasions') o where (o ->> 'fact')::integer > held
+    on conflict do nothing;
     if batch -> 'notices' <> '[]'::jsonb then
         perform add_notices(jsonb_path_query_array(
             batch -> 'notices', '$[*] ? (@.fact > $held)', jsonb_build_object('held', held)));
@@ -151,25 +157,28 @@ begin
     return jsonb_build_object('new', added, 'stored', '[]'::jsonb);
 end $$;
 
--- Notices that were not there before; those that leave the office are put in the outbox with them.
-create function add_notices(given jsonb) returns integer language plpgsql as $$
+-- Notices that were not there before, put in the outbox with them. `since` is the office time at which those of
+-- simulated dossiers start; that of their fact unless it is given.
+create function add_notices(given jsonb, since timestamptz default null) returns integer language plpgsql as $$
 declare
-    leaving integer;
-    fresh   integer;
+    fresh integer;
 begin
     with inserted as (
         insert into notices (code, term, generation, rung, occurrence, recipient, channel, alarm, name, due_at,
-                             fact, tell_at, told_as, in_place_of, simulated)
+                             fact, tell_at, in_place_of, simulated)
         select n.code, n.term, n.generation, n.rung, n.occurrence, n.recipient, n.channel, n.alarm, n.name,
-               n.due_at, n.fact, n.tell_at, n.told_as, n.in_place_of, n.simulated
+               n.due_at, n.fact, n.tell_at, n.in_place_of, n.simulated
           from jsonb_populate_recordset(null::notices, given) n
         on conflict do nothing
-        returning id, channel
+        returning id, code, fact, tell_at, simulated
     ), put as (
-        insert into outbox (notice) select id from inserted where channel <> 'desk' returning notice
+        insert into outbox (notice, tell_at, opened_at)
+        select n.id, n.tell_at, case when n.simulated then coalesce(since, f.at) end
+          from inserted n left join facts f on f.code = n.code and f.seq = n.fact
+        returning notice
     )
-    select (select count(*) from inserted), (select count(*) from put) into fresh, leaving;
-    if leaving > 0 then
+    select count(*) from put into fresh;
+    if fresh > 0 then
         perform pg_notify('motcua_outbox', '');
     end if;
     return fresh;

@@ -1,0 +1,58 @@
+"""The desk's own bell: what somebody is to know of now.
+
+It is kept nowhere. It follows from what is still so, and from who works here, is away or stands in today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from models.base import Instant, Value
+from models.people import Directory, Person, Told
+from motcua.store.notices import NoticeRecord
+
+
+class Ring(Value):
+    """One line of a bell."""
+
+    code: str
+    alarm: str
+    name: str
+    in_place_of: str | None
+    due_at: Instant
+    tell_at: Instant
+    procedure: str
+    status: str
+    dossier_due_at: Instant | None
+
+
+class Bell:
+    """Says what is before each of these people."""
+
+    def __init__(self, record: NoticeRecord, people: Mapping[str, Person]) -> None:
+        self._record, self._people = record, people
+
+    async def of(self, person: Person, now: datetime, day: date, *, most: int = 200) -> list[Ring]:
+        """The latest alarm of each term that concerns somebody on an office date, the latest first."""
+        directory = Directory(people=self._people, absences=await self._record.absences(day))
+        unit = None if person.sees_all else person.unit
+        known: dict[tuple[Any, ...], list[Told]] = {}
+        found: dict[tuple[str, int], Ring] = {}
+        for alarm in await self._record.alarms(unit, now):
+            place = (alarm["code"], alarm["term"])
+            if place in found:
+                continue
+            words = (tuple(alarm.pop("to")), alarm.pop("assignee"), alarm.pop("unit"))
+            if words not in known:
+                known[words] = directory.told(words[0], assignee=words[1], unit=words[2], day=day)
+            told = next((told for told in known[words] if told.person is person), None)
+            if told is not None:
+                found[place] = Ring(in_place_of=told.in_place_of, **{name: alarm[name] for name in _SHOWN})
+                if len(found) == most:
+                    break
+        return list(found.values())
+
+
+_SHOWN = tuple(name for name in Ring.model_fields if name != "in_place_of")
