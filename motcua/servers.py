@@ -320,12 +320,17 @@ def temporal_child(
         "frontend.WorkflowTimeSkippingEnabled": "true",
         # Timers that a forward makes due fire at once instead of within a second.
         "history.timerProcessorMaxTimeShift": '"1ms"',
+        # What lists show is written by one at a time, behind what people wait for: an entry costs as much as
+        # a step of a workflow, and the file has one writer.
+        "history.visibilityProcessorSchedulerWorkerCount": "1",
     }
     for queue in ("timer", "transfer", "visibility"):
         settings |= {f"history.{queue}ProcessorMaxPoll{of}RPS": "5000" for of in ("", "Host")}
     argv = [binary, "server", "start-dev", "--ip", "127.0.0.1", "--port", str(port)]
     argv += ["--ui-port", str(ui_port), "--ui-disable-news-fetch", "--db-filename", f"{data_dir}/temporal.db"]
     argv += ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", f"synchronous={sync.upper()}"]
+    for pragma in ("cache_size=-65536", "mmap_size=268435456", "temp_store=memory"):
+        argv += ["--sqlite-pragma", pragma]
     argv += ["--log-level", "error", "--log-format", "json", "--disable-config-env", "--disable-config-file"]
     argv += ["-n", namespace]
     argv += [part for item in settings.items() for part in ("--dynamic-config-value", "=".join(item))]

@@ -71,7 +71,7 @@ class Breach:
     metric: dict[str, float]
     """The lag metric of the worker: its count, its sum, and the smallest bucket that holds all."""
     bell: list[float]
-    """Seconds from the due instant to the record of each notice."""
+    """Seconds from the due instant to the record of each alarm: from then on bells show it."""
 
     @property
     def printed(self) -> dict[str, Any]:
@@ -142,7 +142,7 @@ async def office(folder: Path, mail: MailServer, metrics: int) -> AsyncIterator[
 
 
 async def run(folder: Path, dossiers: int, *, letters: int = 1, mail: MailServer | None = None) -> Breach:
-    """So many dossiers that are due at the same instant, each told by so many letters and bells.
+    """So many dossiers that are due at the same instant, each told by so many letters.
 
     One: nobody has the task, and its unit's leader is told. Two: somebody has it, and is told as well.
     """
@@ -195,12 +195,13 @@ async def _watch(
                 break
             if time.monotonic() > deadline:
                 done = sorted(row["lag"] for row in letters if row["outcome"])
-                failed = [dict(row) for row in await record.fetch("select * from attempts limit 5")]
+                failed = [dict(row) for row in await record.fetch("select * from outbox limit 5")]
                 raise AssertionError(f"{len(letters)} letters, sent {len(done)}: {_spread(done)}; {failed}")
             await asyncio.sleep(0.5)
         bell = await record.fetch(
-            "select extract(epoch from created_at - due_at)::float8 as lag from notices"
-            " where alarm = 'due' and rung >= 0 and channel = 'desk' order by 1"
+            "select extract(epoch from f.recorded_at - o.at)::float8 as lag"
+            " from occasions o join facts f on f.code = o.code and f.seq = o.fact"
+            " where o.kind = 'due' and o.rung >= 0 order by 1"
         )
     finally:
         await record.close()
