@@ -94,6 +94,7 @@ async def serving(
             activities=[notifying.notify, notifying.digests],
             max_cached_workflows=200,  # they remember next to nothing
             max_concurrent_activities=NOTICES_AT_ONCE,
+            max_concurrent_local_activities=2 * NOTICES_AT_ONCE,
             **common,
         )
         async with dossiers, notices, beside(Outbox(client, store, meter).run()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Self
 
@@ -24,6 +25,14 @@ Instant = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 def added(default: Any) -> Any:
     """A field that came later: not in the JSON while it has its default, so that older hashes still hold."""
     return Field(default=default, exclude_if=lambda value: value == default)
+
+
+def one_line(words: str) -> str:
+    """Words without line breaks, control characters, and marks that nobody sees: those order other letters
+    about on paper and end header lines."""
+    if any(unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp") for letter in words):
+        raise ValueError("holds a line break or a character that cannot be seen")
+    return words
 
 
 class Value(BaseModel):

@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     """How many open dossiers a worker keeps in memory."""
     sandbox: bool = False
     """Run workflows in Temporal's sandbox, as the tests do; it costs a fifth of the speed (decision 0005)."""
-    rpc_timeout: float = Field(default=20.0, gt=0)
+    rpc_timeout: float = Field(default=20.0, gt=0, le=600)
     """Seconds that a person waits for an answer before being told that it may still come."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least serious log lines that are written."""
@@ -49,13 +49,13 @@ class Settings(BaseSettings):
     """The mail server, as in docs/channels.md; without one no letters are sent."""
     mail_from: str | None = None
     """The sender of letters: `Name <a@b>`."""
-    smtp_timeout: float = Field(default=20.0, gt=0)
+    smtp_timeout: float = Field(default=20.0, gt=0, le=600)
     """Seconds that sending one letter may take."""
     webhook_secrets: Annotated[dict[str, SecretStr], NoDecode] = {}
     """For each channel, by its id, the secret that signs what is posted to it."""
     webhook_private: bool = False
     """Whether channels may lie in a private network, and be spoken to in the clear."""
-    webhook_timeout: float = Field(default=10.0, gt=0)
+    webhook_timeout: float = Field(default=10.0, gt=0, le=600)
     """Seconds that posting one notice may take."""
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
     """PostgreSQL, when it is not the embedded one."""

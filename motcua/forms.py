@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, field_validator
 
-from models.base import YEARS, Instant, Reference, Value, added
+from models.base import YEARS, Instant, Reference, Value, added, one_line
 from models.calendar import Calendar
 from models.commands import Actor, Channel, Command
 from models.refusals import BadInput
@@ -69,17 +69,20 @@ def _email(address: str) -> str:
     return address
 
 
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S"), AfterValidator(one_line)]
+
+
 class Owner(Value):
     """Whose dossier it is, where somebody else hands it in."""
 
-    name: str = Field(min_length=1, max_length=200, pattern=r"\S")
+    name: Name
     address: str | None = Field(default=None, max_length=500)
 
 
 class Applicant(Value):
     """Who hands in a dossier; kept only in rows that can be erased."""
 
-    name: str = Field(min_length=1, max_length=200, pattern=r"\S")
+    name: Name
     id_number: str | None = Field(default=None, max_length=50)
     phone: str | None = Field(default=None, max_length=50)
     email: Annotated[str, Field(max_length=200), AfterValidator(_email)] | None = None

@@ -15,7 +15,7 @@ import structlog
 from temporalio.client import Client
 from temporalio.common import MetricMeter, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from models.refusals import Unreachable
 from models.service import Parcel
@@ -65,10 +65,14 @@ class Outbox:
     async def empty(self) -> bool:
         """Start some; whether there may be more."""
         async with self._record.claim(AT_ONCE) as parcels:
-            await asyncio.gather(*(self._start(parcel) for parcel in parcels))
+            refused = await asyncio.gather(*(self._start(parcel) for parcel in parcels))
+        for parcel, why in zip(parcels, refused, strict=True):  # which the claim had locked
+            if why is not None:
+                await self._record.end(parcel.notice, parcel.round, "refused", why)
         return len(parcels) == AT_ONCE
 
-    async def _start(self, parcel: Parcel) -> None:
+    async def _start(self, parcel: Parcel) -> str | None:
+        """Start one; why Temporal will never take it, if so."""
         again = f"/{parcel.round}" if parcel.round else ""
         try:
             await self._client.start_workflow(
@@ -86,6 +90,13 @@ class Outbox:
             )
         except WorkflowAlreadyStartedError:
             log.info("notice is under way already", notice=parcel.notice)
+        except RPCError as problem:
+            if problem.status is not RPCStatusCode.INVALID_ARGUMENT:
+                raise
+            # It would be so each time, and nothing behind it would ever leave: a person has to see to it.
+            log.error("notice cannot be given to Temporal", notice=parcel.notice, why=problem.message)
+            return problem.message
+        return None
 
 
 async def _either(called: asyncio.Event, seconds: float) -> None:

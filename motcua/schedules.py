@@ -38,7 +38,13 @@ async def keep_digest(client: Client, at: time | None, zone: str) -> None:
                 raise
         return
     schedule = Schedule(
-        action=ScheduleActionStartWorkflow(DigestWorkflow.run, id="digest", task_queue=NOTICE_QUEUE),
+        action=ScheduleActionStartWorkflow(
+            DigestWorkflow.run,
+            id="digest",
+            task_queue=NOTICE_QUEUE,
+            # One that hangs would have every later morning skipped.
+            execution_timeout=CATCH_UP,
+        ),
         # Every day: whether the office opens on it, its own calendar says when the time has come.
         spec=ScheduleSpec(
             calendars=[

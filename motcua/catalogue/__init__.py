@@ -13,7 +13,7 @@ from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from models.base import Dated, Value
 from models.calendar import Calendar
@@ -31,7 +31,7 @@ from motcua.catalogue.calendars import (
     read_calendars,
     without_holiday,
 )
-from motcua.catalogue.files import BadCatalogue, Text, check, files, only_once, read
+from motcua.catalogue.files import BadCatalogue, Id, Line, Text, check, files, only_once, read
 
 __all__ = [
     "Agency",
@@ -86,9 +86,9 @@ class Agency(Dated):
 class Unit(Span):
     """A part of the office that dossiers can be with."""
 
-    id: Text
-    name: Text
-    name_en: Text
+    id: Id
+    name: Line
+    name_en: Line
     authority: Text | None = None
     """The body above it (cơ quan chủ quản), whose name stands over its own on papers."""
     place: Text | None = None
@@ -102,15 +102,15 @@ class Unit(Span):
 class Staff(Person):
     """A member of staff."""
 
-    id: Text
-    name: Text
+    id: Id
+    name: Line
     roles: tuple[Role, ...] = Field(min_length=1)
 
 
 class Webhook(Value):
     """An address outside that notices are posted to: a gateway for SMS or chat, say."""
 
-    id: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    id: str = Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=50)
     url: Text
 
 
@@ -122,7 +122,21 @@ class NoticeRules(Value):
     digest: time | None = None
     """Office time of day of the morning mail; None: there is none."""
     soon: Limit = Limit.parse("2 days")
-    """How far ahead the morning mail looks."""
+    """How many working days ahead the morning mail looks."""
+
+    @field_validator("digest")
+    @classmethod
+    def _to_the_minute(cls, at: time | None) -> time | None:
+        if at is not None and (at.second or at.microsecond or at.tzinfo):
+            raise ValueError("must be an office time to the minute, such as 07:00:00")
+        return at
+
+    @field_validator("soon")
+    @classmethod
+    def _whole_days(cls, soon: Limit) -> Limit:
+        if soon.kind != "days" or soon.rest or not 1 <= soon.days <= 30:
+            raise ValueError('must be whole working days, from "1 day" to "30 days"')
+        return soon
 
 
 class Office(Value):
@@ -237,6 +251,9 @@ def _office(root: Path, calendars: Mapping[str, CalendarFile]) -> Office:
         if member.unit not in units:
             reason = f"there is no unit {member.unit}"
             raise BadCatalogue(file=name, field=f"staff[{member.id}].unit", reason=reason)
+        if member.id in (ASSIGNEE, APPLICANT):
+            reason = f'"{member.id}" stands for somebody else where people are told'
+            raise BadCatalogue(file=name, field=f"staff[{member.id}].id", reason=reason)
         if foreign := set(member.roles) & set(_NOT_STAFF):
             reason = f"{min(foreign).value} is no role of staff"
             raise BadCatalogue(file=name, field=f"staff[{member.id}].roles", reason=reason)
@@ -372,4 +389,7 @@ def _check_ladders(file: str, procedure: Procedure, office: Office) -> None:
                     raise BadCatalogue(file=file, field=f"{field}.to", reason=f"there is no unit {unit}")
             if unknown := set(rung.by) - _channels(office):
                 reason = f"there is no channel {min(unknown)}"
+                raise BadCatalogue(file=file, field=f"{field}.by", reason=reason)
+            if APPLICANT in rung.to and set(rung.by) == {DESK}:
+                reason = "an applicant, who is told too, has no desk"
                 raise BadCatalogue(file=file, field=f"{field}.by", reason=reason)

@@ -9,12 +9,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
+from models.base import one_line
 from models.refusals import BadInput
 
 Text = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
 """Words: not only blanks, and without NUL, which PostgreSQL cannot keep."""
+
+Line = Annotated[Text, Field(max_length=200), AfterValidator(one_line)]
+"""Words that stand in headers and tables."""
+Id = Annotated[Line, Field(max_length=64, pattern=r"^[^\s/]+$")]
+"""A name that is part of longer ones: of notices, and with them of workflows, which have a limit."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _SAID_OTHERWISE = {"extra_forbidden": "this key is not known", "missing": "is missing"}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
 
+from models.calendar import CalendarTooShort
 from models.notices import DESK, EMAIL, NO_RUNG, Channels, Notice
 from models.people import Directory, Person
 from models.procedure import Role
@@ -43,8 +45,9 @@ class Digests:
         """
         calendar = await self._calendar()
         day = calendar.local(at).date()
-        if not calendar.opened(day):
-            return 0
+        with suppress(CalendarTooShort):  # whether it opens nobody knows: better one mail too many
+            if not calendar.opened(day):
+                return 0
         directory = await self._addressing.directory(day)
         rows = await self._record.urgent(await self._topics.horizon(day))
         return await self._record.add(
@@ -64,7 +67,8 @@ class Digests:
     async def topic(self, notice: Notice, directory: Directory, now: datetime) -> tuple[Person, Topic]:
         """Who is told, and what is before them when it is sent.
 
-        Raises NotNeeded where nothing is left, and on another day: a digest of yesterday tells nothing.
+        Raises NotNeeded where nothing is left, and on another day: a digest of yesterday tells nothing. Who
+        has called in sick since it was written is not told; whoever stands in gets one of their own.
         """
         calendar = await self._calendar()
         day = calendar.local(notice.tell_at).date()
@@ -73,6 +77,9 @@ class Digests:
         person = directory.people.get(notice.recipient)
         if person is None:
             raise NotNeeded("left")
+        if directory.away(person.id, day):
+            await self.write(now)
+            raise NotNeeded("absent")
         rows = theirs(await self._record.urgent(await self._topics.horizon(day)), person, directory, day)
         if not rows:
             raise NotNeeded("nothing left")
@@ -83,16 +90,18 @@ def theirs(
     rows: list[dict[str, Any]], person: Person, directory: Directory, day: date
 ) -> list[dict[str, Any]]:
     """The open tasks that somebody has before them: their own and those of whom they stand in for, what they
-    may claim, and for leaders all that they see."""
-    mine = {person.id, *directory.stood_for(person, day)}
-    everywhere, here = Role.OFFICE_LEADER in person.roles, Role.UNIT_LEADER in person.roles
+    may claim, and for leaders, and who stands in for them, all that the leader sees."""
+    sides = [person, *(directory.people[other] for other in directory.stood_for(person, day))]
+    mine = {side.id for side in sides}
+    everywhere = any(Role.OFFICE_LEADER in side.roles for side in sides)
+    led = {side.unit for side in sides if Role.UNIT_LEADER in side.roles}
     return [
         row
         for row in rows
         if row["assignee"] in mine
         or (row["assignee"] is None and row["role"] in person.roles and row["unit"] == person.unit)
         or everywhere
-        or (here and row["unit"] == person.unit)
+        or row["unit"] in led
     ]
 
 

@@ -182,4 +182,4 @@ def _sender(text: str) -> Mailbox:
 
 
 def _away(reason: str) -> ChannelAway:
-    return ChannelAway(channel="mail", reason=reason)
+    return ChannelAway(channel="email", reason=reason)

@@ -18,6 +18,7 @@ from models.view import DossierRow
 from motcua.catalogue import Catalogue
 from motcua.notices.addressing import Addressing
 from motcua.notices.digests import DIGEST, Digests, NotNeeded
+from motcua.notices.gate import Gate
 from motcua.notices.letter import Attachment, ChannelAway, Letter, Undeliverable
 from motcua.notices.mail import Mailer
 from motcua.notices.topics import OfficeCalendar, Topics
@@ -103,6 +104,7 @@ class Post:
         self._texts, self._papers, self._topics, self._digests = texts, papers, topics, digests
         self._mailer, self._webhooks, self._counting = mailer, webhooks, counting
         self._calendar = calendar
+        self._gates: dict[str, Gate] = {}
         self._zone = catalogue.calendar(catalogue.office.calendar)
 
     async def carry(self, parcel: Parcel, now: datetime) -> Carried:
@@ -174,7 +176,9 @@ class Post:
 
     async def _hand_over(self, notice: Notice, to: Recipient, words: Words, row: DossierRow | None) -> str:
         if notice.channel != EMAIL:
-            return await self._webhooks.send(notice.channel, notice.id, _payload(notice, to, words, row))
+            payload = _payload(notice, to, words, row)
+            with self._gate(notice.channel).passing():
+                return await self._webhooks.send(notice.channel, notice.id, payload)
         if self._mailer is None:
             raise ChannelAway(channel=EMAIL, reason="no mail server is configured")
         if to.email is None:
@@ -187,7 +191,11 @@ class Post:
             words=words,
             attachments=await self._attachments(notice),
         )
-        return await self._mailer.send(letter)
+        with self._gate(EMAIL).passing():
+            return await self._mailer.send(letter)
+
+    def _gate(self, channel: str) -> Gate:
+        return self._gates.setdefault(channel, Gate(channel))
 
     async def _attachments(self, notice: Notice) -> tuple[Attachment, ...]:
         """The paper that goes with what is told, where the forms of the dossier's day know one."""

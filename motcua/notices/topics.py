@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from models import facts as f
 from models.base import Reference
-from models.calendar import Calendar
+from models.calendar import Calendar, CalendarTooShort
 from models.facts import Fact
 from models.notices import NO_RUNG, Notice
 from models.people import Directory, Language, Person
@@ -134,8 +135,10 @@ class Topics:
     async def horizon(self, day: date) -> datetime:
         """Up to when a digest of this day looks ahead."""
         calendar, soon = await self._calendar(), self._catalogue.office.notices.soon
-        last = calendar.working_day_after(day, max(1, soon.days))
-        return calendar.opened(last)[-1][1]
+        try:
+            return calendar.opened(calendar.working_day_after(day, soon.days))[-1][1]
+        except CalendarTooShort:  # what is due lies within it, so this is far enough
+            return calendar.instant(calendar.last + timedelta(days=1), time(0))
 
     async def morning(
         self, rows: list[dict[str, Any]], day: date, now: datetime, directory: Directory, person: Person
@@ -185,10 +188,13 @@ class Topics:
 def _distance(
     calendar: Calendar, due_at: datetime, now: datetime
 ) -> tuple[timedelta | None, timedelta | None]:
-    """Working time to a due instant that lies ahead, or since one that has passed."""
-    if now < due_at:
-        return calendar.between(now, due_at), None
-    return None, calendar.between(due_at, now)
+    """Working time to a due instant that lies ahead, or since one that has passed; neither where the calendar
+    does not reach so far."""
+    with suppress(CalendarTooShort):
+        if now < due_at:
+            return calendar.between(now, due_at), None
+        return None, calendar.between(due_at, now)
+    return None, None
 
 
 def _decided(facts: list[Fact]) -> dict[str, Any]:

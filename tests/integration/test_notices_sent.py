@@ -12,9 +12,10 @@ from typing import Any
 
 import asyncpg
 import pytest
+from temporalio.client import ScheduleActionStartWorkflow
 from temporalio.service import RPCError
 
-from models.notices import EMAIL
+from models.notices import EMAIL, Notice
 from models.people import Absence
 from motcua.desk import Desk
 from motcua.schedules import DIGEST, keep_digest
@@ -403,6 +404,41 @@ async def test_who_calls_in_sick_at_night_is_not_told(
     assert (passed["recipient"], set(passed["why"].split(", "))) == ("handler1", why)
 
 
+async def test_a_mail_server_that_hangs_holds_up_no_other_channel(post: Post) -> None:
+    """Letters took every hand, one time limit after the other; the gateway's notices stood behind them."""
+    post.mail.close_idle()
+    post.mail.mood = Mood("greeting", "hang")
+    lives = await asyncio.gather(*(Life.begin(post.office, *HELD, procedure="told") for _ in range(20)))
+    await asyncio.gather(*(life.forward("2026-03-09 08:30") for life in lives))  # three letters each
+    await until(lambda: _tried(post, lives[0]))
+    late = await Life.begin(post.office, *HELD, procedure="told")
+    await late.forward("2026-03-10 08:30")
+    (hooked,) = await post.settled(late.code, 1)
+    assert hooked["channel"] == "sms"
+
+    async def turned_away() -> bool:
+        whys = [each["why"] or "" for life in lives for each in await post.listed(life.code)]
+        return any("it hung a moment ago" in why for why in whys)  # a hand that is free
+
+    await until(turned_away)
+    post.mail.mood = None
+    post.mail.close_idle()
+    for life in lives:
+        await life.do("citizen1 withdraw")
+
+
+async def test_a_parcel_that_temporal_refuses_stops_nobody_behind_it(post: Post) -> None:
+    """Its name was too long: the worker ended, and did so whenever it was started again."""
+    poison = Notice(
+        code="x" * 1100, term=0, generation=0, rung=-1, occurrence=0, recipient="head1", channel=EMAIL,
+        alarm="digest", name="digest", due_at=at("2026-03-02 08:00"), fact=0, tell_at=at("2026-03-02 08:00"),
+    )  # fmt: skip
+    await post.record.add([poison])
+    await post.settled(poison.code, 1, "refused")
+    life = await Life.begin(post.office, "receiver1 accept", procedure="usual", applicant=APPLICANT)
+    await post.settled(life.code, 1)
+
+
 async def test_the_dossier_closes_while_its_last_notice_is_under_way(post: Post) -> None:
     """Neither waits for the other."""
     await away(post.mail)
@@ -441,6 +477,11 @@ async def test_the_morning_mail(post: Post, monkeypatch: pytest.MonkeyPatch) -> 
     described = await schedule.describe()
     (fires,) = {each.astimezone(ZONE).strftime("%H:%M") for each in described.info.next_action_times}
     assert fires == "07:00"
+    # One that hangs ends before the next: it was still running, and the next morning's was skipped.
+    action = described.schedule.action
+    assert isinstance(action, ScheduleActionStartWorkflow)
+    assert action.execution_timeout is not None
+    assert action.execution_timeout < timedelta(days=1)
     before = len(post.mail.received)
     await schedule.trigger()
 
@@ -450,13 +491,15 @@ async def test_the_morning_mail(post: Post, monkeypatch: pytest.MonkeyPatch) -> 
 
     sent = await until(settled)
     assert {each["recipient"] for each in sent} == {"receiver2", "leader1", "head1"}
-    letters = {told([each.message])[0]: plain(each.message) for each in post.mail.received[before:]}
+    mine = [each.message for each in post.mail.received[before:] if codes[0] in plain(each.message)]
+    letters = {told([each])[0]: plain(each) for each in mine}
     assert set(letters) == {"receiver2", "leader1", "head1"}
     assert all(code in text for code in codes for text in letters.values())
     assert "Nguyễn Thị An" in letters["receiver2"]
     await schedule.trigger()
     await until(lambda: _ran(post, 2))
-    assert len(post.mail.received) == before + 3  # the same day's again is the same notice
+    again = [each for each in post.mail.received[before:] if codes[0] in plain(each.message)]
+    assert len(again) == len(mine) == 3  # the same day's again is the same notice
     await post.record.end_absence(number, "leader1")
     await keep_digest(post.office.client, None, zone)
     with pytest.raises(RPCError, match="not found"):

@@ -29,3 +29,12 @@ def test_secrets_that_cannot_be_read(text: str, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(ValidationError, match="webhook_secrets") as caught:
         Settings()
     assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["inf", "nan", "0", "-1", "1e9", "soon"])
+@pytest.mark.parametrize("name", ["rpc_timeout", "smtp_timeout", "webhook_timeout"])
+def test_times_that_are_none(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an infinite one a letter was waited for without end."""
+    monkeypatch.setenv(f"MOTCUA_{name.upper()}", text)
+    with pytest.raises(ValidationError, match=name):
+        Settings()
