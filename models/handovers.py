@@ -35,6 +35,8 @@ class Remark(Value):
 
     what: Happening
     at: Instant
+    until: Instant | None = None
+    """The new date, where one was promised; by when something is to be brought."""
     text: Reference | None = None
 
 
@@ -191,13 +193,13 @@ def _timeliness(d: Dossier, due_at: datetime, at: datetime) -> Timeliness:
 
 def _remarks(fact: Fact) -> Iterator[Remark]:
     match fact.event:
-        case f.SupplementRequested(reason=text):
-            yield Remark(what="supplement", at=fact.at, text=text)
+        case f.SupplementRequested(reason=text, due_at=until):
+            yield Remark(what="supplement", at=fact.at, until=until, text=text)
         case f.Stopped(reason=text):
             yield Remark(what="stop", at=fact.at, text=text)
         case f.ClockPaused(reason="payment" | "consultation" | "linked" as what, mode=mode) if mode != "none":
             yield Remark(what=what, at=fact.at)
         case f.ClockResumed(until=until):
             yield Remark(what="resumed", at=until or fact.at)
-        case f.Extended(reason=text):
-            yield Remark(what="extended", at=fact.at, text=text)
+        case f.Extended(reason=text, promised_at=until):
+            yield Remark(what="extended", at=fact.at, until=until, text=text)

@@ -36,6 +36,7 @@ Kind = Literal[
     "refused",
     "extended",
     "stopped",
+    "resumed",
     "withdrawn",
     "ready",
     "digest",
@@ -191,6 +192,8 @@ def _kind(d: Dossier, event: Event) -> Kind | None:
             return "extended"
         case f.Stopped():
             return "stopped"
+        case f.ClockResumed(reason="stop"):
+            return "resumed"
         case f.Withdrawn():
             return "withdrawn"
         case f.Ready():

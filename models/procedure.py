@@ -67,6 +67,8 @@ class Fee(Dated):
     name: str
     amount: int = Field(ge=0)
     """Vietnamese đồng; what a province sets otherwise overrides it."""
+    online: int | None = added(None)
+    """The amount where it is handed in online and that costs otherwise."""
     unit: str = "hồ sơ"
     when: Literal["before", "after"] = "before"
 

@@ -186,9 +186,9 @@ def read_command(
             raise InvalidCommand(command=kind, field=reserved, reason="is not yours to set")
     if field := _unkeepable({**data, "request_id": request_id}):
         raise InvalidCommand(command=kind, field=field, reason=UNKEEPABLE)
-    if kind == "request-supplement" and isinstance(data.get("reason"), dict):
-        _check_missing(kind, data["reason"])
     texts, times = _FIELDS[kind]
+    for name in texts:
+        _check_text(kind, name, data.get(name))
     plain = {**data, **_office_times(data, times, calendar)}
     rows = [private(code, request_id, name, plain[name]) for name in texts if plain.get(name) is not None]
     draft = {row.kind: reference(row).model_dump() for row in rows}
@@ -197,6 +197,14 @@ def read_command(
         return _COMMAND.validate_json(json.dumps(whole)), rows
     except ValidationError as error:
         raise InvalidCommand(command=kind, **_first(error)) from error
+
+
+def _check_text(kind: str, name: str, text: Any) -> None:
+    """A free text is words; only what is missing may come as a list of papers beside them."""
+    if kind == "request-supplement" and name == "reason" and isinstance(text, dict):
+        _check_missing(kind, text)
+    elif text is not None and name not in _NOT_WORDS and not (isinstance(text, str) and text.strip()):
+        raise InvalidCommand(command=kind, field=name, reason="must be a text that is not empty")
 
 
 def _check_missing(kind: str, reason: dict[str, Any]) -> None:
@@ -232,6 +240,9 @@ def _refers(annotation: Any) -> bool:
 def _is_time(annotation: Any) -> bool:
     return annotation is datetime or datetime in get_args(annotation) or "Aware" in str(annotation)
 
+
+_NOT_WORDS = ("applicant", "papers", "file")
+"""What is kept in erasable rows and is no text: it has forms of its own."""
 
 _FIELDS = {
     kind: tuple(

@@ -58,7 +58,8 @@ class Mailbox:
             raise NotAnAddress("the part behind the @ is no domain")
         if len(local.encode()) > 64 or len(local.encode()) + 1 + len(ascii_domain) > 254:
             raise NotAnAddress("the address is too long")
-        return cls(" ".join(name.split()), local, ascii_domain)
+        seen = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
+        return cls(" ".join(seen.split()), local, ascii_domain)
 
     @property
     def address(self) -> str:

@@ -27,7 +27,7 @@ from motcua.papers import NoSuchForm, Papers
 from motcua.store import Store
 from motcua.store.notices import Looked, NoticeRecord
 from motcua.texts import Texts
-from motcua.texts.topic import Words
+from motcua.texts.topic import Topic, Words
 
 log = structlog.get_logger()
 
@@ -170,11 +170,21 @@ class Post:
         topic = await self._topics.of(notice, row, directory, to.language, now)
         if notice.rung != NO_RUNG and topic.alarm is None:  # it closed between the two looks
             raise NotNeeded("resolved")
-        topic = topic.model_copy(update={"recipient": to.name, "in_place_of": to.in_place_of})
-        words = self._texts.words(_text(notice), to.language, topic, self._zone.zone)
-        return await self._hand_over(notice, to, words, row)
+        papers = await self._attachments(notice, rejected=topic.approved is False)
+        topic = topic.model_copy(
+            update={"recipient": to.name, "in_place_of": to.in_place_of, "attached": bool(papers)}
+        )
+        words = self._texts.words(_text(notice, topic), to.language, topic, self._zone.zone)
+        return await self._hand_over(notice, to, words, row, papers)
 
-    async def _hand_over(self, notice: Notice, to: Recipient, words: Words, row: DossierRow | None) -> str:
+    async def _hand_over(
+        self,
+        notice: Notice,
+        to: Recipient,
+        words: Words,
+        row: DossierRow | None,
+        papers: tuple[Attachment, ...] = (),
+    ) -> str:
         if notice.channel != EMAIL:
             payload = _payload(notice, to, words, row)
             with self._gate(notice.channel).passing():
@@ -189,7 +199,7 @@ class Post:
             to_name=to.name,
             language=to.language,
             words=words,
-            attachments=await self._attachments(notice),
+            attachments=papers,
         )
         with self._gate(EMAIL).passing():
             return await self._mailer.send(letter)
@@ -197,13 +207,16 @@ class Post:
     def _gate(self, channel: str) -> Gate:
         return self._gates.setdefault(channel, Gate(channel))
 
-    async def _attachments(self, notice: Notice) -> tuple[Attachment, ...]:
-        """The paper that goes with what is told, where the forms of the dossier's day know one."""
-        kind = PAPERS.get(notice.alarm)
-        if kind is None or notice.rung != NO_RUNG:
+    async def _attachments(self, notice: Notice, *, rejected: bool) -> tuple[Attachment, ...]:
+        """The paper that goes with what is told by mail, where the forms of the dossier's day know one."""
+        kind: str | None = PAPERS.get(notice.alarm)
+        seq: int | None = notice.fact
+        if notice.alarm == "ready" and rejected:
+            kind, seq = "refusal", None  # about the decision, not the fact that tells of it
+        if kind is None or notice.rung != NO_RUNG or notice.channel != EMAIL:
             return ()
         try:
-            paper = await self._papers.make(kind, notice.code, seq=notice.fact)
+            paper = await self._papers.make(kind, notice.code, seq=seq)
         except NoSuchForm:
             return ()
         return (Attachment(name=paper.name, content=paper.content),)
@@ -261,11 +274,15 @@ def _as_recipient(person: Person, in_place_of: str | None = None) -> Recipient:
     )
 
 
-def _text(notice: Notice) -> str:
+def _text(notice: Notice, topic: Topic) -> str:
     """Which text a notice is written from: applicants are spoken to otherwise than staff."""
-    if notice.recipient == APPLICANT and notice.rung != NO_RUNG:
-        return "applicant-reminder" if notice.alarm == "reminder" else "applicant-late"
-    return notice.alarm
+    if notice.recipient != APPLICANT or topic.alarm is None:
+        return notice.alarm
+    if topic.alarm.of in ("supplement", "payment"):  # it is they who are waited for
+        return "applicant-reminder"
+    if topic.alarm.of != "dossier":
+        raise NotNeeded("within the office")
+    return "applicant-reminder" if notice.alarm == "reminder" else "applicant-late"
 
 
 def _payload(notice: Notice, to: Recipient, words: Words, row: DossierRow | None) -> dict[str, Any]:

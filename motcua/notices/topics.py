@@ -12,7 +12,7 @@ from models.base import Reference
 from models.calendar import Calendar, CalendarTooShort
 from models.facts import Fact
 from models.notices import NO_RUNG, Notice
-from models.people import Directory, Language, Person
+from models.people import APPLICANT, Directory, Language, Person
 from models.procedure import Procedure
 from models.view import DossierRow, TermRow
 from motcua.catalogue import Catalogue
@@ -22,6 +22,7 @@ from motcua.texts.topic import Alarm, Digest, Line, Place, Subject, Topic
 
 OfficeCalendar = Callable[[], Awaitable[Calendar]]
 """The office's calendar as it has been changed so far."""
+_DATELESS = ("awaiting-supplement", "awaiting-payment", "refused", "stopped", "withdrawn")
 LISTED = 50
 """Dossiers in one part of a digest; the rest is counted."""
 
@@ -62,6 +63,8 @@ class Topics:
         self, row: DossierRow, procedure: Procedure, directory: Directory, language: Language
     ) -> Subject:
         task = row.tasks[0] if row.tasks else None
+        # No date holds while the clock stands still, or once there will be no result.
+        dated = not row.paused and row.status not in _DATELESS
         assignee = directory.people.get(task.assignee or "") if task else None
         return Subject(
             code=row.code,
@@ -70,9 +73,9 @@ class Topics:
             assignee=assignee.name if assignee else None,
             status=row.status,
             received_at=row.received_at,
-            due_at=row.due_at,
-            original_due_at=row.original_due_at,
-            promised_at=row.promised_at,
+            due_at=row.due_at if dated else None,
+            original_due_at=row.original_due_at if dated else None,
+            promised_at=row.promised_at if dated else None,
             track=f"{self._public_url}/track/{row.code}" if self._public_url else None,
         )
 
@@ -95,14 +98,24 @@ class Topics:
 
     async def _particulars(self, notice: Notice) -> dict[str, Any]:
         """What the fact itself says: why, until when, and how it was decided."""
-        if notice.rung != NO_RUNG:
+        if notice.rung != NO_RUNG and notice.recipient != APPLICANT:
             return {}
         facts = await self._store.facts(notice.code)
+        if notice.rung != NO_RUNG:  # a term is opened by a fact, whose number it has
+            asked = facts[notice.term - 1].event
+            if isinstance(asked, f.SupplementRequested):
+                return {"reason": await self._text(asked.reason)}
+            return {}
         match facts[notice.fact - 1].event:
             case f.ApologyDrafted(due_at=due_at, proposed_at=proposed_at, reason=cause):
                 return {"until": due_at, "proposed_at": proposed_at, "cause": cause}
             case f.Ready():
-                return _decided(facts)
+                decided, issued = _decided(facts)
+                return {
+                    "approved": decided.approved if decided else None,
+                    "reason": await self._text(decided.reason) if decided else None,
+                    "number": issued.number if issued else None,
+                }
             case f.SupplementRequested(due_at=until, reason=reason):
                 return {"until": until, "reason": await self._text(reason)}
             case f.Extended(promised_at=until, reason=reason):
@@ -119,7 +132,8 @@ class Topics:
             return None
         text = await self._store.private_row(reference.id)
         if isinstance(text, dict):  # what is missing, with a list of papers beside it
-            text = text.get("text")
+            papers = [f"- {words}" for words in map(_paper, text.get("papers", ()))]
+            text = "\n".join([text.get("text") or "", *papers])
         return text if isinstance(text, str) else None
 
     async def _procedure(self, code: str, procedure: str, version: str) -> Procedure:
@@ -197,15 +211,20 @@ def _distance(
     return None, None
 
 
-def _decided(facts: list[Fact]) -> dict[str, Any]:
+def _decided(facts: list[Fact]) -> tuple[f.Decided | None, f.Issued | None]:
     """How it was decided, and the number of the result: what was said last."""
-    said: dict[str, Any] = {}
-    for fact in facts:
-        if isinstance(fact.event, f.Decided):
-            said["approved"] = fact.event.approved
-        elif isinstance(fact.event, f.Issued):
-            said["number"] = fact.event.number
-    return said
+    said = [fact.event for fact in reversed(facts)]
+    return (
+        next((event for event in said if isinstance(event, f.Decided)), None),
+        next((event for event in said if isinstance(event, f.Issued)), None),
+    )
+
+
+def _paper(paper: Any) -> str:
+    """A missing paper by its name, however it was listed."""
+    if not isinstance(paper, dict):
+        return str(paper)
+    return str(paper.get("name") or paper.get("title") or ", ".join(map(str, paper.values())))
 
 
 def _step(procedure: Procedure, step: str, language: Language) -> str | None:

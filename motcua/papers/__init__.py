@@ -21,6 +21,7 @@ from motcua.papers import words
 from motcua.papers.directory import Directory
 from motcua.papers.gather import Gathering
 from motcua.papers.press import Press
+from motcua.papers.samples import SAMPLES
 from motcua.past import Past, recall
 from motcua.store import Store
 from motcua.store.register import Registered, received
@@ -53,6 +54,12 @@ class BadPeriod(BadInput):
     """A period that no register can be of."""
 
     sentence = "A register cannot go from {first} to {last}: {reason}"
+
+
+class UnknownUnit(BadInput):
+    """The office has no such unit."""
+
+    sentence = "There is no unit {unit} at this office. Units: {known}."
 
 
 class Paper(Value):
@@ -96,6 +103,9 @@ class Papers:
         self._forms = read_forms(catalog_dir)
         self._press = Press(catalog_dir / "papers")
         self._public_url = public_url.rstrip("/")
+        for kind, invented in SAMPLES.items():
+            for said in invented:
+                self._press.try_out(kind, said)
 
     async def make(self, kind: str, code: str, *, seq: int | None = None) -> Paper:
         """A paper of a dossier as it stood after fact `seq`; the latest that it can be about unless told.
@@ -122,10 +132,12 @@ class Papers:
         )
 
     async def register(self, first: date, last: date, *, unit: str | None = None) -> Paper:
-        """The register of the dossiers received from a day to a day, both included, at one unit or all.
+        """The register of what one unit or each received from a day to a day, both included.
 
-        Raises BadPeriod or NoSuchForm. The form is that of the last day.
+        Raises BadPeriod, UnknownUnit or NoSuchForm. The form is that of the last day.
         """
+        if unit is not None and unit not in self._who.units:
+            raise UnknownUnit(unit=unit, known=", ".join(self._who.units))
         if last < first:
             raise BadPeriod(first=first, last=last, reason="it ends before it begins.")
         if (last - first).days >= LONGEST:
@@ -199,8 +211,14 @@ class Papers:
             ),
             first=words.short_date(first),
             last=words.short_date(last),
-            book=home.book,
-            rows=tuple(self._who.entry(self._calendar, row) for row in rows),
+            books=tuple(
+                say.Book(
+                    unit=self._who.unit(each).name,
+                    book=self._who.unit(each).book,
+                    rows=tuple(self._who.entry(self._calendar, row) for row in rows if row.unit == each),
+                )
+                for each in dict.fromkeys(row.unit for row in rows)
+            ),
         )
 
 

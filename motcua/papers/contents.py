@@ -174,9 +174,20 @@ class Entry(Value):
     phone: str | None
     received: str
     due: str | None
+    original_due: str | None
+    """Where it differs."""
     returned: str | None
     receiver: str
     field: str
+
+
+class Book(Value):
+    """What one unit received in a period; each unit keeps a book of its own."""
+
+    unit: str
+    book: str | None
+    """Its number."""
+    rows: tuple[Entry, ...]
 
 
 class Register(Value):
@@ -185,8 +196,7 @@ class Register(Value):
     head: Head
     first: str
     last: str
-    book: str | None
-    rows: tuple[Entry, ...]
+    books: tuple[Book, ...]
 
 
 Said = Receipt | Supplement | Refusal | Apology | Stop | ControlSlip

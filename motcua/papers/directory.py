@@ -18,21 +18,23 @@ class Directory:
 
     def __init__(self, office: Office) -> None:
         self._office = office
-        self._units = {unit.id: unit for unit in office.units}
+        self.units = {unit.id: unit for unit in office.units}
 
     def unit(self, name: str) -> Unit:
         """A unit; one that the catalogue does not have (any more) is called by its id."""
-        return self._units.get(name) or Unit(id=name, name=name, name_en=name)
+        return self.units.get(name) or Unit(id=name, name=name, name_en=name)
 
     def name(self, user: str) -> str:
         """The name of a user, the applicant, the clock or a messenger."""
         staff = self._office.staff.get(user)
         return staff.name if staff else words.NOBODY.get(user, user)
 
-    def signer(self, user: str) -> say.Signer:
-        """Who signs what a user did; what the clock did is signed by hand, for the unit."""
+    def signer(self, user: str, acting_as: Role | None) -> say.Signer:
+        """Who signs what a user did in a role; what the clock did is signed by hand, for the unit."""
         staff = self._office.staff.get(user)
         roles: Sequence[Role] = staff.roles if staff else ()
+        if acting_as is not None and acting_as in roles:
+            roles = (acting_as, *roles)
         title = next((words.SIGNERS[role] for role in roles if role in words.SIGNERS), None)
         return say.Signer(title=title or words.SIGNS_FOR_THE_UNIT, name=staff.name if staff else None)
 
@@ -57,6 +59,9 @@ class Directory:
             phone=shown.phone,
             received=words.moment(calendar, row.received_at) or "",
             due=words.moment(calendar, row.due_at),
+            original_due=words.moment(calendar, row.original_due_at)
+            if row.original_due_at != row.due_at
+            else None,
             returned=f"{ended}: {finished}" if ended else finished,
             receiver=self.name(row.receiver),
             field=words.line(row.field),

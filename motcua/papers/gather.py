@@ -11,6 +11,7 @@ from models.base import Reference
 from models.dossier import Dossier
 from models.facts import Event, Fact
 from models.handovers import Handover, Station, handovers
+from models.procedure import Role
 from motcua.catalogue.papers import Form, FormSet
 from motcua.papers import contents as say
 from motcua.papers import words
@@ -86,9 +87,9 @@ class Gathering:
             due=self._moment(event.due_at),
             result_by=self._asked.get("result_by"),
             where=self._unit.name + address,
-            fees=tuple(map(words.fee, d.procedure.fees)),
+            fees=tuple(words.fee(each, d.channel) for each in d.procedure.fees),
             book=self._unit.book,
-            receiver=self._who.signer(self._fact.actor),
+            receiver=self._who.signer(self._fact.actor, Role.RECEIVER),
         )
 
     def supplement(self, head: say.Head) -> say.Supplement:
@@ -104,7 +105,7 @@ class Gathering:
             reason=words.lines(missing.get("text", "")),
             until=self._moment(event.due_at),
             contact=self._contact,
-            signer=self._who.signer(self._fact.actor),
+            signer=self._who.signer(self._fact.actor, self._role),
         )
 
     def refusal(self, head: say.Head) -> say.Refusal:
@@ -119,7 +120,7 @@ class Gathering:
             submitted=self._moment(self._submitted),
             reason=words.lines(self.text(event.reason) or ""),
             contact=self._contact,
-            signer=self._who.signer(self._fact.actor),
+            signer=self._who.signer(self._fact.actor, self._role),
         )
 
     def apology(self, head: say.Head) -> say.Apology:
@@ -144,7 +145,7 @@ class Gathering:
             promised=self._moment(event.promised_at),
             basis=words.line(event.legal_basis) if event.legal_basis else None,
             contact=self._contact,
-            signer=self._who.signer(self._fact.actor),
+            signer=self._who.signer(self._fact.actor, self._role),
         )
 
     def stop(self, head: say.Head) -> say.Stop:
@@ -163,7 +164,7 @@ class Gathering:
             at=self._moment(self._fact.at),
             reason=words.lines(reason) if reason else None,
             contact=self._contact,
-            signer=self._who.signer(self._fact.actor),
+            signer=self._who.signer(self._fact.actor, self._role),
         )
 
     def control_slip(self, head: say.Head) -> say.ControlSlip:
@@ -184,7 +185,7 @@ class Gathering:
         calendar = self._d.calendar
         notes = [self._note(words.WAYS[row.way], row.reason)] if words.WAYS[row.way] else []
         notes += [
-            self._note(f"{words.HAPPENINGS[each.what]} lúc {words.moment(calendar, each.at)}", each.text)
+            self._note(words.happening(calendar, each.what, each.at, each.until), each.text)
             for each in row.remarks
         ]
         step = row.target.step if row.target else None
@@ -220,6 +221,13 @@ class Gathering:
 
     def _moment(self, at: datetime) -> str:
         return words.moment(self._d.calendar, at) or ""
+
+    @property
+    def _role(self) -> Role | None:
+        """As what somebody acted: by the step that was decided, or that is open."""
+        if isinstance(self._fact.event, f.Decided):
+            return Role.APPROVER
+        return self._d.task.role if self._d.task else None
 
     @property
     def _request(self) -> str:

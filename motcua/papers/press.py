@@ -6,14 +6,16 @@ Nothing of what a paper says is ever markup: it goes in as JSON and the template
 from __future__ import annotations
 
 import io
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import segno
 import typst
 
 from models.base import Value
+from motcua.catalogue.files import BadCatalogue
 
+_ONCE = datetime(2026, 3, 2, tzinfo=UTC)
 STANDARDS: list[typst.PDFStandard] = ["a-2a", "ua-1"]
 
 
@@ -32,6 +34,14 @@ class Press:
     def __init__(self, templates: Path) -> None:
         self._templates = templates
         self._fonts = typst.Fonts(include_system_fonts=False)
+
+    def try_out(self, template: str, said: Value) -> None:
+        """Print something invented; BadCatalogue says what is wrong with a template before it is needed."""
+        try:
+            self._compiled(self._templates / f"{template}.typ", {"said": said.model_dump_json()}, _ONCE, [])
+        except (typst.TypstError, OSError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise BadCatalogue(file=f"papers/{template}.typ", field="template", reason=reason) from error
 
     def pull(self, template: str, said: Value, at: datetime) -> Print:
         """The PDF of a template, made "at" that instant; the same input gives the same bytes.

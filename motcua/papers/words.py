@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 
 from models.calendar import Calendar
-from models.commands import CLOCK, MESSENGER
+from models.commands import CLOCK, MESSENGER, Channel
 from models.facts import Timeliness
 from models.handovers import Happening, Way
 from models.limits import HOURS_A_DAY, Limit
@@ -91,12 +91,26 @@ def lines(text: object) -> str:
 
 
 def _shown(letter: str) -> str:
-    return " " if unicodedata.category(letter) in ("Cc", "Zl", "Zp") else letter
+    category = unicodedata.category(letter)
+    if category == "Cf":  # a mark that nobody sees, and that turns the reading direction, say
+        return ""
+    return " " if category in ("Cc", "Zl", "Zp") else letter
 
 
 def moment(calendar: Calendar, at: datetime | None) -> str | None:
     """A moment in office time: `09:32 ngày 02/03/2026`."""
     return None if at is None else f"{calendar.local(at):%H:%M ngày %d/%m/%Y}"
+
+
+def happening(calendar: Calendar, what: Happening, at: datetime, until: datetime | None) -> str:
+    """What happened and when; of a promise, and of what is to be brought, also the date that it names."""
+    said = f"{HAPPENINGS[what]} lúc {moment(calendar, at)}"
+    match what:
+        case "extended":
+            return f"{HAPPENINGS[what]} đến {moment(calendar, until)} (báo lúc {moment(calendar, at)})"
+        case "supplement":
+            return f"{said}, hạn nộp {moment(calendar, until)}"
+    return said
 
 
 def short_date(day: date) -> str:
@@ -136,9 +150,10 @@ def _number(count: float, *, padded: bool = False) -> str:
     return f"{count:g}".replace(".", ",")
 
 
-def fee(each: Fee) -> str:
-    """A fee with its amount: `Lệ phí …: 100.000 đồng/hồ sơ`."""
-    amount = f"{each.amount:,}".replace(",", ".")
+def fee(each: Fee, channel: Channel | None) -> str:
+    """A fee with its amount: `Lệ phí …: 100.000 đồng/hồ sơ`. Handed in online it may cost otherwise."""
+    charged = each.online if channel == "online" and each.online is not None else each.amount
+    amount = f"{charged:,}".replace(",", ".")
     return f"{line(each.name)}: {amount} đồng/{each.unit}"
 
 

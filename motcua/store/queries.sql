@@ -34,19 +34,19 @@ select kind, body from rules where fingerprint = $1
 select id, kind, content from private where code = $1
 
 -- name: register
--- $1, $2: the period of reception as instants, [from, to); $3: a unit or null. A linked dossier's applicant is
+-- $1, $2: the period of reception as instants, [from, to); $3: the unit that received them, or null. A linked dossier's applicant is
 -- kept with the one that asked for it, so the row is found by its id.
-select d.code, d.unit, d.field, r.body ->> 'name' as procedure,
+select d.code, a.unit, d.field, r.body ->> 'name' as procedure,
        exists (select from facts l where l.code = d.code and l.kind = 'linked-to') as linked,
-       d.received_at, d.due_at, d.outcome, d.finished_at, a.actor as receiver, d.simulated,
+       d.received_at, coalesce(d.promised_at, d.due_at) as due_at, d.original_due_at, d.outcome, d.finished_at, a.actor as receiver, d.simulated,
        p.content as applicant
 from dossiers d
 join facts f on f.code = d.code and f.seq = 1
 join facts a on a.code = d.code and a.kind = 'accepted'
 join rules r on r.fingerprint = f.data ->> 'rules'
 left join private p on p.id = f.data -> 'applicant' ->> 'id'
-where d.received_at >= $1 and d.received_at < $2 and ($3::text is null or d.unit = $3)
-order by d.received_at, d.code
+where d.received_at >= $1 and d.received_at < $2 and ($3::text is null or a.unit = $3)
+order by a.unit, d.received_at, d.code
 
 -- name: private_row
 select content from private where id = $1

@@ -22,6 +22,8 @@ class Registered(Value):
     """Whether it was opened for another dossier, whose applicant it shares."""
     received_at: Instant
     due_at: Instant | None
+    """As it was promised last."""
+    original_due_at: Instant | None
     outcome: str | None
     finished_at: Instant | None
     receiver: str

@@ -25,6 +25,7 @@ Language = Literal["vi", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 WORDS = "texts/words.toml"
 
+_NAMED = ("step", "consultation", "link")
 _TERMS = get_args(Alarm.model_fields["of"].annotation)
 _PATTERNS: dict[Language, dict[str, str]] = {
     "vi": {"when": "HH:mm 'ngày' dd/MM/y", "day": "dd/MM/y", "weekday": "EEEE"},
@@ -92,9 +93,16 @@ class Vocabulary(Value):
             for key in wanted:
                 if key not in there:
                     raise BadCatalogue(file=WORDS, field=f"{table}.{key}", reason="is missing")
-            for key in there:
+            for key, word in there.items():
                 if key not in wanted:
                     raise BadCatalogue(file=WORDS, field=f"{table}.{key}", reason="this key is not known")
+                for language in LANGUAGES:
+                    rest = word.of(language)
+                    if table == "term" and key in _NAMED:
+                        rest = rest.replace("{name}", "")
+                    if "{" in rest or "}" in rest:
+                        reason = "only {name} is filled in, and only for steps, agencies and linked dossiers"
+                        raise BadCatalogue(file=WORDS, field=f"{table}.{key}.{language}", reason=reason)
         return found
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 
-# Control characters, line and paragraph separators, marks that reorder what is read, and halves of surrogate
-# pairs, which UTF-8 cannot hold.
-_UNSEEN = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
-_SPOILS = re.compile(f"[{_UNSEEN}]")
+# Control characters, line and paragraph separators, and halves of surrogate pairs, which UTF-8 cannot hold.
+_SPOILS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# Marks that nobody sees, and that reorder what is read or part a word where it is copied.
+_UNSEEN = re.compile(r"[\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 _BREAK = re.compile("\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
 
 
 def one_line(text: str) -> str:
-    """The text on one line; what cannot be seen is a space, and several spaces are one."""
-    return " ".join(_SPOILS.sub(" ", text).split())
+    """The text on one line: what breaks it is a space, several are one, and unseen marks are left out."""
+    return " ".join(_SPOILS.sub(" ", _UNSEEN.sub("", text)).split())
 
 
 def lines(text: str) -> str:

@@ -24,21 +24,19 @@ MAY_LACK: dict[str, tuple[str, ...]] = {
     ),
     "apology-drafted": ("in_place_of", "dossier.step", "dossier.assignee", "until", "proposed_at", "cause"),
     "digest": ("digest.late", "digest.today", "digest.soon", "digest.more", "digest.stands_in_for"),
-    "accepted": ("amount",),
-    "supplement-requested": ("reason", "until"),
+    "accepted": ("attached",),
+    "supplement-requested": ("reason", "until", "attached"),
     "applicant-reminder": ("reason", "alarm.left"),
     "applicant-late": ("alarm.late",),
-    **dict.fromkeys(("refused", "extended", "stopped", "withdrawn"), ("reason",)),
-    "ready": ("reason", "number", "until", "approved"),
+    **dict.fromkeys(("refused", "extended", "stopped", "withdrawn"), ("reason", "attached")),
+    "resumed": (),
+    "ready": ("reason", "number", "approved", "attached"),
 }
 """What each notice may be without, beside what any may lack. Free text can always be gone: it is erasable."""
 ANY_MAY_LACK = (
     *("place.address", "place.phone", "dossier.received_at", "dossier.due_at", "dossier.original_due_at"),
     *("dossier.promised_at", "dossier.track"),
 )
-PROMISED = ("extended",)
-"""Texts that are about the new date, and so never lack it."""
-
 _PROCEDURES = (
     ("Đăng ký thành lập hộ kinh doanh", "Household business registration"),
     ("Cấp giấy phép xây dựng nhà ở riêng lẻ", "House building permit"),
@@ -86,16 +84,17 @@ def samples(name: str, language: str) -> tuple[Topic, ...]:
     """The samples of a text; the first is the usual case."""
     full = _full(name, 0 if language == "vi" else 1)
     lacking = [path for path in (*ANY_MAY_LACK, *MAY_LACK[name]) if _has(full, path)]
-    if name in PROMISED:
-        lacking.remove("dossier.promised_at")
     bare = full
     for path in lacking:
         bare = without(bare, path)
     usual = full
-    for path in () if full.dossier is None else ("dossier.original_due_at", "dossier.promised_at"):
+    gone: tuple[str, ...] = ("dossier.original_due_at", "dossier.promised_at")
+    if name in _DATELESS:
+        gone += ("dossier.due_at",)
+    for path in () if full.dossier is None else gone:
         usual = without(usual, path) if path in lacking else usual
     if name == "ready":
-        usual = usual.model_copy(update={"approved": True, "reason": None})
+        usual = usual.model_copy(update={"approved": True, "reason": None, "attached": False})
     return (usual, *_others(name, full), full, *(without(full, path) for path in lacking), bare)
 
 
@@ -106,20 +105,14 @@ def without(value: Any, path: str) -> Any:
     if rest:
         less = without(given, rest)
     else:
-        less = (
-            ()
-            if isinstance(given, tuple)
-            else 0
-            if type(value).model_fields[first].annotation is int
-            else None
-        )
+        less = () if isinstance(given, tuple) else type(given)() if isinstance(given, int) else None
     return value.model_copy(update={first: less})
 
 
 def _has(value: Any, path: str) -> bool:
     for name in path.split("."):
         value = getattr(value, name, None)
-    return value not in (None, (), 0)
+    return value not in (None, (), 0, False)
 
 
 def _at(day: int, hour: int, minute: int = 0) -> datetime:
@@ -160,6 +153,9 @@ def _full(name: str, index: int) -> Topic:
     return topic.model_copy(update=_more(name, index))
 
 
+_DATELESS = ("supplement-requested", "applicant-reminder", "refused", "stopped", "withdrawn")
+"""When these are told, no date of the result holds."""
+
 _STATUS: dict[str, Status] = {
     "accepted": "received",
     "supplement-requested": "awaiting-supplement",
@@ -185,17 +181,21 @@ def _more(name: str, index: int) -> dict[str, Any]:
         case "apology-drafted":
             return {"until": _at(19, 9, 32), "proposed_at": _at(24, 9, 0), "cause": "work-does-not-fit"}
         case "accepted":
-            return {"amount": 75_000}
+            return {"attached": True}
         case "supplement-requested":
-            return {"reason": why, "until": _at(11, 17, 0)}
+            return {"reason": why, "until": _at(11, 17, 0), "attached": True}
+        case "extended":
+            return {"reason": why, "until": _at(24, 9, 0), "attached": True}
+        case "refused" | "withdrawn":
+            return {"reason": why, "attached": True}
         case "applicant-reminder":
             return {"reason": why, "alarm": _alarm("reminder", "supplement", index, left=left)}
         case "applicant-late":
             return {"alarm": _alarm("escalation", "dossier", index, late=late)}
         case "stopped":
-            return {"reason": why, "final": True}
+            return {"reason": why, "final": True, "attached": True}
         case "ready":
-            return {"reason": why, "approved": False, "number": "152/QĐ-UBND", "until": _at(31, 17, 0)}
+            return {"reason": why, "approved": False, "number": "152/QĐ-UBND", "attached": True}
     return {"reason": why}
 
 

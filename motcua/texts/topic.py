@@ -15,7 +15,7 @@ STAFF = ("reminder", "due", "escalation", "apology-drafted", "digest")
 """The texts that go to staff: nothing personal of an applicant is in them, so none of them has `reason`."""
 APPLICANT = (
     *("accepted", "supplement-requested", "applicant-reminder", "applicant-late", "refused"),
-    *("extended", "stopped", "withdrawn", "ready"),
+    *("extended", "stopped", "resumed", "withdrawn", "ready"),
 )
 """The texts that go to applicants, who are called by their own name."""
 NAMES = (*STAFF, *APPLICANT)
@@ -104,7 +104,7 @@ class Topic(Value):
     reason: str | None = None
     """Free text: why something is missing, refused, late, stopped."""
     until: Instant | None = None
-    """By when: to bring a supplement, to confirm an apology, to pick up."""
+    """By when: to bring a supplement, to confirm an apology; the new date that was promised."""
     approved: bool | None = None
     """How it was decided, once the result is ready."""
     number: str | None = None
@@ -115,8 +115,8 @@ class Topic(Value):
     """Why an apology was drafted."""
     final: bool = False
     """Whether processing stopped for good."""
-    amount: int | None = Field(default=None, ge=0)
-    """What the applicant is to pay, in đồng."""
+    attached: bool = False
+    """Whether a paper goes with it."""
 
 
 class Words(Value):

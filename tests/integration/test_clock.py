@@ -34,14 +34,16 @@ def rungs(facts: list[Fact]) -> Iterator[tuple[str, str | None]]:
             yield event.name, when(event.due_at)
 
 
-async def notices(office: Running, code: str) -> list[tuple[str, str]]:
-    """Who is told of which rung, in order."""
+async def told(office: Running, code: str) -> list[tuple[str, str]]:
+    """Who is told of which rung, in words and in order."""
     connection = await asyncpg.connect(office.local.run.database_url)
     try:
-        found = await connection.fetch("select * from notices where code = $1 order by fact, recipient", code)
+        found = await connection.fetch(
+            "select * from occasions where code = $1 and rung >= 0 order by fact", code
+        )
     finally:
         await connection.close()
-    return [(notice["name"], notice["recipient"]) for notice in found]
+    return [(occasion["name"], " ".join(occasion["to"])) for occasion in found]
 
 
 def most_timers_at_once(history: WorkflowHistory) -> int:
@@ -72,12 +74,12 @@ async def test_rungs_are_reached_at_their_instants(office: Running, telemetry: T
         ("late", "2026-03-11 08:00"),
         ("late", "2026-03-12 08:00"),
     ]
-    assert await notices(office, life.code) == [
-        ("due", "leader1"),  # nobody has claimed the task
-        ("late", "leader1"),
-        ("soon", "leader1"),
-        ("due", "leader1"),
-        *[("late", "head1")] * 3,
+    assert await told(office, life.code) == [
+        ("due", "assignee"),
+        ("late", "unit-leader"),
+        ("soon", "assignee"),
+        ("due", "assignee unit-leader"),
+        *[("late", "office-leader")] * 3,
     ]
     reached, measured, lag = [await scrape(telemetry.port, name) for name in counted]
     assert (reached - before[0], measured - before[1]) == (7, 7)
@@ -150,7 +152,7 @@ async def test_a_calendar_that_ends_does_not_end_the_dossier(office: Running) ->
     assert (await life.kinds())[-5:] == [
         *("calendar-amended", "rung-reached", "rung-reached", "answered", "clock-resumed")
     ]
-    assert await notices(office, life.code) == [("late", "leader1")]
+    assert await told(office, life.code) == [("late", "unit-leader")]
     row = await office.desk.row(life.code)
     assert (row.status, when(row.due_at)) == ("processing", "2027-01-04 08:00")
     await life.run("@ 2027-01-04 09:00")

@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from email.message import EmailMessage
 from typing import Any
 
 import asyncpg
@@ -89,6 +90,44 @@ async def test_applicants_hear_what_concerns_them_with_the_papers(post: Post) ->
         assert f"https://motcua.example/track/{life.code}" in plain(letter)
     assert "Thiếu bản vẽ <i>mặt bằng</i>" in plain(letters[1])
     assert "&lt;i&gt;mặt bằng" in letters[1].get_body(("html",)).get_content()  # type: ignore[union-attr]
+
+
+def attached(letter: EmailMessage) -> list[str]:
+    """The names of the papers that came with a letter, without their dossier's code."""
+    return [str(part.get_filename()).split("-", 3)[-1] for part in letter.iter_attachments()]
+
+
+async def test_what_was_rejected_is_told_with_its_reason(post: Post) -> None:
+    """It was told as ready, without why and without the paper."""
+    life = await Life.begin(post.office, *HELD, procedure="told", applicant=APPLICANT)
+    await life.run(
+        "handler1 complete", "leader1 complete", "approver1 reject reason='Không đúng quy hoạch'", ISSUE
+    )
+    await post.settled(life.code, 2)
+    letter = post.letters(life.code)[-1]
+    assert "không được chấp thuận; văn bản trả lời được gửi kèm thư này" in plain(letter)
+    assert "Không đúng quy hoạch" in plain(letter)
+    assert attached(letter) == ["refusal.pdf"]
+
+
+async def test_while_the_clock_stands_still_no_date_is_told(post: Post) -> None:
+    """The old date of the result stood in the letter, and nothing told that work went on."""
+    life = await Life.begin(post.office, *HELD, procedure="told", applicant=APPLICANT)
+    why = '{"text": "Thiếu giấy tờ", "papers": ["Bản vẽ", {"name": "Đơn đề nghị", "originals": 1}]}'
+    await life.do("handler1 request-supplement", reason=json.loads(why))
+    await post.settled(life.code, 2)
+    await life.run("citizen1 supply papers=x", "head1 stop reason='Chờ thanh tra'")
+    await post.settled(life.code, 3)
+    await life.run("head1 resume")
+    await post.settled(life.code, 4)
+    received, missing, stopped, resumed = post.letters(life.code)
+    assert "Hẹn trả kết quả" in plain(received)
+    for letter in (missing, stopped):
+        assert "Hẹn trả kết quả" not in plain(letter)
+    assert all(f"- {paper}" in plain(missing) for paper in ("Bản vẽ", "Đơn đề nghị"))
+    assert "Chúng tôi sẽ thông báo" in plain(stopped)
+    assert resumed["Subject"].startswith("Tiếp tục giải quyết hồ sơ")
+    assert "Hẹn trả kết quả" in plain(resumed)
 
 
 async def test_what_comes_about_at_night_is_told_in_the_morning(post: Post) -> None:

@@ -86,7 +86,7 @@ async def test_all_seven(office: Running) -> None:
         *("2 Văn bản ủy quyền", "03 ngày làm việc", "09:32 ngày 01/06/2026", "09:32 ngày 04/06/2026"),
         *(
             "☒ Trực tuyến",
-            "100.000 đồng",
+            "0 đồng",
             "Quyển số 01",
             "Nguyễn Thị An",
             "Đông Hòa, ngày 01 tháng 6 năm 2026",
@@ -95,7 +95,7 @@ async def test_all_seven(office: Running) -> None:
     says(
         supplement,
         *("PHIẾU YÊU CẦU BỔ SUNG, HOÀN THIỆN HỒ SƠ", "1 Biên bản họp – – 2", MISSING["text"], OWNER, PHONE),
-        *("Trước 15:40 ngày 10/06/2026", "Lê Thị Cúc"),
+        *("Chậm nhất 15:40 ngày 10/06/2026", "Lê Thị Cúc"),
     )
     says(
         apology,
@@ -105,7 +105,12 @@ async def test_all_seven(office: Running) -> None:
     says(
         slip,
         *("PHIẾU KIỂM SOÁT QUÁ TRÌNH GIẢI QUYẾT HỒ SƠ", OWNER, "Thụ lý hồ sơ", "Lê Thị Cúc", "Võ Văn Hải"),
-        *("Bùi Thị Lan", "Đỗ Văn Minh", f"Hẹn lại lúc 10:00 ngày 04/06/2026: {reason}", "Trả kết quả"),
+        *(
+            "Bùi Thị Lan",
+            "Đỗ Văn Minh",
+            f"Hẹn lại đến 09:32 ngày 10/06/2026 (báo lúc 10:00 ngày 04/06/2026): {reason}",
+            "Trả kết quả",
+        ),
     )
 
     turned_down = await begin(office, "2026-06-02 09:00", request="Mở tiệm vàng")

@@ -121,7 +121,7 @@ def test_the_same_request_twice(there: Office) -> None:
 def test_each_line_stands_alone(there: Office) -> None:
     """Of JSON lines the good ones are taken in, the bad ones named, and the gravest code wins."""
     # U+2028 ends a line for Unicode, but not for JSON lines.
-    good = submission("line-1", applicant={"name": "Nguyễn\u2028Văn A"})
+    good = submission("line-1", applicant={"name": "Nguyễn Văn A", "address": "Ấp 3\u2028xã Long Hoa"})
     unknown = submission("line-3", procedure="9.999999")
     lines = "\n".join(
         (
@@ -202,6 +202,8 @@ def test_what_cannot_be_understood(there: Office, tmp_path: Path) -> None:
         (("act", code, "note", "--as", "nobody", "--data", '{"text": "x"}'), 2, "UnknownUser"),
         (("act", code, "note", "--as", "clerk1", "--data", "{"), 2, "NotJson"),
         (("act", code, "note", "--as", "clerk1", "--data", "[]"), 2, "InvalidCommand"),
+        (("act", code, "note", "--as", "clerk1", "--data", '{"text":" "}'), 2, "InvalidCommand"),
+        (("act", code, "stop", "--as", "head1", "--data", '{"reason":{"a":1}}'), 2, "InvalidCommand"),
         (("act", code, "note", "--as", "clerk1"), 2, "InvalidCommand"),
         (("act", code, "note", "--as", "clerk1", "--data", '{"text":"x","id":"y"}'), 2, "InvalidCommand"),
         (("act", code, "note", "--as", "clerk1", "--data", f"@{big}"), 2, "TextTooLong"),

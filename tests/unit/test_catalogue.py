@@ -454,7 +454,7 @@ FIRST = "version[2021-01-01]"
 ZONE = 'zone = "Asia/Ho_Chi_Minh"'
 MARITAL, AGENCY = "procedures/marital-status.toml", '{ code = "H53.26" }'
 FIRST_UNIT, ENDED = '[[unit]]\nid = "demo"\n', {"until": "2025-06-30"}
-FEE = "version[2025-07-01].fees[Lệ phí cấp giấy xác nhận (Hà Nội)]"
+FEE = "version[2025-07-01].fees[Lệ phí cấp giấy xác nhận]"
 
 
 def two_agencies(first: str, last: str = "2025-07-01") -> str:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import re
+import shutil
 import unicodedata
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import segno
 
 from models.base import Reference
 from models.limits import Limit
+from models.procedure import Fee
 from models.refusals import exit_code
 from motcua.catalogue import BadCatalogue
 from motcua.catalogue.papers import FORMS, forms_on, read_forms
-from motcua.papers import NoSuchForm, NoSuchPaper, Paper, UnknownPaper, words
+from motcua.papers import NoSuchForm, NoSuchPaper, Paper, Papers, UnknownPaper, UnknownUnit, words
 from motcua.papers.press import qr
 from motcua.past import NoSuchFact
+from motcua.store import Store
 from tests import pdf
 from tests.unit.office import CALENDAR, ISSUE, Case, at, calendar, procedure
-from tests.unit.shelf import CATALOG_DIR, papers
+from tests.unit.shelf import CATALOG_DIR, OFFICE, papers
 
 TRACK = "https://motcua.example"
 USED = {"LibertinusSerif-Regular", "LibertinusSerif-Semibold", "LibertinusSerif-Italic", "DejaVuSansMono"}
@@ -103,7 +106,7 @@ async def test_a_supplement() -> None:
         paper,
         *("PHIẾU YÊU CẦU BỔ SUNG, HOÀN THIỆN HỒ SƠ", "/HDHS-6", "Đặng Vũ Quốc Khánh", "Số 8, khu phố"),
         *("0905 123 456", "hang@example.vn", "Mở quán cơm chay", "1 Biên bản – 4 –", "Thiếu chữ ký."),
-        *("Địa chỉ chưa khớp.", "Trước 10:00 ngày 11/03/2026", "Lê Thị Cúc, điện thoại 0276 000 1022"),
+        *("Địa chỉ chưa khớp.", "Chậm nhất 10:00 ngày 11/03/2026", "Lê Thị Cúc, điện thoại 0276 000 1022"),
     )
     plain = await made("supplement", case, lack="Thiếu bản vẽ.")
     says(plain, "Thiếu bản vẽ.")
@@ -189,7 +192,12 @@ async def test_a_control_slip() -> None:
         *("PHIẾU KIỂM SOÁT QUÁ TRÌNH GIẢI QUYẾT HỒ SƠ", "Đặng Vũ Quốc Khánh", "Người nộp hồ sơ"),
         *("Bộ phận tiếp nhận", "Bộ phận thụ lý", "Lãnh đạo phòng", "Lãnh đạo phê duyệt", "Văn thư"),
         *("Nguyễn Thị An", "Lê Thị Cúc", "Hoàng Thị Giang", "Võ Văn Hải", "Bùi Thị Lan", "Đỗ Văn Minh"),
-        *("Trước hạn", "Đúng hạn", "Quá hạn", "Yêu cầu bổ sung lúc 10:00 ngày 02/03/2026: Thiếu chữ ký."),
+        *(
+            "Trước hạn",
+            "Đúng hạn",
+            "Quá hạn",
+            "Yêu cầu bổ sung lúc 10:00 ngày 02/03/2026, hạn nộp 10:00 ngày 11/03/2026: Thiếu chữ ký.",
+        ),
         *("Tiếp tục lúc 08:00 ngày 04/03/2026", "Trả lại: Khối lượng hồ sơ tăng cao.", "Trả kết quả"),
         *("Hẹn trả kết quả lúc: ", "Hạn ban đầu: 09:32 ngày 09/03/2026"),
     )
@@ -424,3 +432,41 @@ def test_dates_in_words() -> None:
     assert words.dated("Đông Hòa", date(2026, 2, 5)) == "Đông Hòa, ngày 05 tháng 02 năm 2026"
     assert words.dated("Đông Hòa", date(2026, 3, 15)) == "Đông Hòa, ngày 15 tháng 3 năm 2026"
     assert words.dated(None, date(2026, 10, 1)) == "Ngày 01 tháng 10 năm 2026"
+
+
+def test_a_template_that_is_broken_is_found_when_it_is_loaded(tmp_path: Path) -> None:
+    """It was found when a citizen stood at the counter."""
+    shutil.copytree(CATALOG_DIR, tmp_path / "catalog")
+    template = tmp_path / "catalog" / "papers" / "stop.typ"
+    template.write_text(template.read_text(encoding="utf-8") + "#said.nobody\n", encoding="utf-8")
+    with pytest.raises(BadCatalogue, match=r"papers/stop\.typ"):
+        Papers(cast(Store, None), OFFICE, CALENDAR, tmp_path / "catalog")
+
+
+async def test_the_register_of_a_unit_that_there_is_not() -> None:
+    """It was an empty book."""
+    with pytest.raises(UnknownUnit, match="There is no unit north"):
+        await papers().register(date(2026, 3, 1), date(2026, 3, 31), unit="north")
+
+
+def test_what_a_fee_costs_online() -> None:
+    """The receipt of somebody who paid nothing said 100.000 đồng."""
+    fee = Fee(kind="lệ phí", name="Lệ phí", amount=100_000, online=0)
+    assert words.fee(fee, "online") == "Lệ phí: 0 đồng/hồ sơ"
+    assert words.fee(fee, "counter") == "Lệ phí: 100.000 đồng/hồ sơ"
+    assert words.fee(fee.model_copy(update={"online": None}), "online") == "Lệ phí: 100.000 đồng/hồ sơ"
+
+
+async def test_an_address_can_be_copied_from_a_receipt() -> None:
+    """Marks that nobody sees stood in it, and in long codes of registers."""
+    case = begun()
+    track = "https://dichvucong.tayninh.example.vn"
+    made = await papers(case, rows=ROWS, public_url=track).make("receipt", case.dossier.code)
+    said = pdf.text(made.content)
+    assert f"{track}/track/{case.dossier.code}" in said
+    assert "\u200b" not in said
+
+
+def test_marks_that_turn_the_reading_direction_are_not_printed() -> None:
+    """A name could swap what stood behind it."""
+    assert words.line("Nguyễn\u202e Văn\u200b A\u00ad") == "Nguyễn Văn A"

@@ -546,7 +546,7 @@ def test_unknown_names_and_languages() -> None:
         ("ready", "recipient", "recipient"),
         ("due", "alarm", "alarm"),
         ("digest", "digest", "digest"),
-        ("extended", "dossier.promised_at", "dossier.promised_at"),
+        ("extended", "until", "until"),
     ],
 )
 def test_a_topic_that_lacks_what_its_text_is_about(name: str, path: str, what: str) -> None:
@@ -594,3 +594,14 @@ def test_the_page_has_all_texts_variables_and_filters() -> None:
 def documented() -> list[str]:
     """Every place of a topic; the fields of a digest's dossiers are told in a sentence."""
     return list(dict.fromkeys(re.sub(r"^(digest\.\w+)\..*", r"\1", leaf) for leaf in leaves(Topic)))
+
+
+@pytest.mark.parametrize("word", ["thời hạn {nam}", "thời hạn {name", "name}"])
+def test_a_mistyped_place_in_the_words_is_refused(tmp_path: Path, word: str) -> None:
+    """It went out as it was."""
+    shutil.copytree(CATALOG, tmp_path / "catalog")
+    file = tmp_path / "catalog" / "texts" / "words.toml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("thời hạn của bước “{name}”", word), encoding="utf-8")
+    with pytest.raises(BadCatalogue, match=r"term\.step\.vi: only \{name\} is filled in"):
+        Texts.load(tmp_path / "catalog")
