@@ -19,7 +19,9 @@ Way = Literal[
     "filed", "forward", "sent-back", "transferred", "corrected", "returned", "refused", "withdrawn", "stopped"
 ]
 """How a dossier changed hands; the last four bring it back to the applicant, and a final stop to nobody."""
-Happening = Literal["supplement", "stop", "payment", "consultation", "linked", "resumed", "extended"]
+Happening = Literal[
+    "supplement", "stop", "payment", "consultation", "linked", "resumed", "extended", "rejected"
+]
 
 
 class Station(Value):
@@ -37,6 +39,8 @@ class Remark(Value):
     at: Instant
     until: Instant | None = None
     """The new date, where one was promised; by when something is to be brought."""
+    name: str = ""
+    """Who is waited for: the agency that was asked."""
     text: Reference | None = None
 
 
@@ -102,6 +106,10 @@ class _Slip:
                 self._change(receiver=None)
             case f.Assigned() as e:
                 self._change(receiver=e.to)
+            case f.Decided(approved=False, reason=reason):
+                self._done(before, fact)
+                remark = Remark(what="rejected", at=fact.at, text=reason)
+                self._change(remarks=(*self.rows[-1].remarks, remark))
             case f.StepCompleted() | f.Decided():
                 self._done(before, fact)
             case f.SentBack() as e:
@@ -197,8 +205,10 @@ def _remarks(fact: Fact) -> Iterator[Remark]:
             yield Remark(what="supplement", at=fact.at, until=until, text=text)
         case f.Stopped(reason=text):
             yield Remark(what="stop", at=fact.at, text=text)
-        case f.ClockPaused(reason="payment" | "consultation" | "linked" as what, mode=mode) if mode != "none":
-            yield Remark(what=what, at=fact.at)
+        case f.ClockPaused(reason="payment" | "consultation" | "linked" as what, mode=mode, name=name) if (
+            mode != "none"
+        ):
+            yield Remark(what=what, at=fact.at, name=name if what == "consultation" else "")
         case f.ClockResumed(until=until):
             yield Remark(what="resumed", at=until or fact.at)
         case f.Extended(reason=text, promised_at=until):

@@ -193,7 +193,7 @@ def _print_run(played: dict[str, Any], checked: dict[str, Any]) -> None:
     print(
         f"\n{checked['dossiers']:,} dossiers in PostgreSQL, {checked['workflows']:,} workflows in Temporal;"
         f" {checked['facts']:,} facts: {verdict}; {checked['rungs']:,} rungs reached,"
-        f" {checked['notices']:,} notices"
+        f" {checked['alarms']:,} alarms told"
     )
     spent = ", ".join(f"{name} {seconds:g} s" for name, seconds in run["cpu_seconds"].items())
     print(f"took {run['seconds']:g} s, {run['per_second']:g} dossiers a second; processor time: {spent}")

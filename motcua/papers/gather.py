@@ -184,10 +184,7 @@ class Gathering:
     def _hand(self, row: Handover) -> say.Hand:
         calendar = self._d.calendar
         notes = [self._note(words.WAYS[row.way], row.reason)] if words.WAYS[row.way] else []
-        notes += [
-            self._note(words.happening(calendar, each.what, each.at, each.until), each.text)
-            for each in row.remarks
-        ]
+        notes += [self._note(words.happening(calendar, each), each.text) for each in row.remarks]
         step = row.target.step if row.target else None
         names = {each.id: each.name for each in self._d.procedure.steps}
         return say.Hand(

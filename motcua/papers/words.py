@@ -9,7 +9,7 @@ from datetime import date, datetime
 from models.calendar import Calendar
 from models.commands import CLOCK, MESSENGER, Channel
 from models.facts import Timeliness
-from models.handovers import Happening, Way
+from models.handovers import Happening, Remark, Way
 from models.limits import HOURS_A_DAY, Limit
 from models.procedure import Fee, Role
 
@@ -70,6 +70,7 @@ HAPPENINGS: Mapping[Happening, str] = {
     "linked": "Chờ cơ quan liên thông",
     "resumed": "Tiếp tục",
     "extended": "Hẹn lại",
+    "rejected": "Không chấp thuận",
 }
 
 OUTCOMES: Mapping[str, str] = {
@@ -102,15 +103,17 @@ def moment(calendar: Calendar, at: datetime | None) -> str | None:
     return None if at is None else f"{calendar.local(at):%H:%M ngày %d/%m/%Y}"
 
 
-def happening(calendar: Calendar, what: Happening, at: datetime, until: datetime | None) -> str:
+def happening(calendar: Calendar, remark: Remark) -> str:
     """What happened and when; of a promise, and of what is to be brought, also the date that it names."""
-    said = f"{HAPPENINGS[what]} lúc {moment(calendar, at)}"
-    match what:
+    what, at, until = HAPPENINGS[remark.what], moment(calendar, remark.at), moment(calendar, remark.until)
+    match remark.what:
         case "extended":
-            return f"{HAPPENINGS[what]} đến {moment(calendar, until)} (báo lúc {moment(calendar, at)})"
+            return f"{what} đến {until} (báo lúc {at})"
         case "supplement":
-            return f"{said}, hạn nộp {moment(calendar, until)}"
-    return said
+            return f"{what} lúc {at}, hạn nộp {until}"
+        case "consultation" if remark.name:
+            return f"{what} ({line(remark.name)}) lúc {at}"
+    return f"{what} lúc {at}"
 
 
 def short_date(day: date) -> str:

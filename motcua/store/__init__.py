@@ -326,7 +326,7 @@ class Store:
         return json.loads(found) if found is not None else None
 
     async def counts(self) -> dict[str, int]:
-        """How many dossiers, facts, notices and rungs reached there are."""
+        """How many dossiers, facts, rungs reached, alarms told to staff and notices to send there are."""
         async with self._connection() as connection:
             return dict(await connection.fetchrow(query("counts")))
 

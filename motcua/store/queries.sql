@@ -114,6 +114,7 @@ where kind = 'observed' and data ->> 'deviation' is not null group by 1 order by
 
 -- name: counts
 select (select count(*) from dossiers) as dossiers, (select count(*) from facts) as facts,
+       (select count(*) from occasions where "to" <> '{applicant}') as alarms,
        (select count(*) from notices) as notices,
        (select count(*) from facts where kind = 'rung-reached') as rungs
 

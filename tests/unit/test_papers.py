@@ -470,3 +470,18 @@ async def test_an_address_can_be_copied_from_a_receipt() -> None:
 def test_marks_that_turn_the_reading_direction_are_not_printed() -> None:
     """A name could swap what stood behind it."""
     assert words.line("Nguyễn\u202e Văn\u200b A\u00ad") == "Nguyễn Văn A"
+
+
+async def test_a_control_slip_tells_of_rejections_and_of_whom_was_waited_for() -> None:
+    """Neither the reason of a rejection nor the agency that was asked stood on it."""
+    case = begun("receiver1 complete", pausing={"consultation": "resume"})
+    case.run(
+        "handler1 consult agency=police", "handler1 answer agency=police", "handler1 complete", "leader1 complete"
+    )
+    case.do("approver1 reject", reason=ref("why"))
+    paper = await made("control-slip", case)
+    says(
+        paper,
+        "Chờ ý kiến cơ quan khác (police) lúc",
+        "Không chấp thuận lúc 09:32 ngày 02/03/2026: Khối lượng hồ sơ",
+    )
