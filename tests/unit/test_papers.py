@@ -476,7 +476,10 @@ async def test_a_control_slip_tells_of_rejections_and_of_whom_was_waited_for() -
     """Neither the reason of a rejection nor the agency that was asked stood on it."""
     case = begun("receiver1 complete", pausing={"consultation": "resume"})
     case.run(
-        "handler1 consult agency=police", "handler1 answer agency=police", "handler1 complete", "leader1 complete"
+        "handler1 consult agency=police",
+        "handler1 answer agency=police",
+        "handler1 complete",
+        "leader1 complete",
     )
     case.do("approver1 reject", reason=ref("why"))
     paper = await made("control-slip", case)
