@@ -23,7 +23,7 @@ from motcua.notices.letter import Attachment, ChannelAway, Letter, Undeliverable
 from motcua.notices.mail import Mailer
 from motcua.notices.topics import OfficeCalendar, Topics
 from motcua.notices.webhook import Webhooks
-from motcua.papers import NoSuchForm, Papers
+from motcua.papers import NoSuchForm, NoSuchPaper, Papers
 from motcua.store import Store
 from motcua.store.notices import Looked, NoticeRecord
 from motcua.texts import Texts
@@ -217,7 +217,7 @@ class Post:
             return ()
         try:
             paper = await self._papers.make(kind, notice.code, seq=seq)
-        except NoSuchForm:
+        except (NoSuchForm, NoSuchPaper):  # a decision that has been corrected meanwhile has none
             return ()
         return (Attachment(name=paper.name, content=paper.content),)
 
