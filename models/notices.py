@@ -116,27 +116,15 @@ def occasions(d: Dossier, facts: Iterable[Fact]) -> list[Occasion]:
     """What these facts of a dossier, which now stands as given, have to tell."""
     found = []
     for fact in facts:
-        if isinstance(event := fact.event, f.RungReached):
-            term = d.term_of(event.term)
-            if not event.notify or term is None:
+        event = fact.event
+        if isinstance(event, f.RungReached):
+            term, alarm = d.term_of(event.term), _alarm(fact, event)
+            if alarm is None or term is None:
                 continue
             rung = d.ladder(term)[event.rung]
-            found.append(
-                Occasion(
-                    kind=event.alarm,
-                    term=event.term,
-                    generation=event.generation,
-                    rung=event.rung,
-                    occurrence=event.occurrence,
-                    name=event.name,
-                    at=event.due_at,
-                    tell_at=_tell(d, fact.at, event.rested_until or event.due_at, at_once=rung.at_once),
-                    to=event.to,
-                    by=rung.by,
-                    at_once=rung.at_once,
-                    fact=fact.seq,
-                )
-            )
+            tell_at = _tell(d, fact.at, event.rested_until or event.due_at, at_once=rung.at_once)
+            more = {"tell_at": tell_at, "by": rung.by, "at_once": rung.at_once}
+            found.append(alarm.model_copy(update=more))
         elif (kind := _kind(d, event)) is not None:
             found.append(
                 Occasion(
@@ -157,21 +145,25 @@ def occasions(d: Dossier, facts: Iterable[Fact]) -> list[Occasion]:
 
 def alarms(facts: Iterable[Fact]) -> tuple[Occasion, ...]:
     """What these facts have to tell as far as they say so themselves: the rungs that were reached."""
-    return tuple(
-        Occasion(
-            kind=event.alarm,
-            term=event.term,
-            generation=event.generation,
-            rung=event.rung,
-            occurrence=event.occurrence,
-            name=event.name,
-            at=event.due_at,
-            tell_at=event.due_at,
-            to=event.to,
-            fact=fact.seq,
-        )
-        for fact in facts
-        if isinstance(event := fact.event, f.RungReached) and event.notify
+    told = (_alarm(fact, fact.event) for fact in facts if isinstance(fact.event, f.RungReached))
+    return tuple(alarm for alarm in told if alarm is not None)
+
+
+def _alarm(fact: Fact, event: f.RungReached) -> Occasion | None:
+    """What a rung tells, if anything, at its own instant and by the usual channels."""
+    if not event.notify:
+        return None
+    return Occasion(
+        kind=event.alarm,
+        term=event.term,
+        generation=event.generation,
+        rung=event.rung,
+        occurrence=event.occurrence,
+        name=event.name,
+        at=event.due_at,
+        tell_at=event.due_at,
+        to=event.to,
+        fact=fact.seq,
     )
 
 
