@@ -12,17 +12,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import psutil
-from pydantic import ValidationError
 from temporalio.client import Client
 from temporalio.runtime import Runtime
 
 from models.calendar import Calendar
-from models.refusals import BadInput, Problem
+from models.refusals import Problem, exit_code
 from motcua import cli
 from motcua.caseloads.player import Player, Tally
 from motcua.caseloads.script import Case
 from motcua.catalogue import Catalogue
-from motcua.config import Settings
+from motcua.config import BadSetting, Settings
 from motcua.desk import Desk, Rulebook
 from motcua.local import Child, LocalOffice, NoOffice, busy, whereabouts
 from motcua.papers import Papers
@@ -35,12 +34,6 @@ from motcua.virtual import VirtualClocks
 from workflows.dossier import SEARCH_ATTRIBUTES, TASK_QUEUE
 
 ROOT = Path(__file__).resolve().parent
-
-
-class BadSetting(BadInput):
-    """An environment variable that cannot be used."""
-
-    sentence = "{name}: {reason}"
 
 
 class Office:
@@ -183,12 +176,10 @@ async def _sweep(desk: Desk) -> None:
 def main(argv: list[str]) -> int:
     """Run one command; returns the process's exit code."""
     try:
-        settings = Settings()
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = "MOTCUA_" + ".".join(str(part) for part in first["loc"]).upper()
-        print(BadSetting(name=name, reason=first["msg"]).message, file=sys.stderr)
-        return 2
+        settings = Settings.read()
+    except BadSetting as bad:
+        print(bad.message, file=sys.stderr)
+        return exit_code(bad)
     configure_logging("error")
     Runtime.set_default(quiet_runtime())
     logging.getLogger("temporalio").setLevel(logging.ERROR)

@@ -205,11 +205,12 @@ async def serve(settings: Settings) -> None:
 
 def main() -> int:
     """Run a worker; returns the process's exit code."""
-    settings = Settings()
-    configure_logging(settings.log_level)
+    configure_logging("error")  # until it is known what is wanted
     # Thousands of cached dossiers are looked through at each full collection; they hold no cycles.
     gc.set_threshold(50_000, 20, 50)
     try:
+        settings = Settings.read()
+        configure_logging(settings.log_level)
         asyncio.run(serve(settings))
     except Problem as problem:
         log.error(problem.message, type=problem.type)

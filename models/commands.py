@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from models.base import Instant, Reference, Value
 from models.calendar import Calendar
@@ -14,7 +14,17 @@ from models.procedure import Role, Stage
 Channel = Literal["counter", "online", "post"]
 News = Literal["opened", "acknowledged", "late", "promised", "ready", "refused", "withdrawn", "stopped"]
 """What a linked dossier tells; the last four end the waiting."""
-Identifier = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _in_bytes(text: str) -> str:
+    if len(text.encode()) > ID_BYTES:
+        raise ValueError(f"must have at most {ID_BYTES} bytes")
+    return text
+
+
+ID_BYTES = 600
+"""Temporal takes names of at most 1000 bytes, and puts what asks and who asks into one."""
+Identifier = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_in_bytes)]
 
 
 class Actor(Value):

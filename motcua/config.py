@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from models.refusals import BadInput
+
+MOST_SENDING = 120
+"""Seconds: below the three minutes after which a notice is tried again, for then it would go out twice."""
+
+
+class BadSetting(BadInput):
+    """An environment variable that cannot be used."""
+
+    sentence = "{name}: {reason}"
 
 
 class Settings(BaseSettings):
@@ -49,16 +60,26 @@ class Settings(BaseSettings):
     """The mail server, as in docs/channels.md; without one no letters are sent."""
     mail_from: str | None = None
     """The sender of letters: `Name <a@b>`."""
-    smtp_timeout: float = Field(default=20.0, gt=0, le=600)
+    smtp_timeout: float = Field(default=20.0, gt=0, le=MOST_SENDING)
     """Seconds that sending one letter may take."""
     webhook_secrets: Annotated[dict[str, SecretStr], NoDecode] = {}
     """For each channel, by its id, the secret that signs what is posted to it."""
     webhook_private: bool = False
     """Whether channels may lie in a private network, and be spoken to in the clear."""
-    webhook_timeout: float = Field(default=10.0, gt=0, le=600)
+    webhook_timeout: float = Field(default=10.0, gt=0, le=MOST_SENDING)
     """Seconds that posting one notice may take."""
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
     """PostgreSQL, when it is not the embedded one."""
+
+    @classmethod
+    def read(cls) -> Self:
+        """The settings of this process; BadSetting names the first variable that cannot be used."""
+        try:
+            return cls()
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            name = "MOTCUA_" + ".".join(str(part) for part in first["loc"]).upper()
+            raise BadSetting(name=name, reason=first["msg"].removeprefix("Value error, ")) from None
 
     @field_validator("webhook_secrets", mode="before")
     @classmethod

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, field_
 
 from models.base import YEARS, Instant, Reference, Value, added, one_line
 from models.calendar import Calendar
-from models.commands import Actor, Channel, Command
+from models.commands import Actor, Channel, Command, Identifier
 from models.refusals import BadInput
 from motcua.store import Private
 
@@ -130,7 +130,7 @@ class Missing(Value):
 class Submission(Value):
     """A dossier as it is handed in."""
 
-    request_id: str = Field(min_length=1, max_length=200)
+    request_id: Identifier
     procedure: str
     channel: Literal["online", "counter", "post"]
     unit: str

@@ -42,7 +42,6 @@ async def keep_digest(client: Client, at: time | None, zone: str) -> None:
             DigestWorkflow.run,
             id="digest",
             task_queue=NOTICE_QUEUE,
-            # One that hangs would have every later morning skipped.
             execution_timeout=CATCH_UP,
         ),
         # Every day: whether the office opens on it, its own calendar says when the time has come.
@@ -52,7 +51,8 @@ async def keep_digest(client: Client, at: time | None, zone: str) -> None:
             ],
             time_zone_name=zone,
         ),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
+        # One that hangs must not have the next one skipped. Each digest is written once, whoever writes it.
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.TERMINATE_OTHER, catchup_window=CATCH_UP),
     )
     try:
         await client.create_schedule(DIGEST, schedule, rpc_timeout=RPC_TIMEOUT)

@@ -31,7 +31,7 @@ from motcua.catalogue.calendars import (
     read_calendars,
     without_holiday,
 )
-from motcua.catalogue.files import BadCatalogue, Id, Line, Text, check, files, only_once, read
+from motcua.catalogue.files import BadCatalogue, Id, Line, Text, check, check_id, files, only_once, read
 
 __all__ = [
     "Agency",
@@ -117,7 +117,7 @@ class Webhook(Value):
 class NoticeRules(Value):
     """By what the office tells people, and when it sums up their day."""
 
-    staff: tuple[str, ...] = (DESK, EMAIL)
+    staff: tuple[str, ...] = Field(default=(DESK, EMAIL), min_length=1)
     applicant: tuple[str, ...] = (EMAIL,)
     digest: time | None = None
     """Office time of day of the morning mail; None: there is none."""
@@ -152,7 +152,7 @@ class Office(Value):
 
 
 class _OfficeFile(Value):
-    id: Text
+    id: Id
     agency: tuple[Agency, ...] = Field(min_length=1)
     calendar: str
     unit: tuple[Unit, ...] = Field(min_length=1)
@@ -162,7 +162,7 @@ class _OfficeFile(Value):
 
 
 class _ProcedureFile(Value):
-    code: Text
+    code: Id
     name: Text
     name_en: Text
     field: Text
@@ -352,6 +352,7 @@ def _check_links(
     """A link names a unit of the office, and a procedure that there is from the first day of its own."""
     for link in procedure.links:
         field = f"version[{procedure.version}].links[{link.id}]"
+        check_id(link.id, file, f"{field}.id")  # it is part of a request id
         if link.unit not in units:
             raise BadCatalogue(file=file, field=f"{field}.unit", reason=f"there is no unit {link.unit}")
         if heir(units, link.unit, procedure.until or date.max) is None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 
 from models.base import one_line
 from models.refusals import BadInput
@@ -19,10 +19,11 @@ Text = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$"
 
 Line = Annotated[Text, Field(max_length=200), AfterValidator(one_line)]
 """Words that stand in headers and tables."""
-Id = Annotated[Line, Field(max_length=64, pattern=r"^[^\s/]+$")]
+Id = Annotated[str, Field(max_length=64, pattern=r"^[^\s/]+$"), AfterValidator(one_line)]
 """A name that is part of longer ones: of notices, and with them of workflows, which have a limit."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
+_ID: TypeAdapter[str] = TypeAdapter(Id)
 _SAID_OTHERWISE = {"extra_forbidden": "this key is not known", "missing": "is missing"}
 
 
@@ -65,6 +66,15 @@ def check(model: type[_Model], data: dict[str, Any], file: str, within: str = ""
         place = ".".join(part for part in (within, _place(data, first["loc"])) if part)
         reason = _SAID_OTHERWISE.get(first["type"], first["msg"].removeprefix("Value error, "))
         raise BadCatalogue(file=file, field=_one_line(place) or "file", reason=_one_line(reason)) from error
+
+
+def check_id(text: str, file: str, field: str) -> None:
+    """Refuse what is no `Id` in a model that has to read what was recorded before there were limits."""
+    try:
+        _ID.validate_python(text)
+    except ValidationError as error:
+        reason = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise BadCatalogue(file=file, field=field, reason=_one_line(reason)) from error
 
 
 def only_once(file: str, field: str, ids: Iterable[object]) -> None:

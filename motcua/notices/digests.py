@@ -89,20 +89,20 @@ class Digests:
 def theirs(
     rows: list[dict[str, Any]], person: Person, directory: Directory, day: date
 ) -> list[dict[str, Any]]:
-    """The open tasks that somebody has before them: their own and those of whom they stand in for, what they
-    may claim, and for leaders, and who stands in for them, all that the leader sees."""
+    """The open tasks that somebody has before them, and those that are before whom they stand in for."""
     sides = [person, *(directory.people[other] for other in directory.stood_for(person, day))]
-    mine = {side.id for side in sides}
-    everywhere = any(Role.OFFICE_LEADER in side.roles for side in sides)
-    led = {side.unit for side in sides if Role.UNIT_LEADER in side.roles}
-    return [
-        row
-        for row in rows
-        if row["assignee"] in mine
-        or (row["assignee"] is None and row["role"] in person.roles and row["unit"] == person.unit)
-        or everywhere
-        or row["unit"] in led
-    ]
+    return [row for row in rows if any(_before(side, row) for side in sides)]
+
+
+def _before(person: Person, row: dict[str, Any]) -> bool:
+    """Whether a task is somebody's: their own, what they may claim, and for leaders all that they see."""
+    here = row["unit"] == person.unit
+    return (
+        row["assignee"] == person.id
+        or (here and row["assignee"] is None and row["role"] in person.roles)
+        or (here and Role.UNIT_LEADER in person.roles)
+        or Role.OFFICE_LEADER in person.roles
+    )
 
 
 def _notice(person: Person, way: str, day: date, at: datetime) -> Notice:

@@ -70,6 +70,17 @@ async def test_who_stands_in_for_a_leader_has_the_overview(record: NoticeRecord)
     assert await told(record) == {"handler1", "leader1", "head1", "clerk1"}
 
 
+async def test_who_stands_in_for_an_approver_has_what_they_could_claim(record: NoticeRecord) -> None:
+    """A task that nobody had taken was before the approver alone, and then before nobody."""
+    case = stage("handling", "handler1 claim", "handler1 complete", "leader1 complete")
+    assert [(task.stage, task.assignee) for task in row(case.dossier).tasks] == [("approve", None)]
+    on_record = (await record._store.row(case.dossier.code)).seq  # type: ignore[union-attr]
+    await record._store.append(row(case.dossier), tuple(case.facts[on_record:]))
+    await away(record, "approver1", "clerk1")
+    await digests(record).write(at(MORNING))
+    assert "clerk1" in await told(record)
+
+
 async def test_who_calls_in_sick_after_it_was_written(record: NoticeRecord) -> None:
     """They are not told, and who stands in for them is."""
     written = digests(record)

@@ -65,6 +65,17 @@ async def test_what_temporal_says_is_told_in_a_sentence(
         assert office.desk._explained(bug, "mine") is bug
 
 
+async def test_a_request_id_that_temporal_could_not_take(office: Running) -> None:
+    """Two hundred letters of four bytes each: with who asks it was too long."""
+    life = await Life.begin(office)
+    wide = "𝕏" * 200
+    with pytest.raises(InvalidCommand, match="at most 600 bytes"):
+        await life.do("handler1 note", wide, text="mine")
+    with pytest.raises(InvalidSubmission, match="at most 600 bytes"):
+        await office.desk.submit(submission(request_id=wide), at=OPENED)
+    await life.do("handler1 note", "ế" * 200, text="mine")
+
+
 async def test_a_bug_keeps_its_cause(office: Running) -> None:
     """What no rule refused is raised as it came, with what Temporal says of it."""
     life = await Life.begin(office)

@@ -449,6 +449,7 @@ def copy_with(tmp_path: Path, file: str, old: str, new: str) -> Path:
     return root
 
 
+LINKING = "procedures/land-transfer.toml"
 BIRTH, OFFICE, VN = "procedures/birth.toml", "office.toml", "calendars/vn.toml"
 FIRST = "version[2021-01-01]"
 ZONE = 'zone = "Asia/Ho_Chi_Minh"'
@@ -513,6 +514,14 @@ def unit(name: str, **more: str) -> str:
         ),
         ((OFFICE, 'applicant = ["email"]', 'applicant = ["desk"]'), "notices.applicant", "has no desk"),
         ((OFFICE, "digest = 07:00:00", 'digest = "noon"'), "notices.digest", "valid time"),
+        ((OFFICE, 'staff = ["desk", "email"]', "staff = []"), "notices.staff", "at least 1"),
+        ((OFFICE, 'id = "demo"', f'id = "{"d" * 65}"'), "id", "at most 64"),
+        ((BIRTH, 'code = "1.001193"', 'code = "1/001193"'), "code", "should match pattern"),
+        (
+            (LINKING, 'id = "tax"', f'id = "{"t" * 190}"'),
+            f"version[2025-07-01].links[{'t' * 190}].id",
+            "at most 64",
+        ),
         ((OFFICE, "digest = 07:00:00", "digest = 07:00:30"), "notices.digest", "to the minute"),
         ((OFFICE, 'soon = "2 days"', 'soon = "4 hours"'), "notices.soon", "whole working days"),
         ((OFFICE, 'soon = "2 days"', 'soon = "2 calendar days"'), "notices.soon", "whole working days"),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
-from motcua.config import Settings
+from motcua.config import BadSetting, Settings
 
 SECRET = "whsec_geheim"
 
@@ -31,10 +36,33 @@ def test_secrets_that_cannot_be_read(text: str, monkeypatch: pytest.MonkeyPatch)
     assert "geheim" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["inf", "nan", "0", "-1", "1e9", "soon"])
-@pytest.mark.parametrize("name", ["rpc_timeout", "smtp_timeout", "webhook_timeout"])
+TIMES = ("MOTCUA_RPC_TIMEOUT", "MOTCUA_SMTP_TIMEOUT", "MOTCUA_WEBHOOK_TIMEOUT")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [(name, text) for name in TIMES for text in ("inf", "nan", "0", "-1", "1e9", "soon")]
+    # Longer than Temporal waits before it gives the notice to somebody else, while this one still sends.
+    + [(name, "180") for name in TIMES[1:]],
+)
 def test_times_that_are_none(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With an infinite one a letter was waited for without end."""
-    monkeypatch.setenv(f"MOTCUA_{name.upper()}", text)
-    with pytest.raises(ValidationError, match=name):
-        Settings()
+    monkeypatch.setenv(name, text)
+    with pytest.raises(BadSetting, match=f"^{name}: "):
+        Settings.read()
+
+
+def test_a_worker_whose_settings_are_wrong_says_so_in_a_sentence() -> None:
+    """It ended with the stack of a library."""
+    worker = Path(__file__).resolve().parents[2] / "worker.py"
+    done = subprocess.run(
+        [sys.executable, str(worker)],
+        env={**os.environ, "MOTCUA_SMTP_TIMEOUT": "inf"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 2
+    assert "MOTCUA_SMTP_TIMEOUT: Input should be less than or equal to 120" in said
+    assert "Traceback" not in said
