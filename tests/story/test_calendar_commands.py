@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.story.cli import ROOT, office, starter
+from tests.story.cli import ROOT, afresh, office, starter
 
 EXAMPLE = "docs/examples/calendar-change.toml"
 
@@ -48,8 +48,8 @@ def test_the_commands_of_the_page(tmp_path: Path) -> None:
     show, preview, apply, undo = (command.split() for command in commands)
     with office(tmp_path):
         starter(tmp_path, "submit", "docs/examples/household-business.json", "--as", "receiver1")
-        assert "not announced" in starter(tmp_path, *show).out
-        looked = starter(tmp_path, *preview, "--json").json
+        assert "not announced" in afresh(tmp_path, *show).out
+        looked = afresh(tmp_path, *preview, "--json").json
         assert (looked["change"]["id"], looked["totals"]["open"], looked["totals"]["amended"]) == (
             "tet-2027",
             1,
@@ -58,7 +58,7 @@ def test_the_commands_of_the_page(tmp_path: Path) -> None:
         nobody = starter(tmp_path, *apply[:-1], "head1")
         assert (nobody.code, nobody.error.partition(":")[0]) == (3, "WrongRole")
 
-        applied = starter(tmp_path, *apply)
+        applied = afresh(tmp_path, *apply)
         assert applied.code == 0, applied.err
         assert applied.out == (
             "tet-2027 applied: 0 dossiers moved, 1 unchanged, 0 unaffected, 0 closed meanwhile,"
@@ -74,7 +74,7 @@ def test_the_commands_of_the_page(tmp_path: Path) -> None:
             ("tet-2027", "applied", "admin1")
         ]
 
-        undone = starter(tmp_path, *undo)
+        undone = afresh(tmp_path, *undo)
         assert undone.code == 0
         assert undone.out.startswith("tet-2027 undone: 0 dossiers moved, 1 unchanged")
         for refused in (undo, apply):

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from motcua.local import RunInfo
-from tests.story.cli import Ran, dead, frozen, office, starter
+from tests.story.cli import Ran, afresh, dead, frozen, office, starter
 
 pytestmark = pytest.mark.timeout(120)
 UNTIL = '{"until": "2027-03-01T09:00", "reason": "chờ ý kiến"}'
@@ -279,7 +279,8 @@ def test_no_office(tmp_path: Path) -> None:
     for arguments in (("tasks",), ("submit", "-"), ("report",), ("audit", "verify"), ("show", "x")):
         ran = starter(tmp_path, *arguments, stdin=json.dumps(submission("x")))
         assert (ran.code, "starter.py up" in ran.error) == (5, True)
-    assert starter(tmp_path, "tasks", MOTCUA_WORKERS="0").code == 2
+    for run in (starter, afresh):  # to the shell, too
+        assert run(tmp_path, "tasks", MOTCUA_WORKERS="0").code == 2
     assert starter(tmp_path, "demo", "--dossiers", "0").code == 2
     assert starter(tmp_path, "demo", "--without-holiday", "2022-03-03", "--exit").code == 2
 

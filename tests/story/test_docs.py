@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from motcua.config import Settings
-from tests.story.cli import ROOT, office, starter
+from tests.story.cli import ROOT, afresh, office
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 STARTER = "$ .venv/bin/python starter.py "
@@ -31,7 +31,7 @@ def test_the_commands_of_the_readme(tmp_path: Path) -> None:
     with office(tmp_path):
         code = ""
         for line in lines:
-            ran = starter(tmp_path, *shlex.split(line.replace("CODE", code)))
+            ran = afresh(tmp_path, *shlex.split(line.replace("CODE", code)))
             assert ran.code == 0, (line, ran.err)
             code = code or ran.out.split()[0]
     assert code.startswith("H53.26-")
@@ -41,7 +41,7 @@ def test_the_commands_of_the_readme(tmp_path: Path) -> None:
 def test_the_demo_twice_and_without_a_holiday(tmp_path: Path) -> None:
     """As docs/demo.md has it: the same demo again adds nothing, another calendar is another office."""
     lines = [line.removeprefix(STARTER) for line in commands(ROOT / "docs" / "demo.md")]
-    printed = [starter(tmp_path, *shlex.split(line.replace("60", "30"))) for line in lines]
+    printed = [afresh(tmp_path, *shlex.split(line.replace("60", "30"))) for line in lines]
     assert [ran.code for ran in printed] == [0, 0, 0], printed
     first, again, _ = (ran.out for ran in printed)
     assert "30 dossiers were there already" in again

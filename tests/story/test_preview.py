@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from motcua.texts.topic import NAMES
-from tests.story.cli import ROOT, starter
+from tests.story.cli import ROOT, afresh, starter
 
 
 def test_all_texts_are_listed(tmp_path: Path) -> None:
@@ -83,5 +83,5 @@ def test_the_commands_of_the_page(tmp_path: Path) -> None:
     commands = re.findall(r"^\$ \.venv/bin/python starter\.py (.*)$", page, re.MULTILINE)
     assert len(commands) == 3
     for command in commands:
-        ran = starter(tmp_path, *shlex.split(command))
+        ran = afresh(tmp_path, *shlex.split(command))
         assert (ran.code, ran.err) == (0, "")
