@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from models.base import Instant, Reference, Value
+from models.base import Instant, Reference, Value, added
 from models.calendar import Calendar
 from models.limits import Limit
 from models.procedure import Role, Stage
@@ -50,6 +50,9 @@ class Asked(Value):
     id: Identifier
     """Made when the form is rendered; the same id again gets the first answer."""
     actor: Actor
+    seen: int | None = added(None)
+    """The last fact that the page showed from which this is asked: what people did since then must be seen
+    before it is overridden."""
 
 
 class File(Asked):

@@ -186,6 +186,8 @@ class Dossier(Value):
     outages: tuple[str, ...] = ()
     """The announced outages that have been counted."""
     last_completion: Completion | None = None
+    touched: int = 0
+    """The number of the last fact that a person brought about."""
     answered: dict[str, int] = Field(default_factory=dict)
     """Command id to the number of its last fact: the same id again gets the first answer."""
 

@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from models import facts as f
+from models.commands import CLOCK, MESSENGER
 from models.dossier import INTAKE, Apology, Completion, Dossier, Linked, Parent, Result, Task, Wait
 from models.facts import Fact, Move
 from models.procedure import Role, Stage
 from models.terms import Term, reached_before
+
+_NOBODY = (CLOCK.id, MESSENGER.id)
 
 
 def apply(dossier: Dossier, fact: Fact) -> Dossier:
@@ -25,6 +28,7 @@ def apply(dossier: Dossier, fact: Fact) -> Dossier:
             **changes,
             "seq": fact.seq,
             "head": fact.hash,
+            "touched": dossier.touched if fact.actor in _NOBODY else fact.seq,
             "answered": {**answered, fact.command: fact.seq},
         }
     )

@@ -10,15 +10,14 @@ from pydantic import Field
 
 from models.base import Dated, Value
 from models.procedure import Role
+from models.rights import STAFF, WATCHING
 
 Language = Literal["vi", "en"]
 
 ASSIGNEE, APPLICANT = "assignee", "applicant"
-OFFICE_WIDE = (Role.OFFICE_LEADER, Role.AUDITOR, Role.ADMINISTRATOR)
-"""Roles whose holders see the dossiers of every unit."""
 UPWARD = (Role.UNIT_LEADER.value, Role.OFFICE_LEADER.value, Role.ADMINISTRATOR.value)
 """Who is told where nobody else is there to be told, in this order."""
-STAFF_ROLES = frozenset(role.value for role in Role if role not in (Role.CITIZEN, Role.CLOCK))
+STAFF_ROLES = frozenset(role.value for role in STAFF)
 
 
 class Person(Value):
@@ -39,7 +38,7 @@ class Person(Value):
     @property
     def sees_all(self) -> bool:
         """Whether the dossiers of every unit are theirs to see."""
-        return any(role in OFFICE_WIDE for role in self.roles)
+        return any(role in WATCHING for role in self.roles)
 
     def may_see(self, unit: str) -> bool:
         """Whether the dossiers of a unit are theirs to see."""
@@ -138,6 +137,6 @@ class Directory(Value):
         role, _, where = word.partition("@")
         for person in self.people.values():
             # A unit's leader who audits elsewhere is no leader there.
-            here = person.unit == unit or role in OFFICE_WIDE
+            here = person.unit == unit or role in WATCHING
             if role in person.roles and here and where in ("", person.unit):
                 yield person

@@ -30,15 +30,15 @@ class Problem(Exception):
         return str(self)
 
 
-def revive(type_name: str, message: str) -> Problem | None:
-    """The problem that another process raised, from its stable name and its sentence."""
+def revive(type_name: str, message: str, facts: dict[str, object] | None = None) -> Problem | None:
+    """The problem that another process raised, from its stable name, its sentence and what that tells."""
     todo = [Problem]
     while todo:
         family = todo.pop()
         if family.__name__ == type_name:
             problem = family.__new__(family)
             Exception.__init__(problem, message)
-            problem.facts = {}
+            problem.facts = facts or {}
             return problem
         todo += family.__subclasses__()
     return None
@@ -50,6 +50,10 @@ class BadInput(Problem):
 
 class Refusal(Problem):
     """A rule of the office does not allow this command now; nothing was done."""
+
+
+class Forbidden(Refusal):
+    """It is not for this person to do or to see, whatever state things are in."""
 
 
 class RequestReused(BadInput):
@@ -78,6 +82,7 @@ class CheckFailed(Problem):
 EXIT_CODES: dict[type[Problem], tuple[int, int]] = {
     CheckFailed: (1, 409),
     BadInput: (2, 422),
+    Forbidden: (3, 403),
     Refusal: (3, 409),
     UnknownDossier: (4, 404),
     Unreachable: (5, 503),
@@ -86,7 +91,16 @@ EXIT_CODES: dict[type[Problem], tuple[int, int]] = {
 
 def exit_code(problem: Problem) -> int:
     """The process exit code for a problem: that of its family."""
-    return next(code for family, (code, _) in EXIT_CODES.items() if isinstance(problem, family))
+    return _codes(problem)[0]
+
+
+def http_status(problem: Problem) -> int:
+    """The HTTP status for a problem: that of its family."""
+    return _codes(problem)[1]
+
+
+def _codes(problem: Problem) -> tuple[int, int]:
+    return next(codes for family, codes in EXIT_CODES.items() if isinstance(problem, family))
 
 
 class WrongStage(Refusal):
@@ -101,16 +115,22 @@ class DossierClosed(Refusal):
     sentence = "Dossier {code} is closed ({status}); {command} is not possible any more."
 
 
-class WrongRole(Refusal):
+class WrongRole(Forbidden):
     """The actor's roles do not allow this command."""
 
     sentence = "{command} needs the role {needed}; {actor} has {roles}."
 
 
-class WrongUnit(Refusal):
+class WrongUnit(Forbidden):
     """The dossier belongs to another unit."""
 
     sentence = "Dossier {code} belongs to the unit {unit}; {actor} works for {actor_unit}."
+
+
+class Outdated(Refusal):
+    """Somebody did something after the page was shown from which this is asked."""
+
+    sentence = "Dossier {code} has changed since you looked at it; look at what is new and ask again."
 
 
 class StaleTask(Refusal):

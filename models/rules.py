@@ -1,4 +1,4 @@
-"""`decide`: what a command does to a dossier, or the refusal. One function a command, one table of rights.
+"""`decide`: what a command does to a dossier, or the refusal. One function a command; rights.py: who may.
 
 The functions yield events and raise refusals; they change nothing, know no clock but `at`, and do no I/O.
 """
@@ -22,6 +22,7 @@ from models.limits import Limit
 from models.linked import pending, requested, wanted
 from models.procedure import Role, Stage
 from models.relief import move as _move
+from models.rights import COMMANDS, EVERYWHERE, LEADERS, OF_THE_TASK
 from models.terms import (
     Mode,
     due,
@@ -30,51 +31,6 @@ from models.terms import (
 )
 
 Rule = Callable[[Dossier, Any, datetime], Iterator[Event]]
-
-_LEADERS = (Role.UNIT_LEADER, Role.OFFICE_LEADER)
-_STAFF = tuple(role for role in Role if role not in (Role.CITIZEN, Role.CLOCK))
-_TASK = ()
-"""Marks commands whose role is that of the open task."""
-
-RIGHTS: dict[str, tuple[Role, ...]] = {
-    "file": (Role.RECEIVER, Role.CITIZEN, Role.CLOCK),
-    "accept": _TASK,
-    "refuse": _TASK,
-    "claim": _TASK,
-    "release": _TASK,
-    "assign": _LEADERS,
-    "complete": _TASK,
-    "send-back": _TASK,
-    "request-supplement": (Role.RECEIVER, Role.HANDLER, Role.UNIT_LEADER),
-    "supply": (Role.CITIZEN, Role.RECEIVER, Role.HANDLER),
-    "request-payment": (Role.RECEIVER, Role.HANDLER, Role.UNIT_LEADER),
-    "pay": (Role.CITIZEN, Role.RECEIVER, Role.HANDLER, Role.CLERK, Role.RETURNER),
-    "consult": (Role.HANDLER, Role.UNIT_LEADER),
-    "answer": (Role.HANDLER, Role.UNIT_LEADER, Role.RECEIVER, Role.CLERK),
-    "approve": _TASK,
-    "reject": _TASK,
-    "extend": _LEADERS,
-    "apologise": _LEADERS,
-    "dismiss-apology": _LEADERS,
-    "acknowledge": _LEADERS,
-    "return": _TASK,
-    "withdraw": (Role.CITIZEN, Role.RECEIVER, Role.CLOCK),
-    "stop": _LEADERS,
-    "resume": _LEADERS,
-    "outage": (Role.ADMINISTRATOR,),
-    "amend-calendar": (Role.ADMINISTRATOR,),
-    "transfer": (Role.RECEIVER, *_LEADERS),
-    "correct": _STAFF,
-    "note": _STAFF,
-    "rate": (Role.CITIZEN,),
-    "observe": (Role.ADMINISTRATOR,),
-    "hear": (Role.CLOCK,),
-    "tick": (Role.CLOCK,),
-}
-"""Who may ask what; an empty entry means: whoever has the role of the open task."""
-
-_EVERYWHERE = (Role.OFFICE_LEADER, Role.ADMINISTRATOR, Role.CITIZEN, Role.CLOCK)
-"""Roles that are not tied to the dossier's unit."""
 
 
 def decide(dossier: Dossier, command: c.Asked, at: datetime) -> list[Fact]:
@@ -111,10 +67,12 @@ def _may(d: Dossier, command: Any) -> None:
         raise r.WrongStage(command=kind, code=d.code, status="not filed")
     if d.closed:
         raise r.DossierClosed(code=d.code, status=d.status, command=kind)
+    if command.seen is not None and command.seen < d.touched:
+        raise r.Outdated(code=d.code, seen=command.seen, seq=d.touched)
     if kind in ("approve", "reject") and actor.id in d.handled_by:
         raise r.FourEyes(actor=actor.id, code=d.code)
-    needed = RIGHTS[kind]
-    if needed == _TASK:
+    needed, stages = COMMANDS[kind]
+    if needed == OF_THE_TASK:
         if d.task is None:
             raise r.WrongStage(command=kind, code=d.code, status=d.status)
         if (kind in ("accept", "refuse")) != (d.task.step == INTAKE) and kind not in ("claim", "release"):
@@ -124,8 +82,10 @@ def _may(d: Dossier, command: Any) -> None:
         raise r.WrongRole(
             command=kind, needed=" or ".join(needed), actor=actor.id, roles=", ".join(actor.roles) or "none"
         )
-    if kind != "file" and actor.unit != d.unit and not actor.has(*_EVERYWHERE):
+    if kind != "file" and actor.unit != d.unit and not actor.has(*EVERYWHERE):
         raise r.WrongUnit(code=d.code, unit=d.unit, actor=actor.id, actor_unit=actor.unit)
+    if d.stage not in stages:
+        raise _wrong_stage(d, command)
 
 
 def _wrong_stage(d: Dossier, command: Any) -> r.WrongStage:
@@ -174,7 +134,7 @@ def _file(d: Dossier, command: c.File, at: datetime) -> Iterator[Event]:
     if d.parent is not None:
         yield f.LinkedTo(parent=d.parent.code, link=d.parent.link)
     if command.accept:
-        if command.actor.unit != command.unit and not command.actor.has(*_EVERYWHERE):
+        if command.actor.unit != command.unit and not command.actor.has(*EVERYWHERE):
             # Whoever takes it in for another unit passes it on: its clock starts when that unit receives it.
             raise r.WrongUnit(
                 code=d.code, unit=command.unit, actor=command.actor.id, actor_unit=command.actor.unit
@@ -493,7 +453,7 @@ def _before_result(d: Dossier, command: Any) -> None:
         raise _wrong_stage(d, command)
     if any(wait.reason == "stop" for wait in d.waits):  # a term opened now would run through the stop
         raise r.DossierWaits(code=d.code, status=d.status, command=command.kind)
-    if d.task.assignee not in (None, command.actor.id) and not command.actor.has(*_LEADERS):
+    if d.task.assignee not in (None, command.actor.id) and not command.actor.has(*LEADERS):
         raise r.TaskTaken(code=d.code, assignee=d.task.assignee)
 
 
@@ -522,7 +482,7 @@ def _correct(d: Dossier, command: c.Correct, at: datetime) -> Iterator[Event]:
         raise r.NotCorrectable(code=d.code, reason=f"it is {d.status}.")
     if done is None:
         raise r.NotCorrectable(code=d.code, reason="no completion came last.")
-    if d.officers.get(done.task.step) != command.actor.id and not command.actor.has(*_LEADERS):
+    if d.officers.get(done.task.step) != command.actor.id and not command.actor.has(*LEADERS):
         raise r.NotCorrectable(
             code=d.code, reason="only who completed the step, or a leader, may correct it."
         )

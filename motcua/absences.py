@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date
 
 from models.commands import Actor
-from models.people import OFFICE_WIDE, Absence
+from models.people import Absence
 from models.procedure import Role
 from models.refusals import BadInput, Refusal
+from models.rights import OFFICE, WATCHING
 from motcua.desk import Rulebook
 from motcua.store import Store
 from motcua.store.notices import NoticeRecord
@@ -47,7 +48,7 @@ class Absences:
             stand_in = self._rulebook.actor(substitute)
             if stand_in.id == away.id:
                 raise BadAbsence(person=person, reason="nobody stands in for themselves")
-            if stand_in.unit != away.unit and not stand_in.has(*OFFICE_WIDE):
+            if stand_in.unit != away.unit and not stand_in.has(*WATCHING):
                 reason = f"{substitute} may not see the dossiers of the unit {away.unit}"
                 raise BadAbsence(person=person, reason=reason)
         absence = Absence(person=person, since=since, until=until, substitute=substitute)
@@ -67,5 +68,5 @@ class Absences:
 
     def _may(self, actor: Actor, away: Actor) -> None:
         leads = actor.has(Role.UNIT_LEADER) and actor.unit == away.unit
-        if actor.id != away.id and not leads and not actor.has(Role.OFFICE_LEADER, Role.ADMINISTRATOR):
+        if actor.id != away.id and not leads and not actor.has(*set(OFFICE["absences"]) - {Role.UNIT_LEADER}):
             raise NotYoursToEnter(actor=actor.id, person=away.id)

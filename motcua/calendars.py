@@ -41,6 +41,7 @@ from models.facts import CalendarAmended, Fact
 from models.fold import apply
 from models.procedure import Role
 from models.refusals import BadInput, DossierClosed, Problem, Refusal, Unreachable, WrongRole
+from models.rights import OFFICE
 from models.rules import decide, measured
 from motcua.desk import Desk
 from motcua.many import Tell, each, silently
@@ -261,7 +262,7 @@ class Calendars:
 
     async def apply(self, change: Change, user: str, tell: Tell = silently) -> Outcome:
         """Bring a change to every open dossier and to all that come; `tell` hears how many of how many."""
-        actor = self._administrator(user)
+        actor = self._authorised(user)
         while True:
             acts = await self._desk.refresh()
             _may_apply(acts, change)
@@ -275,7 +276,7 @@ class Calendars:
 
     async def undo(self, change: str, user: str, tell: Tell = silently) -> Outcome:
         """Take a change back from every open dossier that counts by it, and from the office's calendar."""
-        actor = self._administrator(user)
+        actor = self._authorised(user)
         while True:
             acts = await self._desk.refresh()
             _may_undo(acts, change)
@@ -285,12 +286,15 @@ class Calendars:
                 log.info("calendar change taken back", change=change, actor=actor.id)
         return await self._carry_out(acts, change, "undo", tell)
 
-    def _administrator(self, user: str) -> Actor:
+    def _authorised(self, user: str) -> Actor:
         actor = self._desk.rulebook.actor(user)
-        if not actor.has(Role.ADMINISTRATOR):
-            roles = ", ".join(actor.roles) or "none"
+        allowed = OFFICE["change-calendar"]
+        if not actor.has(*allowed):
             raise WrongRole(
-                command="changing the calendar", needed=Role.ADMINISTRATOR, actor=user, roles=roles
+                command="changing the calendar",
+                needed=" or ".join(allowed),
+                actor=user,
+                roles=", ".join(actor.roles) or "none",
             )
         return actor
 

@@ -434,7 +434,7 @@ class Desk:
     def _explained(self, error: Exception, request_id: str) -> Exception:
         """The problem behind a Temporal error, where there is one; a bug stays what it is."""
         if isinstance(error, WorkflowUpdateFailedError) and isinstance(error.cause, ApplicationError):
-            known = revive(error.cause.type or "", error.cause.message)
+            known = revive(error.cause.type or "", error.cause.message, *error.cause.details[:1])
             return known or error
         if isinstance(error, WorkflowUpdateRPCTimeoutOrCancelledError):
             task = asyncio.current_task()

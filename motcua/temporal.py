@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.api.enums.v1 import IndexedValueType, TaskQueueType
+from temporalio.api.failure.v1 import Failure
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
@@ -21,13 +22,15 @@ from temporalio.converter import (
     DefaultFailureConverterWithEncodedAttributes,
     DefaultPayloadConverter,
     JSONPlainPayloadConverter,
+    PayloadConverter,
 )
 from temporalio.envconfig import ClientConfig
+from temporalio.exceptions import ApplicationError
 from temporalio.runtime import Runtime
 from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from models.refusals import Unreachable
+from models.refusals import Problem, Unreachable
 
 _JSON = PydanticJSONPlainPayloadConverter()
 _LOOPBACK = re.compile(r"(127\.|localhost:|\[::1\])")
@@ -49,9 +52,23 @@ class PydanticConverter(CompositePayloadConverter):
         )
 
 
+class ProblemConverter(DefaultFailureConverterWithEncodedAttributes):
+    """Failures as Temporal has them; a problem takes along what its sentence tells, for other languages."""
+
+    def to_failure(
+        self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
+    ) -> None:
+        """Encode an exception."""
+        if isinstance(exception, Problem):
+            facts = exception.facts.items()
+            told = {name: value if isinstance(value, int) else str(value) for name, value in facts}
+            exception = ApplicationError(exception.message, told, type=exception.type)
+        super().to_failure(exception, payload_converter, failure)
+
+
 CONVERTER = DataConverter(
     payload_converter_class=PydanticConverter,
-    failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    failure_converter_class=ProblemConverter,
 )
 """Pydantic values as JSON; error texts are encoded like payloads, so that a codec covers them too."""
 

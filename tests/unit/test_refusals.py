@@ -13,6 +13,7 @@ from models import outages, relief, rules
 from models import refusals as r
 from models.procedure import Procedure
 from models.refusals import Problem, Refusal, exit_code, revive
+from models.rights import COMMANDS
 from tests.unit.office import STAFF, TEXT, Case, at, procedure, stage, step
 
 KINDS = {
@@ -356,12 +357,14 @@ def ask(case: Case, who: str, kind: str) -> None:
 
 def test_every_command_and_refusal_has_a_test() -> None:
     """The commands, the rights, the rules and the tables here name the same commands and refusals."""
-    assert KINDS == set(rules.RIGHTS) == set(rules._RULES) == set(ALLOWED)
+    assert KINDS == set(COMMANDS) == set(rules._RULES) == set(ALLOWED)
     tested = {(line.split()[1], refusal.__name__) for line, refusal, *_ in REFUSED}
     assert raised_by_rules() - tested == UNREACHABLE
     of_the_desk = {"UnitEnded", "UnitNotBegun"}
-    of_the_gate = {"DossierClosed", "WrongRole", "WrongStage", "WrongUnit", "FourEyes"}
-    ours = {each.__name__ for each in Refusal.__subclasses__() if each.__module__ == r.__name__}
+    of_the_gate = {"DossierClosed", "Outdated", "WrongRole", "WrongStage", "WrongUnit", "FourEyes"}
+    families = (Refusal, r.Forbidden)
+    ours = {each.__name__ for family in families for each in family.__subclasses__()}
+    ours = {name for name in ours - {"Forbidden"} if hasattr(r, name)}
     assert ours == (of_the_gate | of_the_desk | {name for _, name in tested})
 
 
@@ -432,3 +435,16 @@ def test_a_request_id_like_the_clocks_own_does_not_stop_the_clock() -> None:
     case.do("clerk1 note", id="tick-9")
     tick = c.Tick(id="tick-9", actor=c.CLOCK)
     assert rules.decide(case.dossier, tick, at("2026-03-20 08:00"))
+
+
+def test_a_page_that_is_old() -> None:
+    """What a colleague did since the page was shown must be seen first; what the clock did need not be."""
+    case = Case("receiver1 file", "receiver1 accept", "receiver1 complete", "handler1 claim")
+    seen = case.dossier.seq
+    assert case.dossier.touched == seen
+    case.run("leader1 note")
+    with pytest.raises(r.Outdated, match="has changed since"):
+        case.run(f"handler1 complete seen={seen}")
+    case.run(*SOUNDED)
+    assert case.dossier.seq > case.dossier.touched == seen + 1
+    case.run(f"handler1 complete seen={seen + 1}")

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from models import rights
 from models.calendar import CalendarTooShort
 from models.chain import broken_links
 from models.commands import News
@@ -22,7 +23,7 @@ from models.facts import Fact
 from models.fold import fold
 from models.procedure import Procedure
 from models.refusals import DossierClosed, Refusal
-from models.rules import RIGHTS, decide
+from models.rules import decide
 from models.terms import due_after
 from models.view import row
 from motcua.past import BeforeItsTime, Past
@@ -181,7 +182,7 @@ class Office(RuleBasedStateMachine):
         if facts and kind != "tick":  # the clock has no ids of its own
             assert decide(self.dossier, command, self.now) == []
 
-    @rule(who=st.sampled_from(sorted(STAFF)), kind=st.sampled_from(sorted(RIGHTS)), data=st.data())
+    @rule(who=st.sampled_from(sorted(STAFF)), kind=st.sampled_from(sorted(rights.COMMANDS)), data=st.data())
     def anybody_tries_anything(self, who: str, kind: str, data: st.DataObject) -> None:
         """Mostly refused."""
         self.ask(who, kind, details(kind, data.draw, self.now))
@@ -193,11 +194,12 @@ class Office(RuleBasedStateMachine):
     def somebody_entitled_acts(self, kind: str, data: st.DataObject) -> None:
         """Often allowed."""
         self.now += timedelta(minutes=data.draw(st.integers(0, 500)))
-        rights = RIGHTS[kind] or ((self.dossier.task.role,) if self.dossier.task else ("handler",))
+        task = self.dossier.task
+        roles = rights.COMMANDS[kind].roles or ((task.role,) if task else ("handler",))
         entitled = [
             name
             for name, actor in STAFF.items()
-            if actor.has(*rights) and actor.unit in ("", "demo", self.dossier.unit)  # type: ignore[arg-type]
+            if actor.has(*roles) and actor.unit in ("", "demo", self.dossier.unit)  # type: ignore[arg-type]
         ]
         self.ask(data.draw(st.sampled_from(entitled)), kind, details(kind, data.draw, self.now))
 
