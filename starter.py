@@ -6,10 +6,12 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psutil
 from temporalio.client import Client
@@ -18,6 +20,7 @@ from temporalio.runtime import Runtime
 from models.calendar import Calendar
 from models.refusals import Problem, exit_code
 from motcua import cli
+from motcua.accounts import Accounts, made_up
 from motcua.caseloads.player import Player, Tally
 from motcua.caseloads.script import Case
 from motcua.catalogue import Catalogue
@@ -31,6 +34,8 @@ from motcua.store.migrate import migrate
 from motcua.telemetry import MetricsPortInUse, configure_logging, quiet_runtime
 from motcua.temporal import connect, pollers, register
 from motcua.virtual import VirtualClocks
+from motcua.web.house import House
+from motcua.web.serve import address, bound, serving
 from workflows.dossier import SEARCH_ATTRIBUTES, TASK_QUEUE
 
 ROOT = Path(__file__).resolve().parent
@@ -39,9 +44,12 @@ ROOT = Path(__file__).resolve().parent
 class Office:
     """A running office on embedded servers."""
 
-    def __init__(self, servers: LocalOffice, client: Client, desk: Desk, store: Store) -> None:
+    def __init__(
+        self, servers: LocalOffice, client: Client, desk: Desk, store: Store, url: str, password: str
+    ) -> None:
         self.desk, self.store = desk, store
         self.ui, self.namespace = servers.run.temporal.ui, servers.run.temporal.namespace
+        self.url, self.password = url, password
         self._servers, self._client = servers, client
 
     async def play(self, cases: Sequence[Case], tell: Callable[[Tally], None]) -> Tally:
@@ -131,20 +139,69 @@ class Workshop:
             await migrate(run.admin_database_url)
             client = await connect(run.temporal.address, run.temporal.namespace)
             await register(client, SEARCH_ATTRIBUTES)
+            listening = bound(settings.web_host, settings.web_port)
+            public_url = settings.public_url or address(listening)
             for number in range(1, settings.workers + 1):
-                await servers.add(self._worker(servers, client, number))
+                await servers.add(self._worker(servers, client, number, public_url))
             async with Store.connect(run.database_url, most=25) as store:
                 desk = Desk(client, store, rulebook, rpc_timeout=settings.rpc_timeout)
-                sweeping = asyncio.create_task(_sweep(desk))
-                try:
-                    yield Office(servers, client, desk, store)
-                finally:
-                    sweeping.cancel()
+                house = self._house(desk, store, public_url)
+                password = _password(servers.data_dir)
+                await house.accounts.furnish(password)
+                clock = OfficeClock(store)
+                if name != "default":
+                    house.simulated, house.clock = True, clock.now
+                async with (
+                    beside(_sweep(desk), *([clock.run()] if house.simulated else [])),
+                    serving(house, listening, upload_mb=settings.upload_mb),
+                ):
+                    yield Office(servers, client, desk, store, address(listening), password)
 
-    def _worker(self, servers: LocalOffice, client: Client, number: int) -> Child:
+    @asynccontextmanager
+    async def web(self) -> AsyncIterator[str]:
+        """The desk alone, on the office that runs here or on the servers that the environment names."""
+        settings = self.settings
+        async with self.office() as (desk, store):
+            listening = bound(settings.web_host, settings.web_port)
+            house = self._house(desk, store, settings.public_url or address(listening))
+            async with beside(_sweep(desk)), serving(house, listening, upload_mb=settings.upload_mb):
+                yield address(listening)
+
+    def _house(self, desk: Desk, store: Store, public_url: str) -> House:
+        """What the pages work with."""
+        catalogue, settings = self.catalogue(), self.settings
+        calendar = catalogue.calendar(catalogue.office.calendar)
+        return House(
+            desk=desk,
+            store=store,
+            catalogue=catalogue,
+            catalog_dir=settings.catalog_dir,
+            papers=Papers(store, catalogue.office, calendar, settings.catalog_dir, public_url),
+            accounts=self._accounts(store, catalogue),
+            public_url=public_url,
+        )
+
+    def _accounts(self, store: Store, catalogue: Catalogue) -> Accounts:
+        settings = self.settings
+        return Accounts(
+            store,
+            catalogue.office.staff,
+            lasts=timedelta(hours=settings.session_hours),
+            idle=timedelta(minutes=settings.session_idle),
+        )
+
+    @asynccontextmanager
+    async def accounts(self) -> AsyncIterator[Accounts]:
+        """The accounts of the office that runs here, or of the one that the environment names."""
+        _, _, url = whereabouts(self.settings)
+        async with Store.connect(url) as store:
+            yield self._accounts(store, self.catalogue())
+
+    def _worker(self, servers: LocalOffice, client: Client, number: int, public_url: str) -> Child:
         # Without byte code on disk a sandboxed worker would compile the workflow for each dossier anew.
         env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
         env.pop("DATABASE_URL", None)  # this worker is the embedded office's
+        env["MOTCUA_PUBLIC_URL"] = public_url
         if number > 1:
             env["MOTCUA_METRICS_PORT"] = "0"
 
@@ -163,6 +220,49 @@ class Workshop:
             grace=25.0,
         )
         return worker
+
+
+class OfficeClock:
+    """The time at an office whose dossiers are all simulated: it goes on from the last that happened there."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._last, self._since = datetime.now(UTC), time.monotonic()
+
+    def now(self) -> datetime:
+        """Office time."""
+        return self._last + timedelta(seconds=time.monotonic() - self._since)
+
+    async def run(self) -> None:
+        """Look now and then how far the caseload has come."""
+        last = None
+        while True:
+            with suppress(Problem):
+                span = await self._store.span()
+                if span is not None and span[1] != last:
+                    last = self._last = span[1]
+                    self._since = time.monotonic()
+            await asyncio.sleep(5)
+
+
+@asynccontextmanager
+async def beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Have these run beside the block."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _password(data_dir: Path) -> str:
+    """The password of everybody at an office that somebody tries out: made once, for its owner's eyes."""
+    file = data_dir / "password"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(made_up() + "\n", encoding="utf-8")
+    return file.read_text(encoding="utf-8").strip()
 
 
 async def _sweep(desk: Desk) -> None:

@@ -70,6 +70,8 @@ class DossierRow(Value):
     paused_at: Instant | None = None
     """Since when the clock of the whole dossier stands still: what was late by then stays late."""
     simulated: bool
+    applicant: str | None = None
+    """The id of the erasable row that holds the applicant."""
     seq: int
     head: str
     tasks: tuple[TaskRow, ...]
@@ -121,6 +123,7 @@ def row(d: Dossier) -> DossierRow:
         paused=d.paused,
         paused_at=whole.paused_at if whole and whole.closed_at is None else None,
         simulated=d.simulated,
+        applicant=d.applicant.id if d.applicant else None,
         seq=d.seq,
         head=d.head,
         tasks=tasks,

@@ -48,6 +48,16 @@ class Settings(BaseSettings):
     """Seconds that a person waits for an answer before being told that it may still come."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least serious log lines that are written."""
+    web_host: str = "127.0.0.1"
+    """The address on which the desk answers; behind a proxy that speaks TLS, loopback is right."""
+    web_port: int = Field(default=0, ge=0, le=65535)
+    """Port of the desk; 0 takes a free one."""
+    session_hours: float = Field(default=12, gt=0, le=24 * 30)
+    """Hours after which everybody signs in again."""
+    session_idle: float = Field(default=120, gt=0, le=60 * 24 * 30)
+    """Minutes without a click after which one is signed out."""
+    upload_mb: int = Field(default=20, ge=1, le=100)
+    """Megabytes of a file that is attached to a dossier, at most."""
     public_url: str = Field(default="", pattern=r"^(https?://[^\s/]\S*)?$")
     """Where citizens look dossiers up, at {public_url}/track/{code}; in letters and on receipts."""
     ca_file: Path | None = None

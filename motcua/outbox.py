@@ -46,7 +46,7 @@ class Outbox:
         called, asked = asyncio.Event(), -LOST.total_seconds()
         while True:
             try:
-                async with self._store.listening(CHANNEL, called.set) as alive:
+                async with self._store.listening(CHANNEL, lambda _: called.set()) as alive:
                     while alive():
                         called.clear()
                         if time.monotonic() - asked > LOST.total_seconds() / 4:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -46,8 +46,12 @@ class _ChangeFile(Value):
 
 def read_change(path: Path, calendar: Calendar) -> Change:
     """The change that a file describes; BadCatalogue where it cannot be one of this calendar."""
-    where = path.name
-    file = check(_ChangeFile, read(path.parent, where), where)
+    return change_of(read(path.parent, path.name), path.name, calendar)
+
+
+def change_of(data: dict[str, Any], where: str, calendar: Calendar) -> Change:
+    """The same from what such a file holds; `where` is what it is called when something is wrong."""
+    file = check(_ChangeFile, data, where)
     if file.calendar != name_of(calendar):
         reason = f"this office counts by {name_of(calendar)}, not by {file.calendar}"
         raise BadCatalogue(file=where, field="calendar", reason=reason)

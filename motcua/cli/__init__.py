@@ -25,6 +25,7 @@ from motcua.cli import (
     proof,
     texts,
     units,
+    web,
 )
 from motcua.cli.workshop import Workshop
 
@@ -41,7 +42,7 @@ def build(shop: Workshop) -> typer.Typer:
         help="motcua: the dossiers of a one-stop-shop office, each one a durable workflow.",
     )
     parts = (embedded, people, looking, papers, notices, absences, texts, outages, units, deadlines)
-    for part in (*parts, calendars, proof):
+    for part in (*parts, calendars, proof, web):
         part.add(app, shop)
     return app
 

@@ -106,9 +106,18 @@ async def _up(shop: Workshop, *, as_json: bool) -> None:
     rulebook = shop.rulebook(catalogue, catalogue.calendar(catalogue.office.calendar))
     async with shop.embedded("default", rulebook) as office:
         if as_json:
-            printing.document({"temporal_ui": office.ui, "namespace": office.namespace})
+            printing.document(
+                {
+                    "desk": office.url,
+                    "password": office.password,
+                    "temporal_ui": office.ui,
+                    "namespace": office.namespace,
+                }
+            )
         else:
-            print(f"The office is open. Temporal's own pages: {office.ui}")
+            print(f"The office is open. The desk: {office.url}")
+            _who(office)
+            print(f"Temporal's own pages: {office.ui}")
             print("Hand in with: python starter.py submit FILE   (Ctrl-C closes the office)")
         await until_told()
 
@@ -215,9 +224,15 @@ def _print_late(late: dict[str, Any]) -> None:
 def _stays(office: Office, code: str | None, *, as_json: bool) -> None:
     if as_json:
         return
-    print(f"\nThe office stays up until Ctrl-C. Temporal's own pages: {office.ui}")
+    print(f"\nThe office stays up until Ctrl-C. The desk: {office.url}")
+    _who(office)
+    print(f"Temporal's own pages: {office.ui}")
     print("In another terminal (.venv/bin/python starter.py …):")
     print(f"  tasks --role handler      show {code}      report --by procedure      audit verify", flush=True)
+
+
+def _who(office: Office) -> None:
+    print(f"Sign in as receiver1, handler1, leader1, approver1, head1 or admin1, password {office.password}")
 
 
 def day_of(text: str) -> date:

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from models.calendar import Calendar
+from motcua.accounts import Accounts
 from motcua.caseloads.player import Tally
 from motcua.caseloads.script import Case
 from motcua.catalogue import Catalogue
@@ -26,6 +27,10 @@ class Office(Protocol):
     ui: str
     """Address of Temporal's own pages."""
     namespace: str
+    url: str
+    """Address of the desk."""
+    password: str
+    """That of everybody who has set none of their own."""
 
     async def play(self, cases: Sequence[Case], tell: Callable[[Tally], None]) -> Tally:
         """Put a caseload through it in virtual time."""
@@ -63,6 +68,14 @@ class Workshop(Protocol):
 
     def papers(self) -> AbstractAsyncContextManager[Papers]:
         """What prints from that record; the workflows are not asked."""
+        ...
+
+    def web(self) -> AbstractAsyncContextManager[str]:
+        """The desk in a browser, on that office; its address."""
+        ...
+
+    def accounts(self) -> AbstractAsyncContextManager[Accounts]:
+        """The accounts of that office."""
         ...
 
     def embedded(self, name: str, rulebook: Rulebook) -> AbstractAsyncContextManager[Office]:

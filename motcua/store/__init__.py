@@ -122,22 +122,27 @@ class Store:
             raise DatabaseUnreachable.because(error) from error
 
     @asynccontextmanager
-    async def listening(self, channel: str, heard: Callable[[], None]) -> AsyncIterator[Callable[[], bool]]:
-        """Call `heard` whenever a transaction notifies a channel, and when the connection is lost.
+    async def listening(
+        self, channel: str, heard: Callable[[str | None], None]
+    ) -> AsyncIterator[Callable[[], bool]]:
+        """Call `heard` with what a transaction tells a channel, and with None when the connection is lost.
 
         Yields what tells whether it still holds.
         """
         async with self._connection() as connection:
 
-            def hear(*_: object) -> None:
-                heard()
+            def hear(_connection: object, _pid: int, _channel: str, told: str) -> None:
+                heard(told)
 
-            connection.add_termination_listener(hear)  # nobody will be heard on it any more: look, then
+            def lose(_connection: object) -> None:
+                heard(None)  # nobody will be heard on it any more: look, then
+
+            connection.add_termination_listener(lose)
             await connection.add_listener(channel, hear)
             try:
                 yield lambda: not connection.is_closed()
             finally:
-                connection.remove_termination_listener(hear)
+                connection.remove_termination_listener(lose)
                 if not connection.is_closed():
                     await connection.remove_listener(channel, hear)
 
@@ -324,6 +329,12 @@ class Store:
         async with self._connection() as connection:
             found: str | None = await connection.fetchval(query("private_row"), name)
         return json.loads(found) if found is not None else None
+
+    async def track_key(self, code: str) -> str | None:
+        """What only the applicant's papers say beside a dossier's code; None once the applicant is erased."""
+        async with self._connection() as connection:
+            key: str | None = await connection.fetchval(query("track_key"), code)
+        return key
 
     async def counts(self) -> dict[str, int]:
         """How many dossiers, facts, rungs reached, alarms told to staff and notices to send there are."""

@@ -51,13 +51,18 @@ order by a.unit, d.received_at, d.code
 -- name: private_row
 select content from private where id = $1
 
+-- name: track_key
+-- What the receipt's QR code adds to the dossier's code. It is gone with the row whose salt it is made of.
+select left(encode(sha256(convert_to(p.salt || '/track/' || d.code, 'UTF8')), 'hex'), 16)
+from dossiers d join private p on p.id = d.applicant where d.code = $1
+
 -- name: drop_private
 delete from private where id = any($3::text[])
    and not exists (select from facts where code = $1 and command = $2)
 
 -- name: dossier
 select to_jsonb(d) || jsonb_build_object(
-    'tasks', (select coalesce(jsonb_agg(to_jsonb(t) - 'code' order by t.id), '[]') from tasks t where t.code = $1),
+    'tasks', (select coalesce(jsonb_agg(to_jsonb(t) - '{code,place,urgent_at}'::text[] order by t.id), '[]') from tasks t where t.code = $1),
     'terms', (select coalesce(jsonb_agg(to_jsonb(t) - 'code' order by t.id), '[]') from terms t where t.code = $1))
 from dossiers d where d.code = $1
 

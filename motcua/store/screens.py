@@ -1,0 +1,174 @@
+"""What the pages of the desk read: each method is one query, and each query has an index that it goes by."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple
+
+from models.base import Value
+from motcua.store import Store
+from motcua.store.sql import query
+
+State = Literal["late", "today", "soon", "comfortable", "paused", "waiting"]
+"""How urgent a task is; the last two have no clock that runs."""
+_FIRST, _EVER = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+
+
+class Edges(NamedTuple):
+    """Now, the end of today, and the end of what is soon: where one state of a task ends."""
+
+    now: datetime
+    today: datetime
+    soon: datetime
+
+    def state(self, place: int, urgent_at: datetime) -> State:
+        """The state of a task."""
+        if place:
+            return "paused" if place == 1 else "waiting"
+        if urgent_at < self.now:
+            return "late"
+        if urgent_at < self.today:
+            return "today"
+        return "soon" if urgent_at < self.soon else "comfortable"
+
+    def span(self, state: State | None) -> tuple[int | None, datetime, datetime | None]:
+        """Place and instants between which tasks of a state lie; all of them for None."""
+        match state:
+            case None:
+                return None, _FIRST, None
+            case "late":
+                return 0, _FIRST, self.now
+            case "today":
+                return 0, self.now, self.today
+            case "soon":
+                return 0, self.today, self.soon
+            case "comfortable":
+                return 0, self.soon, _EVER
+        return (1 if state == "paused" else 2), _FIRST, None
+
+
+class Wanted(Value):
+    """Which tasks an inbox shows."""
+
+    unit: str | None = None
+    """None: of every unit."""
+    holder: str | None = None
+    """Only what this person has, in whichever unit."""
+    holders: tuple[str, ...] | None = None
+    """Only what these have, and what is free for `roles`."""
+    roles: tuple[str, ...] = ()
+    state: State | None = None
+    step: str | None = None
+    procedure: str | None = None
+    code: str | None = None
+    """The beginning of the code."""
+    words: str | None = None
+    """Words of the applicant's name, telephone or identity number."""
+
+
+class Screens:
+    """Reads what is shown."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def inbox(
+        self, wanted: Wanted, edges: Edges, after: tuple[int, datetime, str] | None, most: int
+    ) -> list[dict[str, Any]]:
+        """Open tasks in the order of urgency, after a place in it."""
+        name = "inbox_of_unit" if wanted.unit is not None else "inbox_everywhere"
+        whose, holders, roles = wanted.unit, wanted.holders, list(wanted.roles)
+        if wanted.holder is not None:
+            name, whose, holders = "inbox_of_person", wanted.holder, None
+        place, since, until = edges.span(wanted.state)
+        words = await self._tsquery(wanted.words)
+        async with self._store._connection() as connection:
+            rows = await connection.fetch(
+                query(name),
+                whose,
+                *(after or (-1, _FIRST, "")),
+                list(holders) if holders is not None else None,
+                roles if holders is not None else None,
+                place,
+                since,
+                until,
+                wanted.step,
+                wanted.procedure,
+                wanted.code,
+                words,
+                most,
+            )
+        return [dict(row) for row in rows]
+
+    async def counts(self, wanted: Wanted, edges: Edges) -> dict[State, int]:
+        """How many tasks of an inbox, whatever else it is narrowed by, there are in each state."""
+        holders = [wanted.holder] if wanted.holder is not None else wanted.holders
+        unit = None if wanted.holder is not None else wanted.unit
+        async with self._store._connection() as connection:
+            row = await connection.fetchrow(
+                query("inbox_counts"),
+                unit,
+                list(holders) if holders is not None else None,
+                list(wanted.roles) if wanted.holder is None else [],
+                *edges,
+            )
+        return dict(row)
+
+    async def search(
+        self, unit: str | None, text: str, before: tuple[datetime, str] | None, most: int
+    ) -> list[dict[str, Any]]:
+        """Dossiers of one unit or all, by code or by applicant; the latest first, from a place in it on."""
+        place = before or (_EVER, "")
+        code = text.strip().upper()
+        by_code = re.match(r"[A-Z0-9.]*\d[A-Z0-9.-]*$", code) is not None and ("-" in code or "." in code)
+        words = None if by_code else await self._tsquery(text)
+        async with self._store._connection() as connection:
+            if by_code or words is None:
+                rows = await connection.fetch(query("search"), unit, code or None, *place, most)
+            else:
+                rows = await connection.fetch(query("search_applicant"), unit, words, *place, most)
+        return [dict(row) for row in rows]
+
+    async def _tsquery(self, words: str | None) -> str | None:
+        """Each word as the beginning of one; None where there is none."""
+        if not words or not words.strip():
+            return None
+        async with self._store._connection() as connection:
+            plain: str = await connection.fetchval(query("unmarked"), words)
+        found = re.findall(r"\w+", plain)
+        return " & ".join(f"{word}:*" for word in found[:8]) or None
+
+    # The leader's board
+
+    async def load(self, unit: str | None, edges: Edges) -> list[dict[str, Any]]:
+        """Open tasks by officer and role."""
+        async with self._store._connection() as connection:
+            return [dict(row) for row in await connection.fetch(query("load"), unit, *edges)]
+
+    async def weeks(self, unit: str | None, since: datetime, zone: str) -> list[dict[str, Any]]:
+        """What came and went in each week, and what of it was late."""
+        async with self._store._connection() as connection:
+            return [dict(row) for row in await connection.fetch(query("weeks"), unit, since, zone)]
+
+    async def ageing(self, unit: str | None, now: datetime) -> list[dict[str, Any]]:
+        """Open dossiers by their age in weeks."""
+        async with self._store._connection() as connection:
+            return [dict(row) for row in await connection.fetch(query("ageing"), unit, now)]
+
+    # Views that people have kept
+
+    async def keep_filter(self, person: str, name: str, address: str) -> None:
+        """Keep a view under a name; the same name again replaces it."""
+        async with self._store._connection() as connection:
+            await connection.execute(query("add_filter"), person, name, address)
+
+    async def filters(self, person: str) -> list[dict[str, Any]]:
+        """Somebody's kept views."""
+        async with self._store._connection() as connection:
+            return [dict(row) for row in await connection.fetch(query("filters"), person)]
+
+    async def drop_filter(self, person: str, number: int) -> None:
+        """Forget one of them."""
+        async with self._store._connection() as connection:
+            await connection.execute(query("drop_filter"), person, number)

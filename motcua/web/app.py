@@ -1,0 +1,98 @@
+"""The application: its pages, and what a visitor is told when something goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from models.refusals import Forbidden, Problem, Unreachable, http_status
+from motcua.accounts import NotSignedIn
+from motcua.web import board, counter, dossiers, inbox, people, public, stream
+from motcua.web.doors import MustChange
+from motcua.web.guard import Guard, TooLarge
+from motcua.web.house import House
+from motcua.web.language import HERE
+from motcua.web.live import Live
+from motcua.web.visit import Visit
+
+log = structlog.get_logger()
+_NOT_THERE = {404: "There is no such page.", 405: "This cannot be done here."}
+
+
+def create_app(house: House, *, upload_mb: int = 20) -> Guard:
+    """The desk of an office, as an ASGI application. Who serves it also runs `app.live.run()`."""
+    live = Live(house.store)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        live.close()
+
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.state.house, app.state.live = house, live
+    app.mount("/static", _Static(directory=HERE / "static"))
+    for part in (public, stream, inbox, dossiers, counter, board, people):
+        app.include_router(part.router)
+    app.add_exception_handler(Problem, _refused)
+    app.add_exception_handler(HTTPException, _not_there)
+    app.add_exception_handler(Exception, _broken)
+
+    @app.get("/healthz")
+    async def health() -> Response:
+        return PlainTextResponse("ok")
+
+    return Guard(app, live, upload=upload_mb * 1_000_000 + 100_000)
+
+
+def _visit(request: Request) -> Visit:
+    """The visit as far as it is known."""
+    return getattr(request.state, "visit", None) or Visit(request, request.app.state.house, None)
+
+
+async def _refused(request: Request, problem: Exception) -> Response:
+    """A page that says what is the matter, and what to do."""
+    assert isinstance(problem, Problem)
+    visit = _visit(request)
+    if isinstance(problem, NotSignedIn):
+        return await public.ask_to_sign_in(visit, problem)
+    if isinstance(problem, MustChange):
+        return visit.go("/password")
+    if isinstance(problem, Forbidden) and visit.signed_in:
+        what = f"{request.method} {request.url.path}: {problem.type}"
+        await visit.house.accounts.refused(visit.person.id, what, visit.origin)
+    words = ""
+    if isinstance(problem, Unreachable):
+        log.warning("a page could not be made", path=request.url.path, why=problem.message)
+        words = visit.say("Nothing that you entered is lost: go back, wait a moment and send it again.")
+    status = 413 if isinstance(problem, TooLarge) else http_status(problem)
+    return visit.page("problem.html", status=status, title=visit.problem(problem), words=words)
+
+
+async def _not_there(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    visit = _visit(request)
+    title = visit.say(_NOT_THERE.get(error.status_code, "This request cannot be read."))
+    return visit.page("problem.html", status=error.status_code, title=title, words="")
+
+
+async def _broken(request: Request, _error: Exception) -> Response:
+    """A bug: the server logs it with its stack; the visitor learns that it is not theirs."""
+    visit = _visit(request)
+    words = visit.say("It is not your fault, and it is in the log. What you had entered was not carried out.")
+    return visit.page("problem.html", status=500, title=visit.say("Something is broken here."), words=words)
+
+
+class _Static(StaticFiles):
+    """Files whose address changes with their content: browsers keep them."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        answer = super().file_response(*args, **kwargs)
+        answer.headers["cache-control"] = "public, max-age=31536000, immutable"
+        return answer

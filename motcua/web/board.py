@@ -1,0 +1,334 @@
+"""The leader's board: who has how much, what is late, who is away; and what only leaders do."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from starlette.datastructures import FormData
+
+from models.changes import Change, name_of
+from models.procedure import Role
+from models.refusals import BadInput, Problem, http_status
+from models.terms import starts
+from motcua.calendars import Totals, Touched
+from motcua.catalogue.changes import change_of
+from motcua.store.screens import Wanted
+from motcua.web import charts
+from motcua.web.doors import Member
+from motcua.web.inbox import AT_ONCE, Done, NothingChosen, _shown
+from motcua.web.names import ROLES
+from motcua.web.visit import Visit
+
+router = APIRouter()
+
+WEEKS = 12
+MOST = 200
+_CODE = re.compile(r"[A-Za-z0-9.-]{1,60}")
+
+
+class NoSuchDay(BadInput):
+    """Something else where a date is needed."""
+
+    sentence = "{text} is no date."
+
+
+@router.get("/board")
+async def board(visit: Member, request: Request) -> Response:
+    """Load, lateness, absences, drafts and charts, of the leader's unit or the whole office."""
+    visit.must("board")
+    house, unit, edges = visit.house, _unit(visit, request.query_params.get("unit")), visit.edges()
+    since = _weeks_ago(visit)
+    zone = house.calendar.zone
+    load, weeks, ageing, drafts, rings, absent = await asyncio.gather(
+        house.screens.load(unit, edges),
+        house.screens.weeks(unit, since, zone),
+        house.screens.ageing(unit, visit.now),
+        house.store.apologies(unit, 50),
+        house.bell.of(visit.person, visit.now, visit.today(), most=50),
+        house.notices.absence_rows(visit.today()),
+    )
+    people = house.people
+    lines = [
+        {
+            **row,
+            "who": visit.name(row["assignee"]) if row["assignee"] else "",
+            "role_name": visit.say(ROLES[Role(row["role"])]),
+            "unit_name": visit.unit_name(row["unit"]),
+            "away": _away(visit, absent, row["assignee"]),
+        }
+        for row in load
+    ]
+    return visit.page(
+        "board.html",
+        unit=unit,
+        units=list(house.units.values()) if visit.unit is None else [],
+        lines=lines,
+        totals={
+            key: sum(line[key] for line in lines) for key in ("tasks", "late", "today", "soon", "paused")
+        },
+        drafts=drafts,
+        rings=rings,
+        absent=[row for row in absent if _concerns(visit, unit, row["person"])],
+        staff=[p for p in people.values() if unit in (None, p.unit)],
+        came=charts.weeks(weeks, _mondays(visit, since), visit),
+        age=charts.ageing(ageing, visit),
+        done=request.query_params.get("done", ""),
+    )
+
+
+def _unit(visit: Visit, asked: str | None) -> str | None:
+    if visit.unit is not None:
+        return visit.unit
+    return asked if asked in visit.house.units else None
+
+
+def _weeks_ago(visit: Visit) -> datetime:
+    monday = visit.today() - timedelta(days=visit.today().weekday(), weeks=WEEKS - 1)
+    return visit.house.calendar.instant(monday, datetime.min.time())
+
+
+def _mondays(visit: Visit, since: datetime) -> list[date]:
+    first = visit.house.calendar.local(since).date()
+    return [first + timedelta(weeks=number) for number in range(WEEKS)]
+
+
+def _away(visit: Visit, absent: list[dict[str, Any]], person: str | None) -> bool:
+    today = visit.today()
+    return any(row["person"] == person and row["since"] <= today <= row["until"] for row in absent)
+
+
+def _concerns(visit: Visit, unit: str | None, person: str) -> bool:
+    known = visit.house.people.get(person)
+    return known is not None and unit in (None, known.unit)
+
+
+@router.get("/board/tasks")
+async def tasks(visit: Member, request: Request) -> Response:
+    """Somebody's tasks, or those that nobody has: to be given to others, many at once."""
+    visit.must("board")
+    asked = request.query_params
+    unit, who, role = _unit(visit, asked.get("unit")), asked.get("who", ""), asked.get("role", "")
+    wanted = Wanted(holder=who) if who else Wanted(unit=unit, holders=(), roles=(role,))
+    rows = await visit.house.screens.inbox(wanted, visit.edges(), None, MOST)
+    shown = [_shown(visit, row) for row in rows if unit in (None, row["unit"]) and role in ("", row["role"])]
+    roles = {row["role"] for row in shown}
+    return visit.page(
+        "assign.html",
+        tasks=shown,
+        who=who,
+        colleagues=[
+            person
+            for person in visit.house.people.values()
+            if unit in (None, person.unit) and roles & set(person.roles) and person.id != who
+        ],
+        may=visit.may("absences")
+        and any(r in visit.person.roles for r in (Role.UNIT_LEADER, Role.OFFICE_LEADER)),
+        back=visit.address(),
+    )
+
+
+@router.post("/board/assign")
+async def assign(visit: Member, request: Request) -> Response:
+    """Give the chosen tasks to somebody, each with its own result."""
+    visit.must("board")
+    form = await request.form()
+    to, batch = str(form.get("to", "")), str(form.get("batch", ""))
+    chosen = [str(each) for each in form.getlist("task")][:MOST]
+    if not chosen or to not in visit.house.people:
+        raise NothingChosen
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(key: str) -> Done:
+        code, _, rest = key.partition(":")
+        task, _, seen = rest.partition(":")
+        if not (_CODE.fullmatch(code) and task.isdigit() and seen.isdigit()):
+            raise NothingChosen
+        # `seen`: a task that somebody has just taken is not taken from them unseen.
+        data = {"to": to, "task": int(task), "seen": int(seen)}
+        async with gate:
+            try:
+                await visit.house.desk.act(code, "assign", visit.actor, data, f"{batch}/{code}")
+            except Problem as problem:
+                return Done(code, False, visit.problem(problem))
+            return Done(code, True, visit.say("now with {who}", who=visit.name(to)))
+
+    results = list(await asyncio.gather(*(one(key) for key in chosen)))
+    return visit.page(
+        "bulk.html", results=results, act=visit.say("Assign"), back=str(form.get("back", "/board"))
+    )
+
+
+@router.post("/board/acknowledge")
+async def acknowledge(visit: Member, request: Request) -> Response:
+    """Let the alarms of the chosen dossiers rest for as many working days as are given."""
+    visit.must("board")
+    form = await request.form()
+    days = str(form.get("days", "1"))
+    chosen = [code for code in map(str, form.getlist("code")) if _CODE.fullmatch(code)][:MOST]
+    if not chosen or not days.isdigit():
+        raise NothingChosen
+    calendar = visit.house.calendar
+    until = calendar.add_days(starts(calendar, visit.now), min(int(days), 30))
+    batch, results = str(form.get("batch", "")), []
+    for code in chosen:
+        try:
+            data = {"until": until.isoformat()}
+            await visit.house.desk.act(code, "acknowledge", visit.actor, data, f"{batch}/{code}")
+        except Problem as problem:
+            results.append(Done(code, False, visit.problem(problem)))
+        else:
+            results.append(Done(code, True, visit.say("rests until {until}", until=visit.when(until))))
+    return visit.page("bulk.html", results=results, act=visit.say("Acknowledge the alarms"), back="/board")
+
+
+# Absences
+
+
+@router.get("/absences")
+async def absences(visit: Member, request: Request) -> Response:
+    """Who is away, and one's own absences."""
+    visit.must("work")
+    return await _absences(visit, done=request.query_params.get("done", ""))
+
+
+async def _absences(
+    visit: Visit, *, done: str = "", problem: str = "", given: dict[str, str] | None = None, status: int = 200
+) -> Response:
+    people = visit.house.people
+    rows = [
+        row
+        for row in await visit.house.notices.absence_rows(visit.today())
+        if (known := people.get(row["person"])) is not None and visit.person.may_see(known.unit)
+    ]
+    leads = visit.may("absences")
+    return visit.page(
+        "absences.html",
+        status=status,
+        rows=rows,
+        leads=leads,
+        staff=[p for p in people.values() if visit.person.may_see(p.unit)] if leads else [visit.person],
+        colleagues=[p for p in people.values() if visit.person.may_see(p.unit)],
+        problem=problem,
+        given=given or {},
+        done=done,
+    )
+
+
+@router.post("/absences")
+async def add_absence(visit: Member, request: Request) -> Response:
+    """Enter an absence, both days included."""
+    form = await request.form()
+    given = {key: str(form.get(key, "")) for key in ("person", "since", "until", "substitute")}
+    try:
+        person = given["person"] or visit.person.id
+        since, until = _day(given["since"]), _day(given["until"])
+        await visit.house.absences.add(person, since, until, given["substitute"] or None, visit.person.id)
+    except Problem as problem:
+        return await _absences(
+            visit, problem=visit.problem(problem), given=given, status=http_status(problem)
+        )
+    return visit.go("/absences?done=added")
+
+
+@router.post("/absences/{number}/end")
+async def end_absence(visit: Member, number: int) -> Response:
+    """Take an absence back."""
+    await visit.house.absences.end(number, visit.person.id)
+    return visit.go("/absences?done=ended")
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise NoSuchDay(text=text[:40] or "–") from error
+
+
+# The calendar
+
+
+@router.get("/calendar")
+async def calendar(visit: Member, request: Request) -> Response:
+    """The days of a year that are not like their weekday, and the changes so far."""
+    visit.must("calendar")
+    return await _calendar(
+        visit, request.query_params.get("year", ""), done=request.query_params.get("done", "")
+    )
+
+
+async def _calendar(visit: Visit, year: str = "", *, status: int = 200, **more: Any) -> Response:
+    acts = await visit.house.desk.refresh()
+    shown = visit.house.calendar
+    chosen = (
+        int(year)
+        if year.isdigit() and shown.first.year <= int(year) <= shown.last.year
+        else visit.today().year
+    )
+    page: dict[str, Any] = {"problem": "", "given": {}, "totals": None, "touched": [], "done": ""}
+    return visit.page(
+        "calendar.html",
+        status=status,
+        calendar=shown,
+        year=chosen,
+        days=[day for day in shown.special if day.date.year == chosen],
+        acts=acts.acts,
+        may=visit.may("change-calendar"),
+        **(page | more),
+    )
+
+
+def _change(visit: Visit, form: FormData) -> Change:
+    """The change that the form describes, checked as a file is."""
+    columns = (
+        [str(value).strip() for value in form.getlist(key)] for key in ("date", "kind", "name", "half")
+    )
+    days = [_changed(visit, *row) for row in zip(*columns, strict=False) if row[0]]
+    said = {key: str(form.get(key, "")).strip() for key in ("id", "decree", "title")}
+    issued = _day(str(form.get("issued", "")))
+    calendar = visit.house.calendar
+    data = {**said, "issued": issued, "calendar": name_of(calendar), "day": days}
+    return change_of(data, visit.say("The change"), calendar)
+
+
+def _changed(visit: Visit, day: str, kind: str, name: str, half: str) -> dict[str, Any]:
+    parts = {"make-up": ("morning", "afternoon"), "half-day": (half or "morning",)}.get(kind, ())
+    return {"date": _day(day), "kind": kind, "name": name, "hours": [_hours(visit, part) for part in parts]}
+
+
+def _hours(visit: Visit, part: str) -> dict[str, str]:
+    """The office's hours of a morning or afternoon, as an ordinary Monday has them."""
+    week = visit.house.calendar.week[0]
+    opening = week[0] if part == "morning" else week[-1]
+    return {"opens": f"{opening.opens}", "closes": f"{opening.closes}"}
+
+
+@router.post("/calendar/{act}")
+async def change_calendar(visit: Member, request: Request, act: str) -> Response:
+    """Look at what a change would do to the open dossiers; or apply it, or take one back."""
+    visit.must("calendar")
+    form = await request.form()
+    given = {key: [str(value) for value in form.getlist(key)] for key in form}
+    house = visit.house
+    try:
+        if act == "undo":
+            visit.must("change-calendar")
+            await house.calendars.undo(str(form.get("id", "")), visit.person.id)
+            return visit.go("/calendar?done=undone")
+        change = _change(visit, form)
+        if act == "apply":
+            visit.must("change-calendar")
+            await house.calendars.apply(change, visit.person.id)
+            return visit.go("/calendar?done=applied")
+        totals, touched = Totals(), list[Touched]()
+        async for each in house.calendars.preview(change, totals, at=visit.now):
+            if len(touched) < MOST:
+                touched.append(each)
+    except Problem as problem:
+        return await _calendar(
+            visit, status=http_status(problem), problem=visit.problem(problem), given=given
+        )
+    return await _calendar(visit, given=given, totals=totals, touched=touched)

@@ -1,0 +1,61 @@
+"""Who may come in: what each page asks of a request before it is made."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from models.refusals import Forbidden, Unreachable
+from motcua.accounts import NotSignedIn, Session
+from motcua.web.house import House
+from motcua.web.visit import COOKIE, Visit
+
+
+class FormFromElsewhere(Forbidden):
+    """A form that this session was not given."""
+
+    sentence = "This form belongs to an earlier sign-in. Nothing was done; open the page again."
+
+
+class MustChange(Forbidden):
+    """The first password is for the first sign-in only."""
+
+    sentence = "Choose a password of your own first."
+
+
+async def guest(request: Request) -> Visit:
+    """Anybody. Whoever is signed in is known all the same, unless the record is away."""
+    house: House = request.app.state.house
+    session: Session | None = None
+    try:
+        session = await house.accounts.session(request.cookies.get(COOKIE))
+    except (NotSignedIn, Unreachable):
+        pass
+    request.state.visit = Visit(request, house, session)
+    return request.state.visit  # type: ignore[no-any-return]
+
+
+async def newcomer(request: Request) -> Visit:
+    """Whoever is signed in, also with a first password; forms must be those that the session was given."""
+    house: House = request.app.state.house
+    session = await house.accounts.session(request.cookies.get(COOKIE))
+    visit = request.state.visit = Visit(request, house, session)
+    if request.method != "GET":
+        given = (await request.form()).get("csrf")
+        if not hmac.compare_digest(str(given).encode(), session.csrf.encode()):
+            raise FormFromElsewhere
+    return visit
+
+
+async def member(visit: Annotated[Visit, Depends(newcomer)]) -> Visit:
+    """Whoever is signed in with a password of their own."""
+    if visit.session.must_change:
+        raise MustChange
+    return visit
+
+
+Guest = Annotated[Visit, Depends(guest)]
+Newcomer = Annotated[Visit, Depends(newcomer)]
+Member = Annotated[Visit, Depends(member)]

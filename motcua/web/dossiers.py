@@ -1,0 +1,269 @@
+"""One dossier: where it stands, what may be done with it now, and everything that happened."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from models.dossier import Dossier
+from models.explanation import explained
+from models.facts import Fact
+from models.offers import offers
+from models.refusals import BadInput, Forbidden, Outdated, Problem, UnknownDossier, Unreachable, http_status
+from motcua.past import Past
+from motcua.store.notices import NoticeFilter
+from motcua.web import asking, names, words
+from motcua.web.doors import Member
+from motcua.web.visit import Visit, track
+
+router = APIRouter()
+
+_CODE = re.compile(r"[A-Za-z0-9.-]{1,60}")
+
+
+class NotYours(Forbidden):
+    """A dossier of another unit."""
+
+    sentence = "Dossier {code} is with another unit; {actor} sees those of {unit}."
+
+
+class _Open:
+    """A dossier as the record has it, with what was written beside it."""
+
+    def __init__(
+        self, visit: Visit, code: str, past: Past, dossier: Dossier, private: dict[str, Any]
+    ) -> None:
+        self.visit, self.code, self.past, self.dossier, self.private = visit, code, past, dossier, private
+
+    @classmethod
+    async def of(cls, visit: Visit, code: str) -> _Open:
+        """Read it; refused to those who may not see it."""
+        store = visit.house.store
+        if not _CODE.fullmatch(code):
+            raise UnknownDossier(code=code[:60])
+        row, facts = await store.row(code), await store.facts(code)
+        if row is None or not facts:
+            raise UnknownDossier(code=code)
+        if not visit.person.may_see(row.unit):
+            raise NotYours(code=code, actor=visit.person.id, unit=visit.person.unit)
+        past = Past(unfiled=await visit.house.rules.unfiled(code, row.office, facts), facts=tuple(facts))
+        dossier = past.at()
+        private = await store.private(code)
+        applicant = dossier.applicant
+        if applicant is not None and applicant.id not in private:  # a linked dossier's lies elsewhere
+            private[applicant.id] = await store.private_row(applicant.id)
+        return cls(visit, code, past, dossier, private)
+
+    @property
+    def now(self) -> datetime:
+        """Office time; of a simulated dossier never before its last fact."""
+        last = self.past.facts[-1].at
+        return max(self.visit.now, last) if self.dossier.simulated else self.visit.now
+
+    def line(self, fact: Fact) -> dict[str, Any]:
+        """A line of the timeline."""
+        return {
+            "seq": fact.seq,
+            "at": fact.at,
+            "who": self.visit.name(fact.actor),
+            "by_clock": fact.actor in ("clock", "messenger"),
+            "kind": fact.kind,
+            "said": words.said(fact, self.visit, self.dossier),
+            "texts": words.texts(fact, self.private),
+        }
+
+
+@router.get("/dossiers/{code}")
+async def show(visit: Member, code: str, done: str = "") -> Response:
+    """The dossier's page."""
+    return await _page(visit, code, done=done)
+
+
+async def _page(
+    visit: Visit,
+    code: str,
+    *,
+    status: int = 200,
+    done: str = "",
+    problem: str = "",
+    opened: str = "",
+    given: dict[str, str] | None = None,
+    seen: int | None = None,
+    request_id: str = "",
+) -> Response:
+    shown = await _Open.of(visit, code)
+    d, say = shown.dossier, visit.say
+    offered = offers(d, visit.actor, shown.now)
+    forms = [asking.form(offered[name], visit, d) for name in names.COMMANDS if name in offered]
+    lines = [shown.line(fact) for fact in shown.past.facts]
+    applicant = shown.private.get(d.applicant.id) if d.applicant else None
+    notices = await visit.house.notices.listed(NoticeFilter(code=code, limit=50))
+    urgent = _urgent(d)
+    edges = visit.house.edges(shown.now)
+    return visit.page(
+        "dossier.html",
+        status=status,
+        d=d,
+        code=code,
+        now=shown.now,
+        procedure=visit.procedure_name(d.procedure.code, d.procedure.version.isoformat()),
+        step=visit.step_name(d.procedure.code, d.procedure.version.isoformat(), d.task.step)
+        if d.task
+        else "",
+        state=edges.state(1 if d.paused else 0, urgent) if urgent else None,
+        urgent=urgent,
+        track=track(d.stage, d.outcome),
+        applicant=applicant,
+        papers=words.papers(shown.private.get(d.papers.id) if d.papers else None),
+        forms=forms,
+        request_id=request_id or str(uuid.uuid4()),
+        terms=_terms(shown),
+        lines=list(reversed(lines)),
+        news=[line for line in lines if seen is not None and line["seq"] > seen],
+        notes=[line for line in lines if line["kind"] == "noted"],
+        notices=notices,
+        printable=_printable(shown),
+        links=[(link, visit.unit_name(link.unit)) for link in d.links],
+        documents=[],
+        done=done if done in names.COMMANDS else "",
+        problem=problem,
+        opened=opened,
+        given=given or {},
+        words=names,
+        say=say,
+    )
+
+
+def _urgent(d: Dossier) -> datetime | None:
+    """The nearest due instant of those that are the office's to keep."""
+    if d.ready_at is not None or d.outcome is not None:
+        return None
+    return min(
+        (t.due_at for t in d.terms if t.closed_at is None and t.of in ("intake", "step", "dossier")),
+        default=None,
+    )
+
+
+def _terms(shown: _Open) -> list[dict[str, Any]]:
+    """Every deadline, the open ones first, with the days that it is made of."""
+    visit, d = shown.visit, shown.dossier
+    found = []
+    for term in explained(shown.past.unfiled, shown.past.facts):
+        name = term.name
+        if term.of == "step":
+            name = visit.step_name(d.procedure.code, d.procedure.version.isoformat(), term.name)
+        elif term.of == "link":
+            name = next((visit.unit_name(link.unit) for link in d.links if link.link == term.name), term.name)
+        found.append(
+            {
+                "term": term,
+                "name": visit.say(names.TERMS[term.of], name=name),
+                "left": "" if term.closed_at or term.paused else visit.countdown(term.due_at, at=shown.now),
+                "late": not term.closed_at and not term.paused and term.due_at < shown.now,
+            }
+        )
+    return sorted(found, key=lambda each: (each["term"].closed_at is not None, each["term"].id))
+
+
+def _printable(shown: _Open) -> list[str]:
+    """The papers that there is something to print of."""
+    kinds = {fact.kind for fact in shown.past.facts}
+    rejected = shown.dossier.result is not None and not shown.dossier.result.approved
+    there = {
+        "receipt": "accepted" in kinds,
+        "supplement": "supplement-requested" in kinds,
+        "refusal": "refused" in kinds or rejected,
+        "apology": "extended" in kinds,
+        "stop": bool({"withdrawn", "stopped"} & kinds),
+        "control-slip": True,
+    }
+    return [kind for kind, is_there in there.items() if is_there]
+
+
+@router.post("/dossiers/{code}/{command}")
+async def act(visit: Member, request: Request, code: str, command: str) -> Response:
+    """Carry out a command. The same form sent again gets the first answer; an old page is told what is new."""
+    await _Open.of(visit, code)
+    if command not in names.COMMANDS:
+        raise UnknownPage(what=command[:60])
+    form = await request.form()
+    request_id, seen = str(form.get("request_id", ""))[:200], str(form.get("seen", ""))
+    given = {name: value for name, value in form.multi_items() if isinstance(value, str)}
+    try:
+        data, upload = asking.read(command, form)
+        if "due" in data:
+            data["due"] = _fixed(visit, str(given["due"]))
+        if seen.isdigit():
+            data["seen"] = int(seen)
+        await visit.house.desk.act(code, command, visit.actor, data, request_id or None)
+    except Unreachable as problem:
+        return await _again(visit, code, command, given, problem, request_id)
+    except Outdated as problem:
+        return await _page(
+            visit,
+            code,
+            status=409,
+            problem=visit.problem(problem),
+            opened=command,
+            given=given,
+            seen=int(seen),
+            request_id=request_id,
+        )
+    except Problem as problem:
+        return await _page(
+            visit,
+            code,
+            status=http_status(problem),
+            problem=visit.problem(problem),
+            opened=command,
+            given=given,
+            request_id=request_id,
+        )
+    return visit.go(f"/dossiers/{code}?done={command}")
+
+
+async def _again(
+    visit: Visit, code: str, command: str, given: dict[str, str], problem: Unreachable, request_id: str
+) -> Response:
+    """A service is away: what was typed stays in the page, and sending it again is the same request."""
+    kept = [(name, value) for name, value in given.items() if name != "csrf"]
+    return visit.page(
+        "resend.html",
+        status=503,
+        back=f"/dossiers/{code}/{command}",
+        kept=kept,
+        title=visit.problem(problem),
+    )
+
+
+class UnknownPage(BadInput):
+    """Nothing here is called so."""
+
+    sentence = "There is no {what} here."
+
+
+def _fixed(visit: Visit, text: str) -> str:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UnknownPage(what=text[:40]) from error
+    return f"until {visit.house.calendar.instant(at.date(), at.time()).isoformat()}"
+
+
+@router.get("/dossiers/{code}/papers/{kind}.pdf")
+async def paper(visit: Member, code: str, kind: str, seq: int | None = None) -> Response:
+    """A paper of the dossier, made anew from its facts."""
+    await _Open.of(visit, code)
+    made = await visit.house.papers.make(kind, code, seq=seq)
+    return Response(
+        made.content,
+        media_type="application/pdf",
+        headers={
+            "Content-Disposition": f'inline; filename="{made.name}"',
+            "Cache-Control": "no-store",
+        },
+    )

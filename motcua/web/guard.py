@@ -1,0 +1,99 @@
+"""What every request passes: limits on its size, and headers that keep others' pages and scripts out."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models.refusals import BadInput
+from motcua.web.live import Live
+
+HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+FORM = 1_000_000
+"""Bytes of a form without a file."""
+
+
+class TooLarge(BadInput):
+    """The body of a request is larger than what is taken."""
+
+    sentence = "This is too large: more than {most} MB are not taken at once."
+
+
+class Guard:
+    """Wraps the application. `upload` is how many bytes a form with a file may have."""
+
+    def __init__(self, app: ASGIApp, live: Live, *, upload: int) -> None:
+        self._app, self._upload, self.live = app, upload, live
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        sent: dict[bytes, bytes] = dict(scope["headers"])
+        if scope["method"] not in ("GET", "HEAD") and _foreign(sent):
+            await _refuse(send, 403, "This form was sent from another site.")
+            return
+        most = self._upload if b"multipart/form-data" in sent.get(b"content-type", b"") else FORM
+        counted = 0
+
+        async def measured() -> Message:
+            nonlocal counted
+            message = await receive()
+            counted += len(message.get("body", b""))
+            if counted > most:
+                raise TooLarge(most=most // 1_000_000)
+            return message
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                there = {name for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *((k.encode(), v.encode()) for k, v in HEADERS.items() if k.encode() not in there),
+                ]
+            await send(message)
+
+        length = sent.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > most:
+            await _drain(receive, length)
+            await _refuse(guarded, 413, TooLarge(most=most // 1_000_000).message)
+            return
+        await self._app(scope, measured, guarded)
+
+
+async def _drain(receive: Receive, length: bytes) -> None:
+    """Take what a browser is still sending, within reason: else it shows a broken connection, not the answer."""
+    left = min(int(length) if length.isdigit() else 0, 200_000_000)
+    while left > 0:
+        message: dict[str, Any] = dict(await receive())
+        left -= len(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body"):
+            return
+
+
+def _foreign(sent: dict[bytes, bytes]) -> bool:
+    """Whether a browser says that another site's page sends this form."""
+    site, origin = sent.get(b"sec-fetch-site"), sent.get(b"origin")
+    if site is not None and site not in (b"same-origin", b"none"):
+        return True
+    if origin is None:
+        return False
+    return urlsplit(origin.decode("latin-1")).netloc.encode() != sent.get(b"host")
+
+
+async def _refuse(send: Send, status: int, words: str) -> None:
+    body = f"<!doctype html><meta charset=utf-8><title>{status}</title><h1>{status}</h1><p>{words}".encode()
+    headers = [(b"content-type", b"text/html; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

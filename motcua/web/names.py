@@ -1,0 +1,156 @@
+"""What the pages call things: commands, roles, stages and the like, as texts to be translated."""
+
+from __future__ import annotations
+
+from models.procedure import Role, Stage
+from motcua.store.screens import State
+from motcua.web.language import marked as _
+
+COMMANDS: dict[str, str] = {
+    "claim": _("Claim"),
+    "release": _("Give back"),
+    "accept": _("Accept as complete"),
+    "refuse": _("Refuse to receive"),
+    "complete": _("Complete this step"),
+    "approve": _("Approve"),
+    "reject": _("Reject"),
+    "return": _("Hand the result over"),
+    "send-back": _("Send back"),
+    "request-supplement": _("Ask for missing papers"),
+    "supply": _("Record what was handed in"),
+    "request-payment": _("Ask for payment"),
+    "pay": _("Record a payment"),
+    "consult": _("Ask another agency"),
+    "answer": _("Record the answer"),
+    "attach": _("Attach a document"),
+    "note": _("Leave a note"),
+    "assign": _("Assign"),
+    "transfer": _("Pass to another unit"),
+    "apologise": _("Send the apology"),
+    "dismiss-apology": _("No apology needed"),
+    "extend": _("Promise a new date"),
+    "acknowledge": _("Acknowledge the alarms"),
+    "stop": _("Stop processing"),
+    "resume": _("Resume processing"),
+    "correct": _("Correct the last step"),
+    "withdraw": _("Withdraw for the applicant"),
+}
+"""In the order in which they are shown."""
+
+ROLES: dict[Role, str] = {
+    Role.RECEIVER: _("receiver"),
+    Role.HANDLER: _("handler"),
+    Role.UNIT_LEADER: _("unit leader"),
+    Role.APPROVER: _("approver"),
+    Role.CLERK: _("clerk"),
+    Role.RETURNER: _("returner"),
+    Role.OFFICE_LEADER: _("office leader"),
+    Role.AUDITOR: _("auditor"),
+    Role.ADMINISTRATOR: _("administrator"),
+    Role.CITIZEN: _("applicant"),
+    Role.CLOCK: _("the clock"),
+}
+STAGES: dict[Stage, str] = {
+    Stage.RECEIVE: _("Receive"),
+    Stage.PROCESS: _("Process"),
+    Stage.APPROVE: _("Approve"),
+    Stage.RETURN: _("Return"),
+    Stage.CLOSED: _("Closed"),
+}
+CHANNELS: dict[str, str] = {"counter": _("at the counter"), "online": _("online"), "post": _("by post")}
+TIMELINESS: dict[str, str] = {"early": _("early"), "on_time": _("on time"), "overdue": _("overdue")}
+WAITS: dict[str, str] = {
+    "supplement": _("missing papers"),
+    "payment": _("payment"),
+    "consultation": _("another agency's answer"),
+    "linked": _("a linked dossier"),
+    "stop": _("a stop"),
+    "outage": _("an announced outage"),
+}
+TERMS: dict[str, str] = {
+    "intake": _("Answer at intake"),
+    "dossier": _("Whole dossier"),
+    "step": _("Step: {name}"),
+    "supplement": _("Missing papers from the applicant"),
+    "payment": _("Payment by the applicant"),
+    "consultation": _("Answer of {name}"),
+    "link": _("Acknowledgement by {name}"),
+}
+ALARMS: dict[str, str] = {
+    "reminder": _("reminder"),
+    "due": _("due now"),
+    "escalation": _("escalation"),
+    "apology-drafted": _("an apology waits for you"),
+}
+NEWS: dict[str, str] = {
+    "opened": _("it has been opened"),
+    "acknowledged": _("it has been received"),
+    "late": _("it is late"),
+    "promised": _("a new date was promised"),
+    "ready": _("its result is ready"),
+    "refused": _("it was refused"),
+    "withdrawn": _("it was withdrawn"),
+    "stopped": _("it was stopped"),
+}
+PAPERS: dict[str, str] = {
+    "receipt": _("Receipt with appointment"),
+    "supplement": _("Request for missing papers"),
+    "refusal": _("Refusal"),
+    "apology": _("Apology with a new date"),
+    "stop": _("Notice of stopping"),
+    "control-slip": _("Control slip"),
+}
+FATES: dict[str, str] = {
+    "waiting": _("waits for its time"),
+    "sending": _("being sent"),
+    "trying": _("tried again"),
+    "again": _("sent again"),
+    "sent": _("sent"),
+    "void": _("not needed any more"),
+    "passed": _("passed on"),
+    "refused": _("could not be delivered"),
+    "shown": _("on the bell"),
+}
+STATES: dict[State, str] = {
+    "late": _("late"),
+    "today": _("due today"),
+    "soon": _("due soon"),
+    "comfortable": _("in time"),
+    "paused": _("paused"),
+    "waiting": _("no deadline"),
+}
+ACTS: dict[str, str] = {
+    "apply": _("ordered"),
+    "applied": _("applied to all dossiers"),
+    "undo": _("taken back"),
+    "undone": _("taken back from all dossiers"),
+}
+BOOK: dict[str, str] = {
+    "signed-in": _("signed in"),
+    "signed-out": _("signed out"),
+    "refused": _("sign-in refused"),
+    "locked": _("account locked"),
+    "password-changed": _("password changed"),
+    "password-set": _("new password made"),
+    "unlock": _("account unlocked"),
+    "disable": _("account closed"),
+    "enable": _("account opened"),
+    "sign-out": _("signed out by an administrator"),
+    "forbidden": _("page or act refused"),
+}
+PLACES: dict[str, str] = {
+    "work": _("Inbox, search, dossiers"),
+    "counter": _("Counter"),
+    "board": _("Board"),
+    "calendar": _("Calendar"),
+    "change-calendar": _("Change the calendar"),
+    "announce-outage": _("Announce an outage"),
+    "absences": _("Absences of others"),
+    "accounts": _("Accounts"),
+    "sign-ins": _("Sign-ins and refusals"),
+}
+WHY: dict[str, str] = {
+    "working day": _("working day"),
+    "weekend": _("weekend"),
+    "starting day": _("starting day, not counted"),
+}

@@ -1,0 +1,75 @@
+"""Serves the pages from within a process that does other things, too."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+
+from models.refusals import Unreachable
+from motcua.web.app import create_app
+from motcua.web.house import House
+
+
+class PortInUse(Unreachable):
+    """Somebody else listens where the desk is to be."""
+
+    sentence = "The desk cannot be opened on {host}:{port}: {reason}. Set MOTCUA_WEB_PORT to a free port."
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the process it runs in."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket for the desk, so that its address is known before it answers; port 0 takes a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        raise PortInUse(host=host, port=port, reason=error.strerror or str(error)) from error
+
+
+def address(listening: socket.socket) -> str:
+    """Where a browser finds it."""
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+@asynccontextmanager
+async def serving(house: House, listening: socket.socket, *, upload_mb: int) -> AsyncIterator[None]:
+    """Answer on a socket until the end of the block, and tell open pages of what changes."""
+    app = create_app(house, upload_mb=upload_mb)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=3,
+        proxy_headers=True,
+        forwarded_allow_ips="127.0.0.1",
+    )
+    server = _Server(config)
+    telling = asyncio.create_task(app.live.run())
+    answering = asyncio.create_task(server.serve([listening]))
+    try:
+        while not server.started:
+            await asyncio.sleep(0.01)
+            if answering.done():
+                answering.result()
+        yield
+    finally:
+        app.live.close()
+        server.should_exit = True
+        telling.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await telling
+        await answering

@@ -1,0 +1,102 @@
+// Live updates, keys, and forms that are sent once. Every page works without it.
+"use strict";
+
+const $ = (what, where = document) => where.querySelector(what);
+const all = (what, where = document) => [...where.querySelectorAll(what)];
+
+// A form that was sent waits for its answer; what the server knows already it does once all the same.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("[data-once]")) return;
+  if (form.dataset.sent) { event.preventDefault(); return; }
+  form.dataset.sent = "1";
+  setTimeout(() => all("button", form).forEach((button) => { button.disabled = true; }));
+});
+addEventListener("pageshow", () => all("form[data-sent]").forEach((form) => {
+  delete form.dataset.sent;
+  all("button", form).forEach((button) => { button.disabled = false; });
+}));
+
+// Choosing many.
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-all]")) {
+    all("input[name=task]", event.target.closest("table")).forEach((box) => { box.checked = event.target.checked; });
+  }
+});
+document.addEventListener("input", (event) => {
+  const list = event.target.dataset.narrow && $(event.target.dataset.narrow);
+  if (!list) return;
+  const plain = (text) => text.normalize("NFD").replace(/[\u0300-\u036f]/g, "").replace(/đ/gi, "d").toLowerCase();
+  const wanted = plain(event.target.value);
+  all("li", list).forEach((line) => { line.hidden = !plain(line.textContent).includes(wanted); });
+  all("section", list).forEach((part) => { part.hidden = !all("li:not([hidden])", part).length; });
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !event.target.dataset || !event.target.dataset.narrow) return;
+  const first = $("li:not([hidden]) a", $(event.target.dataset.narrow));
+  if (first) first.click();
+});
+
+// Keys of the inbox.
+let at = -1;
+const lines = () => all("[data-list] tbody tr");
+function stand(number) {
+  const rows = lines();
+  if (!rows.length) return;
+  at = Math.max(0, Math.min(number, rows.length - 1));
+  rows.forEach((row, place) => row.classList.toggle("at", place === at));
+  const link = $("a.code", rows[at]);
+  link.focus({ preventScroll: true });
+  rows[at].scrollIntoView({ block: "nearest" });
+}
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape") { document.activeElement.blur(); all("details.menu[open]").forEach((menu) => { menu.open = false; }); return; }
+  if (event.target.closest("input:not([type=checkbox]), textarea, select")) return;
+  const field = $(`[data-key="${CSS.escape(event.key)}"]`);
+  if (field) { event.preventDefault(); field.focus(); return; }
+  const row = lines()[at];
+  if (event.key === "j") stand(at + 1);
+  else if (event.key === "k") stand(at - 1);
+  else if (event.key === "x" && row) $("input[name=task]", row).click();
+  else if ((event.key === "c" || event.key === "r") && row) { const button = $(`[data-do=${event.key}]`, row); if (button) button.click(); }
+});
+document.addEventListener("click", (event) => {
+  all("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
+});
+
+// Live: the server tells which dossier has changed; a list is fetched anew, a dossier's page says so.
+const stream = document.body.dataset.live;
+const list = $("#list[data-fragment]");
+const dossier = $(".dossier[data-code]");
+if (stream && (list || dossier) && "EventSource" in window) {
+  const lost = $("#lost");
+  let waiting = null;
+  async function renew() {
+    waiting = null;
+    try {
+      const answer = await fetch(location.href, { headers: { "x-fragment": list.dataset.fragment } });
+      if (answer.redirected || answer.status === 401) { location.reload(); return; }
+      if (!answer.ok) throw new Error(String(answer.status));
+      const chosen = new Set(all("input[name=task]:checked", list).map((box) => box.value.split(":")[0]));
+      const standing = lines()[at] && lines()[at].dataset.code;
+      const focused = list.contains(document.activeElement);
+      list.innerHTML = await answer.text();
+      all("input[name=task]", list).forEach((box) => { box.checked = chosen.has(box.value.split(":")[0]); });
+      const place = lines().findIndex((row) => row.dataset.code === standing);
+      if (place >= 0) { at = place; if (focused) stand(place); else lines()[place].classList.add("at"); } else { at = -1; }
+      lost.hidden = true;
+    } catch { lost.hidden = false; soon(3000); }
+  }
+  function soon(after) { if (waiting === null) waiting = setTimeout(renew, after + Math.random() * 400); }
+  const events = new EventSource(stream);
+  let before = false;
+  events.addEventListener("open", () => { lost.hidden = true; if (before && list) soon(200); before = true; });
+  events.addEventListener("error", () => { lost.hidden = false; });
+  events.addEventListener("changed", (event) => {
+    const [code, seq] = event.data.split(" ");
+    if (list) soon(700);
+    if (dossier && code === dossier.dataset.code && Number(seq) > Number(dossier.dataset.seq)) $("#changed").hidden = false;
+  });
+  addEventListener("pagehide", () => events.close());
+}

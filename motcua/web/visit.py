@@ -1,0 +1,275 @@
+"""One request: who asks, in which language, at which office time, and how a page is made for them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from babel.dates import format_date
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from markupsafe import Markup
+
+from models.commands import Actor
+from models.limits import Limit
+from models.people import Person
+from models.procedure import Role, Stage
+from models.refusals import Forbidden, Problem
+from models.rights import LEADERS, OFFICE
+from models.view import DossierRow
+from motcua.accounts import From, Session
+from motcua.store.screens import Edges, State
+from motcua.web import names
+from motcua.web.house import House, named
+from motcua.web.language import LANGUAGES, Language, environment, gettext, translations
+
+COOKIE, LANGUAGE = "motcua", "motcua_language"
+
+
+class NotForYou(Forbidden):
+    """A page of the desk that is for other roles."""
+
+    sentence = "This page is for {roles}; {actor} has other work here."
+
+
+class Visit:
+    """What a page needs to know of the request that asks for it."""
+
+    def __init__(self, request: Request, house: House, session: Session | None) -> None:
+        self.request, self.house, self._session = request, house, session
+        self.now = house.clock()
+        self.language = self._language()
+        self.formats = house.formats[self.language]
+
+    def _language(self) -> Language:
+        chosen = self.request.cookies.get(LANGUAGE)
+        if chosen not in LANGUAGES and self._session is not None:
+            chosen = self._session.person.language
+        return next((each for each in LANGUAGES if each == chosen), "vi")
+
+    @property
+    def session(self) -> Session:
+        """Who is signed in; there are no other pages than public ones for anybody else."""
+        assert self._session is not None
+        return self._session
+
+    @property
+    def person(self) -> Person:
+        """Who is signed in."""
+        return self.session.person
+
+    @property
+    def actor(self) -> Actor:
+        """The same as commands name them."""
+        return Actor(id=self.person.id, roles=self.person.roles, unit=self.person.unit)
+
+    @property
+    def signed_in(self) -> bool:
+        """Whether anybody is."""
+        return self._session is not None
+
+    @property
+    def origin(self) -> From:
+        """Where the request comes from."""
+        client = self.request.client
+        return From(client.host if client else "", self.request.headers.get("user-agent", "")[:300])
+
+    @property
+    def unit(self) -> str | None:
+        """Whose dossiers this person sees; None: every unit's."""
+        return None if self.person.sees_all else self.person.unit
+
+    def may(self, what: str) -> bool:
+        """Whether a page or act of the office is for this person."""
+        return self._session is not None and any(role in OFFICE[what] for role in self.person.roles)
+
+    def must(self, what: str) -> None:
+        """Refuse whom a page is not for."""
+        if not self.may(what):
+            raise NotForYou(roles=", ".join(OFFICE[what]), actor=self.person.id)
+
+    # Words
+
+    def say(self, message: str, **values: Any) -> str:
+        """A text in the visitor's language."""
+        return gettext(self.language, message, **values)
+
+    def problem(self, problem: Problem) -> str:
+        """A refusal's sentence in the visitor's language; as it came where what it tells is not known."""
+        told = translations(self.language).gettext(problem.sentence)
+        try:
+            return told.format_map(problem.facts) if problem.facts or "{" not in told else problem.message
+        except (KeyError, ValueError):
+            return problem.message
+
+    def when(self, at: datetime | None) -> str:
+        """A moment in office time."""
+        return self.formats.when(at) if at else "–"
+
+    def day(self, at: datetime | None) -> str:
+        """A date in office time."""
+        return self.formats.day(at) if at else "–"
+
+    def local(self, at: datetime) -> str:
+        """A moment as fields for date and time take it."""
+        return f"{self.house.calendar.local(at):%Y-%m-%dT%H:%M}"
+
+    def today(self) -> date:
+        """The office date."""
+        return self.house.calendar.local(self.now).date()
+
+    def unit_name(self, unit: str) -> str:
+        """A unit's name."""
+        return self.house.unit_name(unit, self.language)
+
+    def name(self, person: str | None) -> str:
+        """A person's name; of those who are no staff, what they are."""
+        outside = {"citizen": "the applicant", "clock": "the clock", "messenger": "a linked dossier"}
+        if person in outside:
+            return self.say(outside[person])
+        return self.house.person_name(person)
+
+    def procedure_name(self, code: str, version: str = "") -> str:
+        """A procedure's name, its code where the catalogue has it no more."""
+        known = self.house.procedure(code, version)
+        return named(known, self.language) if known else code
+
+    def step_name(self, code: str, version: str, step: str) -> str:
+        """What a step is called."""
+        if step == "intake":
+            return self.say("Check and receive")
+        known = self.house.procedure(code, version)
+        found = next((each for each in known.steps if each.id == step), None) if known else None
+        return named(found, self.language) if found else step
+
+    def countdown(self, due: datetime, *, at: datetime | None = None) -> str:
+        """How much working time is left until a due instant, or by how much it has passed."""
+        left = self.house.left(at or self.now, due)
+        if left is None:
+            return self.day(due)
+        if left < timedelta(0) or due < (at or self.now):
+            return self.say("late by {time}", time=self.formats.worktime(-left))
+        return self.say("{time} left", time=self.formats.worktime(left))
+
+    def edges(self) -> Edges:
+        """Where the states of tasks end now."""
+        return self.house.edges(self.now)
+
+    def state_name(self, state: State) -> str:
+        """A state in a word."""
+        return self.say(names.STATES[state])
+
+    def command_name(self, command: str) -> str:
+        """What a command is called."""
+        return names.COMMANDS.get(command, "")
+
+    def alarm_name(self, alarm: str) -> str:
+        """What an alarm or a letter is called."""
+        return self.say(names.ALARMS.get(alarm, alarm))
+
+    def role_name(self, role: Role) -> str:
+        """A role's name."""
+        return self.say(names.ROLES[role])
+
+    def role_names(self, roles: Iterable[Role]) -> str:
+        """The names of several, one after another."""
+        return ", ".join(self.role_name(role) for role in roles)
+
+    @property
+    def role_ids(self) -> list[str]:
+        """The visitor's roles as tasks name them."""
+        return [role.value for role in self.person.roles]
+
+    @property
+    def leads(self) -> bool:
+        """Whether the visitor leads a unit or the office."""
+        return any(role in LEADERS for role in self.person.roles)
+
+    def limit(self, limit: Limit) -> str:
+        """A limit in words."""
+        number, _, unit = str(limit).partition(" ")
+        if limit.kind == "days" and unit in ("day", "days"):
+            return self.say("{n} working days", n=number)
+        if limit.kind == "hours":
+            return self.say("{n} working hours", n=number)
+        if limit.kind == "calendar days":
+            return self.say("{n} calendar days", n=number)
+        if limit.kind == "clock hours":
+            return self.say("{n} hours", n=number)
+        return self.say("same day") if limit.kind == "same day" else self.say("fixed date")
+
+    def date(self, day: date, *, weekday: bool = False) -> str:
+        """A date as it is written here."""
+        return format_date(day, "EEE dd/MM/y" if weekday else "dd/MM/y", locale=self.language)
+
+    def minutes(self, count: int) -> str:
+        """Minutes of working time as hours and minutes."""
+        return f"{count // 60}:{count % 60:02}" if count else ""
+
+    def size(self, count: int) -> str:
+        """Bytes as people read them."""
+        return f"{count / 1_000_000:.1f} MB" if count >= 100_000 else f"{max(count // 1000, 1)} kB"
+
+    def why(self, words: str) -> str:
+        """Why a day counts or does not; names of holidays stay as they are."""
+        return self.say(names.WHY[words]) if words in names.WHY else words
+
+    def track(self, row: DossierRow) -> list[tuple[str, str]]:
+        """The stages, each before, at or behind where a dossier stands."""
+        return track(row.stage, row.outcome)
+
+    @staticmethod
+    def fresh_id() -> str:
+        """The id of a request that a form makes: sent twice it is one request."""
+        return str(uuid.uuid4())
+
+    def _csrf(self) -> Markup:
+        """What every form holds, so that nobody else's can be sent in the visitor's name."""
+        token = self._session.csrf if self._session else ""
+        return Markup('<input type="hidden" name="csrf" value="{}">').format(token)
+
+    channels, acts, book = names.CHANNELS, names.ACTS, names.BOOK
+    places, terms = names.PLACES, names.TERMS
+
+    # Answers
+
+    def page(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+        """A page, never kept by anybody on the way."""
+        text = (
+            environment(self.language)
+            .get_template(template)
+            .render(visit=self, house=self.house, path=self.request.url.path, csrf=self._csrf, **values)
+        )
+        return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
+
+    def go(self, address: str) -> Response:
+        """Go on to another page of the desk; an address outside leads to the first one."""
+        return RedirectResponse(local(address), status_code=303)
+
+    def address(self, **changes: str | None) -> str:
+        """This page's address with other parameters; None takes one away."""
+        url = self.request.url.remove_query_params([key for key, value in changes.items() if value is None])
+        url = url.include_query_params(**{key: value for key, value in changes.items() if value is not None})
+        return f"{url.path}?{url.query}" if url.query else url.path
+
+
+def local(address: str) -> str:
+    """An address on this server, or the first page: nobody may be sent elsewhere by a link to us."""
+    parts = urlsplit(address)
+    plain = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
+    return address if plain and not parts.scheme and not parts.netloc and "\\" not in address else "/"
+
+
+def track(stage: Stage, outcome: str | None) -> list[tuple[str, str]]:
+    """The stages of a procedure, each before, at or behind where a dossier stands."""
+    order = [Stage.RECEIVE, Stage.PROCESS, Stage.APPROVE, Stage.RETURN]
+    if outcome is not None and outcome != "returned":
+        return [(names.STAGES[each], "ended") for each in order]
+    here = len(order) if outcome is not None else order.index(stage)
+    return [
+        (names.STAGES[each], "done" if place < here else "here" if place == here else "ahead")
+        for place, each in enumerate(order)
+    ]
