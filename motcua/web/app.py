@@ -15,15 +15,16 @@ from starlette.exceptions import HTTPException
 from models.refusals import Forbidden, Problem, Unreachable, http_status
 from motcua.accounts import NotSignedIn
 from motcua.web import board, counter, dossiers, inbox, people, public, stream
-from motcua.web.doors import MustChange
+from motcua.web.doors import MustChange, guest
 from motcua.web.guard import Guard, TooLarge
 from motcua.web.house import House
 from motcua.web.language import HERE
+from motcua.web.language import marked as _
 from motcua.web.live import Live
 from motcua.web.visit import Visit
 
 log = structlog.get_logger()
-_NOT_THERE = {404: "There is no such page.", 405: "This cannot be done here."}
+_NOT_THERE = {404: _("There is no such page."), 405: _("This cannot be done here.")}
 
 
 def create_app(house: House, *, upload_mb: int = 20) -> Guard:
@@ -77,7 +78,7 @@ async def _refused(request: Request, problem: Exception) -> Response:
 
 async def _not_there(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    visit = _visit(request)
+    visit = await guest(request)
     title = visit.say(_NOT_THERE.get(error.status_code, "This request cannot be read."))
     return visit.page("problem.html", status=error.status_code, title=title, words="")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 from typing import Annotated
 
@@ -29,10 +30,8 @@ async def guest(request: Request) -> Visit:
     """Anybody. Whoever is signed in is known all the same, unless the record is away."""
     house: House = request.app.state.house
     session: Session | None = None
-    try:
+    with contextlib.suppress(NotSignedIn, Unreachable):
         session = await house.accounts.session(request.cookies.get(COOKIE))
-    except (NotSignedIn, Unreachable):
-        pass
     request.state.visit = Visit(request, house, session)
     return request.state.visit  # type: ignore[no-any-return]
 

@@ -186,7 +186,7 @@ def _printable(shown: _Open) -> list[str]:
 
 @router.post("/dossiers/{code}/{command}")
 async def act(visit: Member, request: Request, code: str, command: str) -> Response:
-    """Carry out a command. The same form sent again gets the first answer; an old page is told what is new."""
+    """Carry out a command. The same form again gets the first answer; an old page is told what is new."""
     await _Open.of(visit, code)
     if command not in names.COMMANDS:
         raise UnknownPage(what=command[:60])

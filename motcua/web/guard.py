@@ -11,8 +11,8 @@ from models.refusals import BadInput
 from motcua.web.live import Live
 
 HEADERS = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
-    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self';"
+    " img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "same-origin",
@@ -73,7 +73,7 @@ class Guard:
 
 
 async def _drain(receive: Receive, length: bytes) -> None:
-    """Take what a browser is still sending, within reason: else it shows a broken connection, not the answer."""
+    """Take what a browser still sends, within reason: else it shows a broken connection, not the answer."""
     left = min(int(length) if length.isdigit() else 0, 200_000_000)
     while left > 0:
         message: dict[str, Any] = dict(await receive())

@@ -22,7 +22,7 @@ from motcua.web.visit import COOKIE, LANGUAGE, Visit, local
 router = APIRouter()
 
 LOOKS, WINDOW = 30, 60.0
-"""How many dossiers one address may look up in how many seconds: codes are numbered, and must not be walked."""
+"""How many dossiers one address may look up in how many seconds: codes are numbered, nobody walks them."""
 
 
 class TooManyLooks(Forbidden):
@@ -206,7 +206,7 @@ async def track(visit: Guest, code: str, k: str = "", rated: str = "") -> Respon
 
 @router.post("/track/{code}/rate")
 async def rate(visit: Guest, request: Request, code: str) -> Response:
-    """The citizen's opinion. The receipt's QR code has the key: who only knows the code cannot speak for them."""
+    """The citizen's opinion. The key is in the receipt's QR code: whoever knows a code speaks for nobody."""
     form = await request.form()
     key, score, text = (str(form.get(name, "")) for name in ("k", "score", "text"))
     if not await _fits(visit, code, key):

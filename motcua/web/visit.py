@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
@@ -14,6 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from markupsafe import Markup
 
 from models.commands import Actor
+from models.dossier import NATIONAL_STATUS
 from models.limits import Limit
 from models.people import Person
 from models.procedure import Role, Stage
@@ -101,9 +103,44 @@ class Visit:
         """A refusal's sentence in the visitor's language; as it came where what it tells is not known."""
         told = translations(self.language).gettext(problem.sentence)
         try:
-            return told.format_map(problem.facts) if problem.facts or "{" not in told else problem.message
+            return (
+                told.format_map(self._told(problem)) if problem.facts or "{" not in told else problem.message
+            )
         except (KeyError, ValueError):
             return problem.message
+
+    def _told(self, problem: Problem) -> dict[str, object]:
+        """What a problem tells, with names instead of ids where there are any."""
+        told = dict(problem.facts)
+        for key, value in problem.facts.items():
+            text = str(value)
+            match key:
+                case "command":
+                    told[key] = f"“{self.say(names.COMMANDS[text])}”" if text in names.COMMANDS else text
+                case "status" if text in NATIONAL_STATUS:
+                    told[key] = self.formats.status(text)
+                case "assignee" | "actor" | "person":
+                    told[key] = self.name(text)
+                case "unit" | "actor_unit":
+                    told[key] = self.unit_name(text)
+                case "needed" | "roles":
+                    told[key] = ", ".join(self._role(each) for each in re.split(r", | or ", text))
+                case "field":
+                    told[key] = self.say(names.FIELDS.get(text.rsplit(".", maxsplit=1)[-1], text))
+                case "reason" | "what":
+                    told[key] = self._reason(text)
+        return told
+
+    def _role(self, text: str) -> str:
+        return self.role_name(Role(text)) if text in set(Role) else self.say(text)
+
+    def _reason(self, text: str) -> str:
+        """A reason in the visitor's language, where it is one of those that are always the same but for a number."""
+        numbers = re.findall(r"\d+", text)
+        pattern = re.sub(r"\d+", "{n}", text)
+        if pattern in names.REASONS and len(numbers) <= 1:
+            return self.say(pattern, n=numbers[0]) if numbers else self.say(pattern)
+        return text
 
     def when(self, at: datetime | None) -> str:
         """A moment in office time."""
@@ -127,9 +164,8 @@ class Visit:
 
     def name(self, person: str | None) -> str:
         """A person's name; of those who are no staff, what they are."""
-        outside = {"citizen": "the applicant", "clock": "the clock", "messenger": "a linked dossier"}
-        if person in outside:
-            return self.say(outside[person])
+        if person in names.OUTSIDE:
+            return self.say(names.OUTSIDE[person])
         return self.house.person_name(person)
 
     def procedure_name(self, code: str, version: str = "") -> str:
@@ -201,8 +237,9 @@ class Visit:
             return self.say("{n} hours", n=number)
         return self.say("same day") if limit.kind == "same day" else self.say("fixed date")
 
-    def date(self, day: date, *, weekday: bool = False) -> str:
+    def date(self, day: date | str, *, weekday: bool = False) -> str:
         """A date as it is written here."""
+        day = date.fromisoformat(day) if isinstance(day, str) else day
         return format_date(day, "EEE dd/MM/y" if weekday else "dd/MM/y", locale=self.language)
 
     def minutes(self, count: int) -> str:
@@ -215,7 +252,26 @@ class Visit:
 
     def why(self, words: str) -> str:
         """Why a day counts or does not; names of holidays stay as they are."""
-        return self.say(names.WHY[words]) if words in names.WHY else words
+        return "; ".join(self._why(part) for part in words.split("; "))
+
+    def _why(self, words: str) -> str:
+        head, found, rest = words.partition(": ")
+        if words in names.WHY:
+            return self.say(names.WHY[words])
+        if head in ("paused", "not counted") and found:
+            waits = [self.say(names.WAITS.get(each, each)) for each in rest.split(", ")]
+            return (
+                f"{self.say(names.WHY[head])}: {', '.join(waits)}"
+                if head == "paused"
+                else self.say(names.WHY[head])
+            )
+        if head in names.WHY and found:  # holidays and the like keep the names that decrees give them
+            return f"{self.say(names.WHY[head])}: {self._why(rest) if head == 'extended' else rest}"
+        if (numbered := re.fullmatch(r"(working|calendar) day ([\d, ]+) of ([\d.]+)", words)) is not None:
+            kind, which, total = numbered.groups()
+            message = names.WORKING_DAY if kind == "working" else names.CALENDAR_DAY
+            return self.say(message, which=which, total=total)
+        return words
 
     def track(self, row: DossierRow) -> list[tuple[str, str]]:
         """The stages, each before, at or behind where a dossier stands."""
