@@ -223,7 +223,7 @@ class Workshop:
 
 
 class OfficeClock:
-    """The time at an office whose dossiers are all simulated: it goes on from the last that happened there."""
+    """The time at an office of simulated dossiers only: it goes on from the last that happened there."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -223,7 +223,7 @@ class _Standing:
 
 
 class Calendars:
-    """The acts of an administrator on the office's calendar.
+    """The acts of the office's leader or an administrator on its calendar.
 
     A dossier that does not answer is asked again for `patience` seconds; when none has answered for so
     long, the act ends with what kept the last one from it.

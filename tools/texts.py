@@ -1,7 +1,7 @@
 """Collects the texts of the pages and brings Babel's catalogues up to date: `python -m tools.texts`.
 
-English stands in the code. What is collected: what templates and modules of motcua/web mark, and the sentence of
-every problem there is, for a refusal is told in the reader's language, too.
+English stands in the code. What is collected: what templates and modules of motcua/web mark, and the
+sentences of the problems that people of the office meet, for a refusal is told in the reader's language, too.
 """
 
 from __future__ import annotations
@@ -19,21 +19,9 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parents[1]
 LOCALE = ROOT / "motcua" / "web" / "locale"
 KEYWORDS = {"_": None, "say": None, "gettext": None, "ngettext": (1, 2)}
-FAMILIES = ("Problem", "Refusal", "BadInput", "Forbidden", "Unreachable", "CheckFailed")
 OPERATORS = {
-    *(
-        "cli",
-        "caseloads",
-        "notices",
-        "texts",
-        "config",
-        "local",
-        "servers",
-        "processes",
-        "telemetry",
-        "temporal",
-    ),
-    *("virtual", "migrate", "serve"),
+    *("cli", "caseloads", "notices", "texts", "config", "local", "servers", "processes", "telemetry"),
+    *("temporal", "virtual", "migrate", "serve"),
 }
 """Parts whose problems only those meet who run the servers."""
 Found = tuple[str, int, str | tuple[str, ...]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from math import ceil, log10
+from math import log10
 from typing import Any, NamedTuple
 
 from motcua.web.visit import Visit
@@ -94,6 +94,6 @@ def _round(most: int) -> int:
     """The end of the scale: a round, even number not below what is shown."""
     if most <= 4:
         return 4
-    step = 10 ** int(log10(most))
+    step: int = 10 ** int(log10(most))
     part = next(part for part in (1, 2, 4, 6, 8, 10) if part * step >= most)
-    return int(ceil(part * step))
+    return part * step

@@ -194,7 +194,7 @@ async def act(visit: Member, request: Request, code: str, command: str) -> Respo
     request_id, seen = str(form.get("request_id", ""))[:200], str(form.get("seen", ""))
     given = {name: value for name, value in form.multi_items() if isinstance(value, str)}
     try:
-        data, upload = asking.read(command, form)
+        data, _upload = asking.read(command, form)
         if "due" in data:
             data["due"] = _fixed(visit, str(given["due"]))
         if seen.isdigit():

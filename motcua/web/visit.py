@@ -135,7 +135,7 @@ class Visit:
         return self.role_name(Role(text)) if text in set(Role) else self.say(text)
 
     def _reason(self, text: str) -> str:
-        """A reason in the visitor's language, where it is one of those that are always the same but for a number."""
+        """A reason in the visitor's language, where it is one of those that differ by a number only."""
         numbers = re.findall(r"\d+", text)
         pattern = re.sub(r"\d+", "{n}", text)
         if pattern in names.REASONS and len(numbers) <= 1:

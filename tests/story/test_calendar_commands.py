@@ -55,7 +55,7 @@ def test_the_commands_of_the_page(tmp_path: Path) -> None:
             1,
             1,
         )
-        nobody = starter(tmp_path, *apply[:-1], "head1")
+        nobody = starter(tmp_path, *apply[:-1], "leader1")
         assert (nobody.code, nobody.error.partition(":")[0]) == (3, "WrongRole")
 
         applied = afresh(tmp_path, *apply)

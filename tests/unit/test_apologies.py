@@ -201,7 +201,7 @@ def test_none_after_the_result_is_ready_or_the_end() -> None:
     case = strike(stage("issuing", rules=RULES))
     case.run("clerk1 complete number=1 date=2026-03-02T02:00:00Z")
     assert (case.status, case.dossier.apology) == ("ready", None)
-    with pytest.raises(r.NothingDrafted):
+    with pytest.raises(r.WrongStage):
         case.run("leader1 apologise")
     case.run("clerk1 correct")
     assert case.dossier.apology is not None

@@ -249,10 +249,10 @@ def test_a_supplement_moves_with_the_calendar() -> None:
     assert local(term(case, "supplement").due_at) == "2026-03-12 08:00"
 
 
-def test_only_an_administrator_amends() -> None:
-    """Nobody else, not even the head of the office."""
+def test_a_unit_leader_does_not_amend() -> None:
+    """The calendar is the whole office's: its leader's or an administrator's to change."""
     with pytest.raises(r.WrongRole):
-        stage("handling").do("head1 amend-calendar", calendar=CALENDAR, decree="D1")
+        stage("handling").do("leader1 amend-calendar", calendar=CALENDAR, decree="D1")
 
 
 # Calendars and the changes in them

@@ -93,16 +93,33 @@ TABLE = (
         ("models", "motcua.desk", "motcua.virtual", CATALOGUE, STORE),
         ("pydantic", "structlog"),
     ),
+    Row(("motcua.accounts",), ("models", STORE), ("argon2",)),
     # Whatever touches Temporal is handed in by starter.py.
     Row(
-        ("motcua.cli", "motcua.web"),
+        ("motcua.cli",),
         (
             *("models", "motcua.desk", STORE, "motcua.audit", "motcua.past", "motcua.reports"),
             *(CATALOGUE, "motcua.caseloads", "motcua.config", "motcua.outages", "motcua.succession"),
-            *("motcua.calendars", "motcua.absences", "motcua.bell", "motcua.papers"),
+            *("motcua.calendars", "motcua.absences", "motcua.bell", "motcua.papers", "motcua.accounts"),
             "motcua.texts",
         ),
         never=("temporalio", "asyncpg"),
+    ),
+    Row(
+        ("motcua.web",),
+        (
+            *(
+                "models",
+                "motcua.desk",
+                STORE,
+                "motcua.past",
+                CATALOGUE,
+                "motcua.calendars",
+                "motcua.accounts",
+            ),
+            *("motcua.absences", "motcua.bell", "motcua.papers", "motcua.texts"),
+        ),
+        ("fastapi", "starlette", "uvicorn", "jinja2", "markupsafe", "babel", "structlog"),
     ),
     Row(("worker", "starter"), EVERYTHING),
     Row(("motcua",), (), ()),
