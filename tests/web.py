@@ -1,4 +1,4 @@
-"""A visitor of the desk without a browser: real HTTP, cookies, and forms filled in as they stand in the page."""
+"""A visitor of the desk without a browser: real HTTP, cookies, and forms filled in as they stand."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _Forms(HTMLParser):
         if tag == "form":
             self._open = Form(given.get("action", ""), given.get("method", "get"))
             self.forms.append(self._open)
-        if self._open is None or "name" not in given and tag not in ("option",):
+        if self._open is None or ("name" not in given and tag not in ("option",)):
             return
         name = given.get("name", "")
         if tag == "input":

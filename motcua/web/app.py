@@ -78,7 +78,10 @@ async def _refused(request: Request, problem: Exception) -> Response:
 
 async def _not_there(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    visit = await guest(request)
+    try:
+        visit = await guest(request)
+    except Problem:
+        visit = _visit(request)
     title = visit.say(_NOT_THERE.get(error.status_code, "This request cannot be read."))
     return visit.page("problem.html", status=error.status_code, title=title, words="")
 

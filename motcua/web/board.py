@@ -18,7 +18,7 @@ from motcua.calendars import Totals, Touched
 from motcua.catalogue.changes import change_of
 from motcua.store.screens import Wanted
 from motcua.web import charts
-from motcua.web.doors import Member
+from motcua.web.doors import Member, form_of
 from motcua.web.inbox import AT_ONCE, Done, NothingChosen, _shown
 from motcua.web.names import ROLES
 from motcua.web.visit import Visit
@@ -135,7 +135,7 @@ async def tasks(visit: Member, request: Request) -> Response:
 async def assign(visit: Member, request: Request) -> Response:
     """Give the chosen tasks to somebody, each with its own result."""
     visit.must("board")
-    form = await request.form()
+    form = await form_of(request)
     to, batch = str(form.get("to", "")), str(form.get("batch", ""))
     chosen = [str(each) for each in form.getlist("task")][:MOST]
     if not chosen or to not in visit.house.people:
@@ -166,7 +166,7 @@ async def assign(visit: Member, request: Request) -> Response:
 async def acknowledge(visit: Member, request: Request) -> Response:
     """Let the alarms of the chosen dossiers rest for as many working days as are given."""
     visit.must("board")
-    form = await request.form()
+    form = await form_of(request)
     days = str(form.get("days", "1"))
     chosen = [code for code in map(str, form.getlist("code")) if _CODE.fullmatch(code)][:MOST]
     if not chosen or not days.isdigit():
@@ -221,7 +221,7 @@ async def _absences(
 @router.post("/absences")
 async def add_absence(visit: Member, request: Request) -> Response:
     """Enter an absence, both days included."""
-    form = await request.form()
+    form = await form_of(request)
     given = {key: str(form.get(key, "")) for key in ("person", "since", "until", "substitute")}
     try:
         person = given["person"] or visit.person.id
@@ -310,7 +310,7 @@ def _hours(visit: Visit, part: str) -> dict[str, str]:
 async def change_calendar(visit: Member, request: Request, act: str) -> Response:
     """Look at what a change would do to the open dossiers; or apply it, or take one back."""
     visit.must("calendar")
-    form = await request.form()
+    form = await form_of(request)
     given = {key: [str(value) for value in form.getlist(key)] for key in form}
     house = visit.house
     try:

@@ -14,7 +14,7 @@ from models.fold import fold
 from models.procedure import Procedure
 from models.refusals import Problem, Unreachable, http_status
 from models.rules import decide
-from motcua.web.doors import Member
+from motcua.web.doors import Member, form_of
 from motcua.web.house import named
 from motcua.web.visit import Visit
 
@@ -102,7 +102,7 @@ def appointment(visit: Visit, procedure: Procedure) -> dict[str, Any]:
 async def receive(visit: Member, request: Request) -> Response:
     """Take the dossier in: accepted at once, or only taken in to be checked later."""
     visit.must("counter")
-    form = await request.form()
+    form = await form_of(request)
     given: dict[str, Any] = {key: value for key, value in form.multi_items() if isinstance(value, str)}
     given["papers"] = [
         {"name": name, "originals": originals, "copies": copies}

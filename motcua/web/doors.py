@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hmac
+import re
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.datastructures import FormData
 
-from models.refusals import Forbidden, Unreachable
+from models.refusals import BadInput, Forbidden, Unreachable
 from motcua.accounts import NotSignedIn, Session
 from motcua.web.house import House
 from motcua.web.visit import COOKIE, Visit
@@ -26,8 +28,35 @@ class MustChange(Forbidden):
     sentence = "Choose a password of your own first."
 
 
+class Unreadable(BadInput):
+    """Characters that no record can keep."""
+
+    sentence = "What was sent holds a character that cannot be kept (NUL, or half of a surrogate pair)."
+
+
+_UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
+
+
+async def form_of(request: Request) -> FormData:
+    """What a form holds; read once, however often it is asked for."""
+    form = await request.form()
+    if any(
+        isinstance(text, str) and _UNKEEPABLE.search(text) for pair in form.multi_items() for text in pair
+    ):
+        raise Unreadable
+    return form
+
+
+def _check_address(request: Request) -> None:
+    if _UNKEEPABLE.search(request.url.path) or any(
+        _UNKEEPABLE.search(text) for pair in request.query_params.multi_items() for text in pair
+    ):
+        raise Unreadable
+
+
 async def guest(request: Request) -> Visit:
     """Anybody. Whoever is signed in is known all the same, unless the record is away."""
+    _check_address(request)
     house: House = request.app.state.house
     session: Session | None = None
     with contextlib.suppress(NotSignedIn, Unreachable):
@@ -38,11 +67,12 @@ async def guest(request: Request) -> Visit:
 
 async def newcomer(request: Request) -> Visit:
     """Whoever is signed in, also with a first password; forms must be those that the session was given."""
+    _check_address(request)
     house: House = request.app.state.house
     session = await house.accounts.session(request.cookies.get(COOKIE))
     visit = request.state.visit = Visit(request, house, session)
     if request.method != "GET":
-        given = (await request.form()).get("csrf")
+        given = (await form_of(request)).get("csrf")
         if not hmac.compare_digest(str(given).encode(), session.csrf.encode()):
             raise FormFromElsewhere
     return visit

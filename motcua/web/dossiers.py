@@ -17,7 +17,7 @@ from models.refusals import BadInput, Forbidden, Outdated, Problem, UnknownDossi
 from motcua.past import Past
 from motcua.store.notices import NoticeFilter
 from motcua.web import asking, names, words
-from motcua.web.doors import Member
+from motcua.web.doors import Member, form_of
 from motcua.web.visit import Visit, track
 
 router = APIRouter()
@@ -190,7 +190,7 @@ async def act(visit: Member, request: Request, code: str, command: str) -> Respo
     await _Open.of(visit, code)
     if command not in names.COMMANDS:
         raise UnknownPage(what=command[:60])
-    form = await request.form()
+    form = await form_of(request)
     request_id, seen = str(form.get("request_id", ""))[:200], str(form.get("seen", ""))
     given = {name: value for name, value in form.multi_items() if isinstance(value, str)}
     try:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 
 from models.refusals import BadInput, Problem
 from motcua.store.screens import State, Wanted
-from motcua.web.doors import Member
+from motcua.web.doors import Member, form_of
 from motcua.web.language import marked as _
 from motcua.web.names import STATES
 from motcua.web.visit import Visit
@@ -189,7 +189,7 @@ def _bare(items: list[tuple[str, str]]) -> str:
 async def bulk(visit: Member, request: Request, act: str, task: str = "") -> Response:
     """One act on each of the chosen tasks, with a result for each; what colleagues have is not touched."""
     visit.must("work")
-    form = await request.form()
+    form = await form_of(request)
     batch = str(form.get("batch", ""))
     act = str(form.get("act", "")) if act == "bulk" else act
     if act not in BULK:
@@ -229,7 +229,7 @@ def _with_done(back: str, act: str) -> str:
 @router.post("/filters")
 async def keep_filter(visit: Member, request: Request) -> Response:
     """Keep the present view under a name."""
-    form = await request.form()
+    form = await form_of(request)
     name, address = " ".join(str(form.get("name", "")).split())[:60], str(form.get("address", ""))[:1000]
     if not name.isprintable() or not name or not re.fullmatch(r"/inbox(\?[^\s<>\"]*)?", address):
         raise BadAddress(what=visit.say("a name for the view"))

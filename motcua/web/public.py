@@ -15,7 +15,7 @@ from models.facts import Extended, SupplementRequested
 from models.procedure import Role, Stage
 from models.refusals import Forbidden, Problem, UnknownDossier, http_status
 from motcua.accounts import BadPassword
-from motcua.web.doors import Guest, Newcomer
+from motcua.web.doors import Guest, Newcomer, form_of
 from motcua.web.language import LANGUAGES
 from motcua.web.visit import COOKIE, LANGUAGE, Visit, local
 
@@ -59,7 +59,7 @@ async def ask_to_sign_in(visit: Visit, problem: Problem) -> Response:
             return Response(status_code=204)  # tells an event source not to come back
         wanted = visit.address()
         return visit.go(f"/sign-in?back={_quoted(wanted)}" if wanted != "/inbox" else "/sign-in")
-    form = await request.form()
+    form = await form_of(request)
     kept = [(name, value) for name, value in form.multi_items() if isinstance(value, str) and name != "csrf"]
     page: dict[str, Any] = {"problem": visit.problem(problem), "name": "", "back": request.url.path}
     return visit.page("sign-in.html", status=401, kept=kept, **page)
@@ -72,7 +72,7 @@ def _quoted(text: str) -> str:
 @router.post("/sign-in")
 async def sign_in(visit: Guest, request: Request) -> Response:
     """Begin a session. Its token is a new one: what a browser brought along counts for nothing."""
-    form = await request.form()
+    form = await form_of(request)
     name, password, back = (str(form.get(field, "")) for field in ("name", "password", "back"))
     kept = [
         (key, value) for key, value in form.multi_items() if isinstance(value, str) and key[:5] == "kept:"
@@ -207,7 +207,7 @@ async def track(visit: Guest, code: str, k: str = "", rated: str = "") -> Respon
 @router.post("/track/{code}/rate")
 async def rate(visit: Guest, request: Request, code: str) -> Response:
     """The citizen's opinion. The key is in the receipt's QR code: whoever knows a code speaks for nobody."""
-    form = await request.form()
+    form = await form_of(request)
     key, score, text = (str(form.get(name, "")) for name in ("k", "score", "text"))
     if not await _fits(visit, code, key):
         raise WrongKey

@@ -16,6 +16,10 @@ from tests.unit.office import CALENDAR
 from tests.web import Web, web
 
 STAFF = CATALOGUE.office.staff
+ONE_OF_EACH = (
+    *("receiver1", "handler2", "leader1", "approver2", "clerk1", "returner1", "head1", "auditor1", "admin1"),
+    "police2",
+)
 PAGES = {
     "/inbox": "work",
     "/inbox?view=unit": "work",
@@ -94,7 +98,8 @@ async def test_commands_are_offered_and_taken_where_the_table_says(
 
     visitors = {}
     refused = []
-    for user, person in STAFF.items():
+    for user in ONE_OF_EACH:
+        person = STAFF[user]
         visitor = await desk.visitor(user)
         page = await visitor.get(f"/dossiers/{life.code}")
         csrf = dict((await visitor.get("/absences")).form("/absences").fields)["csrf"]
@@ -118,7 +123,7 @@ async def test_commands_are_offered_and_taken_where_the_table_says(
 
 
 async def test_a_dossier_of_another_unit_is_not_theirs(office: Running, desk: Web) -> None:
-    """Direct references: its page, its papers, its place in lists and search, for each of the others' staff."""
+    """Direct references: its page, its papers, its place in lists and search, for everybody of the staff."""
     life = await Life.begin(office, "receiver1 accept", applicant={"name": "Hoàng Thị Khó Tìm"})
     for user, person in STAFF.items():
         visitor = await desk.visitor(user)
