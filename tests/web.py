@@ -129,8 +129,8 @@ class Visitor:
         """Open a page."""
         return Answered(await self.client.get(path, **more))
 
-    async def send(self, form: Form, *, to: str | None = None, files: Any = None, **changes: Any) -> Answered:
-        """Send a form with some of its fields changed; None leaves one out, a list sends it several times."""
+    async def send(self, form: Form, where: str = "", /, *, files: Any = None, **changes: Any) -> Answered:
+        """Send a form with some fields changed, perhaps elsewhere; None leaves one out, a list repeats it."""
         data: dict[str, Any] = {}
         for name, value in form.fields:
             data.setdefault(name, []).append(value)
@@ -138,7 +138,7 @@ class Visitor:
             data.pop(name, None)
             if value is not None:
                 data[name] = value
-        return Answered(await self.client.post(to or form.action, data=data, files=files))
+        return Answered(await self.client.post(where or form.action, data=data, files=files))
 
     async def sign_in(self, name: str, password: str = PASSWORD, **changes: Any) -> Answered:
         """Sign in as somebody of the office."""

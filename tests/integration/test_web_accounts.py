@@ -238,7 +238,7 @@ async def test_a_closed_account_is_out_at_once(desk: Web) -> None:
     await admin.send((await admin.get("/people")).form("/people/returner1/enable"))
     assert (await clerk.sign_in("returner1")).status == 200
     page = await admin.get("/people")
-    mine = await admin.send(page.form("/people/returner1/set-password"), to="/people/admin1/disable")
+    mine = await admin.send(page.form("/people/returner1/set-password"), "/people/admin1/disable")
     assert mine.status == 422
     await desk.house.accounts.first_password("returner1", "admin1", From("", ""), PASSWORD)
 
