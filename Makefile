@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install dev demo up test check format bench lock clean
+.PHONY: install dev demo up test browser check format bench texts lock clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -35,6 +35,11 @@ up: install ## embedded servers and a worker, until Ctrl-C
 test: dev ## all tests that can run on a plain machine (TESTS=tests/unit for some)
 	@$(BIN)/python -m pytest $(TESTS)
 
+browser: dev ## what the browser tests need beside Chromium: the accessibility checker, from npm
+	@command -v chromium >/dev/null || echo "no Chromium here: apt-get install chromium"
+	@command -v npm >/dev/null || { echo "no npm here: apt-get install npm" >&2; exit 1; }
+	@cd tests/browser && cmp -s package-lock.json node_modules/.lock || { npm ci --silent --no-audit --no-fund && cp package-lock.json node_modules/.lock; }
+
 check: dev ## formatter, linter, strict types, import rules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -47,6 +52,9 @@ format: dev ## format and mend what can be mended
 
 bench: dev ## the bare lifecycle and the full product side by side
 	@$(BIN)/python -m benchmarks $(BENCH)
+
+texts: dev ## collect the texts of the pages into Babel's catalogues; tells which are not translated
+	@$(BIN)/python -m tools.texts
 
 lock: ## renew requirements*.txt from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.txt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hmac
 import re
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -65,17 +66,22 @@ async def guest(request: Request) -> Visit:
     return request.state.visit  # type: ignore[no-any-return]
 
 
-async def newcomer(request: Request) -> Visit:
+async def newcomer(request: Request) -> AsyncIterator[Visit]:
     """Whoever is signed in, also with a first password; forms must be those that the session was given."""
     _check_address(request)
     house: House = request.app.state.house
     session = await house.accounts.session(request.cookies.get(COOKIE))
     visit = request.state.visit = Visit(request, house, session)
-    if request.method != "GET":
-        given = (await form_of(request)).get("csrf")
-        if not hmac.compare_digest(str(given).encode(), session.csrf.encode()):
+    if request.method == "GET":
+        yield visit
+        return
+    form = await form_of(request)
+    try:
+        if not hmac.compare_digest(str(form.get("csrf")).encode(), session.csrf.encode()):
             raise FormFromElsewhere
-    return visit
+        yield visit
+    finally:
+        await form.close()  # what was uploaded lies in temporary files
 
 
 async def member(visit: Annotated[Visit, Depends(newcomer)]) -> Visit:
