@@ -133,17 +133,6 @@ def _fields(offer: Offer, visit: Visit, d: Dossier) -> list[Field]:
         case "answer":
             asked = tuple((each, each) for each in offer.choices)
             return [Field("agency", "choice", say(_("Agency")), True, options=asked), words("reply")]
-        case "attach":
-            kinds = (
-                ("paper", say(_("Paper of the applicant"))),
-                ("result", say(_("Result"))),
-                ("other", say(_("Other"))),
-            )
-            hint = say(_("PDF, JPEG, PNG, DOCX, XLSX or ODT."))
-            return [
-                Field("document", "file", say(_("File")), True, hint=hint),
-                Field("what", "choice", say(_("What it is")), True, options=kinds),
-            ]
         case "note":
             return [words("text", required=True, hint=say(_("For colleagues only.")))]
         case "transfer":
@@ -177,7 +166,6 @@ def _result(visit: Visit, d: Dossier) -> list[Field]:
     return [
         Field("number", "line", visit.say(_("Number of the result")), True, most=100),
         Field("date", "moment", visit.say(_("Date of the result")), True, value=visit.local(visit.now)),
-        Field("file", "file", visit.say(_("The result as a file"))),
     ]
 
 

@@ -69,28 +69,28 @@ def ageing(rows: list[dict[str, Any]], visit: Visit) -> Chart:
 def _chart(
     series: list[list[int]], labels: list[str], names: list[str], tones: tuple[str, ...], head: str
 ) -> Chart:
-    top = _round(max((value for group in series for value in group), default=0))
+    top = scale(max((value for group in series for value in group), default=0))
     room = (WIDTH - LEFT) / max(len(series), 1)
     bar = min(room * 0.8 / len(names), 26)
-    scale = (HEIGHT - TOP - BOTTOM) / top
+    unit = (HEIGHT - TOP - BOTTOM) / top
     bars, groups = [], []
     for number, (group, label) in enumerate(zip(series, labels, strict=True)):
         middle = LEFT + room * (number + 0.5)
         groups.append(Tick(round(middle, 1), label))
         for place, value in enumerate(group):
-            height = value * scale
+            height = value * unit
             words = f"{head} {label}: {value} {names[place]}"
             x = middle + bar * (place - len(group) / 2)
             y = HEIGHT - BOTTOM - height
             bars.append(
                 Bar(round(x, 1), round(y, 1), round(bar - 1.5, 1), round(height, 1), tones[place], words)
             )
-    lines = [Tick(round(HEIGHT - BOTTOM - top * part * scale, 1), f"{top * part:g}") for part in (0, 0.5, 1)]
+    lines = [Tick(round(HEIGHT - BOTTOM - top * part * unit, 1), f"{top * part:g}") for part in (0, 0.5, 1)]
     rows = [(label, *map(str, group)) for group, label in zip(series, labels, strict=True)]
     return Chart(bars, lines, groups, [head, *names], rows, list(zip(tones, names, strict=True)))
 
 
-def _round(most: int) -> int:
+def scale(most: int) -> int:
     """The end of the scale: a round, even number not below what is shown."""
     if most <= 4:
         return 4

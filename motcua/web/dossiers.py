@@ -128,7 +128,6 @@ async def _page(
         notices=notices,
         printable=_printable(shown),
         links=[(link, visit.unit_name(link.unit)) for link in d.links],
-        documents=[],
         done=done if done in names.COMMANDS else "",
         problem=problem,
         opened=opened,

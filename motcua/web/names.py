@@ -22,7 +22,6 @@ COMMANDS: dict[str, str] = {
     "pay": _("Record a payment"),
     "consult": _("Ask another agency"),
     "answer": _("Record the answer"),
-    "attach": _("Attach a document"),
     "note": _("Leave a note"),
     "assign": _("Assign"),
     "transfer": _("Pass to another unit"),

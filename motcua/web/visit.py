@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from babel.dates import format_date
 from fastapi import Request, Response
@@ -314,9 +313,8 @@ class Visit:
 
 def local(address: str) -> str:
     """An address on this server, or the first page: nobody may be sent elsewhere by a link to us."""
-    parts = urlsplit(address)
-    plain = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
-    return address if plain and not parts.scheme and not parts.netloc and "\\" not in address else "/"
+    plain = address.startswith("/") and address.isprintable() and "\\" not in address
+    return address if plain and not address.startswith("//") else "/"
 
 
 def track(stage: Stage, outcome: str | None) -> list[tuple[str, str]]:

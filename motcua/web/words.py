@@ -21,7 +21,6 @@ _BARE: dict[str, str] = {
     "refused": _("Not received"),
     "rating-lapsed": _("Time to rate is over; the dossier is closed"),
     "apology-dismissed": _("The drafted apology was not needed"),
-    "attached": _("Document attached"),
     "supplement-requested": _("Applicant asked for missing papers, until {due}"),
     "consulted": _("{agency} asked, answer expected by {due}"),
     "paid": _("Paid {amount}, receipt {receipt}"),

@@ -15,7 +15,7 @@ from tests.running import Life, Running, always_open, submission, until
 from tests.unit.office import CALENDAR, at
 from tests.web import Answered, Visitor, Web, web
 
-RACES = int(os.environ.get("RACES", "100"))
+RACES = int(os.environ.get("RACES", "50"))
 PROCESSING = ("receiver1 accept", "receiver1 complete")
 
 

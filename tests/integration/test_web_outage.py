@@ -1,0 +1,129 @@
+"""PostgreSQL or Temporal goes away while pages are open: people are told, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.running import Running, Telemetry, always_open, running, submission, until
+from tests.web import Web, web
+
+
+@pytest.fixture(scope="module")
+async def fragile(tmp_path_factory: pytest.TempPathFactory, telemetry: Telemetry) -> AsyncIterator[Running]:
+    """An office of its own for the tests that break it."""
+    async with running(tmp_path_factory.mktemp("fragile-web"), telemetry.runtime) as office:
+        yield office
+
+
+@pytest.fixture(scope="module")
+async def desk(fragile: Running) -> AsyncIterator[Web]:
+    """Its desk, which waits no longer for an answer than a test can."""
+    async with web(fragile, always_open(), rpc_timeout=3) as served:
+        yield served
+
+
+async def processing(desk: Web) -> str:
+    """A dossier that a handler may work on."""
+    answer = await desk.house.desk.submit(submission("usual"), officer="receiver1")
+    await desk.house.desk.act(answer.code, "complete", "receiver1")
+    return answer.code
+
+
+async def test_the_database_goes_away(fragile: Running, desk: Web) -> None:
+    """Each page says so with 503, the citizen's too; what was typed is sent again, and done once."""
+    code = await processing(desk)
+    visitor = await desk.visitor("handler1")
+    form = (await visitor.get(f"/dossiers/{code}")).form(f"/dossiers/{code}/complete")
+    postgres = fragile.local.children["postgres"]
+    await postgres.stop()
+    try:
+        for path in ("/inbox", f"/dossiers/{code}", f"/track/{code}", "/search?q=a"):
+            page = await visitor.get(path)
+            assert page.status == 503, path
+            assert "PostgreSQL cannot be reached" in page.words
+            assert "Nothing that you entered is lost" in page.words
+        assert (await visitor.get("/sign-in")).status == 200
+        lost = await visitor.send(form, note="đừng mất")
+        assert lost.status == 503
+    finally:
+        await postgres.start()
+
+    async def back() -> bool:
+        return (await visitor.get("/inbox")).status == 200
+
+    await until(back)
+    done = await visitor.send(form, note="đừng mất")
+    assert done.status == 200
+    assert "đừng mất" in done.words
+
+
+async def test_temporal_goes_away(fragile: Running, desk: Web) -> None:
+    """Reading goes on; what is sent comes back as a page that can be sent again, and then it happens once."""
+    code = await processing(desk)
+    visitor = await desk.visitor("handler1")
+    form = (await visitor.get(f"/dossiers/{code}")).form(f"/dossiers/{code}/note")
+    temporal = fragile.local.children["temporal"]
+    await temporal.stop()
+    try:
+        assert (await visitor.get(f"/dossiers/{code}")).status == 200
+        assert (await visitor.get("/inbox")).status == 200
+        lost = await visitor.send(form, text="còn đây")
+        assert lost.status == 503
+        again = lost.form(f"/dossiers/{code}/note")
+        assert dict(again.fields)["text"] == "còn đây"
+        receiver = await desk.visitor("receiver1")
+        page = await receiver.get("/counter?procedure=1.001612")
+        waiting = await receiver.send(page.form("/counter"), name="Người Chờ", how="accept")
+        assert waiting.status == 503
+    finally:
+        await temporal.start()
+
+    async def taken() -> bool:
+        return (await visitor.send(again)).status == 200
+
+    await until(taken, 40)
+    await visitor.send(again)
+    assert [fact.kind for fact in await desk.house.store.facts(code)].count("noted") == 1
+
+    async def received() -> bool:
+        return (await receiver.send(waiting.form("/counter"))).status == 200
+
+    await until(received, 40)
+    found = await receiver.get("/search?q=nguoi cho")
+    assert found.text.count('class="code" href="/dossiers/') == 1
+
+
+async def test_an_open_stream_finds_its_way_back(fragile: Running, desk: Web) -> None:
+    """After the database was away, pages are told to look again, and then of each change."""
+    visitor = await desk.visitor("handler1")
+    heard: list[str] = []
+
+    async def listen() -> None:
+        async with visitor.client.stream("GET", "/events", timeout=60) as stream:
+            async for line in stream.aiter_lines():
+                heard.extend([line.removeprefix("data:").strip()] if line.startswith("data:") else [])
+
+    listening = asyncio.create_task(listen())
+    try:
+        first = await processing(desk)
+
+        async def told_of(code: str) -> bool:
+            return any(line.startswith(code) for line in heard)
+
+        await until(lambda: told_of(first))
+        postgres = fragile.local.children["postgres"]
+        await postgres.stop()
+        await postgres.start()
+
+        async def anything() -> bool:
+            return "0" in heard  # no code: anything may have changed
+
+        await until(anything, 30)
+        second = await processing(desk)
+        await until(lambda: told_of(second))
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
