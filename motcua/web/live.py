@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
@@ -37,6 +38,12 @@ class Live:
         self._store = store
         self._pages: set[asyncio.Queue[Change | None]] = set()
         self._open = True
+        self._life, self._told = secrets.token_hex(4), 0
+
+    @property
+    def mark(self) -> str:
+        """How far the telling has come: a page holds what it was when the page was made."""
+        return f"{self._life}.{self._told}"
 
     async def run(self) -> None:
         """Listen until cancelled; after a lost connection every page looks again."""
@@ -59,10 +66,15 @@ class Live:
                 log.warning("pages are not told of changes", why=problem.message)
             await asyncio.sleep(1)
 
-    async def changes(self, unit: str | None) -> AsyncIterator[Change | None]:
-        """What changes in a unit, or anywhere; None when nothing has for a while."""
+    async def changes(self, unit: str | None, since: str) -> AsyncIterator[Change | None]:
+        """What changes in a unit, or anywhere; None when nothing has for a while.
+
+        A page that was made at another mark than now's has missed something while it came or was cut off.
+        """
         mine: asyncio.Queue[Change | None] = asyncio.Queue(_MOST)
         self._pages.add(mine)
+        if since != self.mark:
+            _put(mine, ANYTHING)
         try:
             while self._open:
                 try:
@@ -85,6 +97,7 @@ class Live:
             _put(page, None)
 
     def _tell(self, change: Change) -> None:
+        self._told += 1
         for page in self._pages:
             _put(page, change)
 

@@ -42,6 +42,7 @@ class Visit:
     def __init__(self, request: Request, house: House, session: Session | None) -> None:
         self.request, self.house, self._session = request, house, session
         self.now = house.clock()
+        self.mark: str = request.app.state.live.mark
         self.language = self._language()
         self.formats = house.formats[self.language]
 

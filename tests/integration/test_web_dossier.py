@@ -17,7 +17,8 @@ from tests.unit.office import CALENDAR
 from tests.web import Answered, Visitor, Web, web
 
 EVIL = (
-    """<script>alert(1)</script>"'><img src=x onerror=alert(2)> {{7*7}} ${7*7} &lt;b&gt; \u202e ]]> --> 𝕏"""
+    """<script>alert(1)</script>"'><img src=x onerror=alert(2)> {{7919*7907}} ${7919*7907}"""
+    """ &lt;b&gt; \u202e ]]> --> 𝕏"""
 )
 PROCESSING = ("receiver1 complete",)
 DECIDING = (*PROCESSING, "handler1 complete", "leader1 complete")
@@ -222,7 +223,7 @@ def unharmed(page: Answered) -> None:
     harm = _Harm()
     harm.feed(page.text)
     assert harm.found == []
-    assert "49 " not in re.sub(r"\d{3,}", "", page.words.replace("7*7", ""))
+    assert str(7919 * 7907) not in page.words
 
 
 async def test_an_applicant_with_a_script_for_a_name(now: Web) -> None:

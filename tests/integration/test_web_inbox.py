@@ -325,3 +325,25 @@ async def test_an_open_page_hears_of_what_changes(now: Web) -> None:
         for task in listening:
             task.cancel()
         await asyncio.gather(*listening, return_exceptions=True)
+
+
+async def test_what_changes_while_a_page_is_on_its_way_is_told(now: Web) -> None:
+    """Found as a dossier's page that never said it had changed: the change came before its stream did."""
+    visitor, other = await now.visitor("handler1"), await now.visitor("police1")
+    (code,) = await real(now, 1, "receiver1 complete")
+    page = await visitor.get(f"/dossiers/{code}")
+    (mark,) = re.findall(r'data-live="(/events\?since=[^"]+)"', page.text)
+    await now.house.desk.act(code, "note", "leader1", {"text": "xem lại"})
+    row = await now.house.store.row(code)
+    assert row is not None
+
+    async def first(who: Visitor, address: str) -> str:
+        async with asyncio.timeout(5), who.client.stream("GET", address) as stream:
+            async for line in stream.aiter_lines():
+                if line.startswith("data:"):
+                    return line.removeprefix("data:").strip()
+        raise AssertionError("the stream ended")
+
+    assert await first(visitor, f"{mark}&dossier={code}") == f"{code} {row.seq}"
+    assert await first(visitor, mark) == "0"
+    assert await first(other, f"{mark}&dossier={code}") == f"{code} 0"

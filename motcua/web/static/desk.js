@@ -89,9 +89,8 @@ if (stream && (list || dossier) && "EventSource" in window) {
     } catch { lost.hidden = false; soon(3000); }
   }
   function soon(after) { if (waiting === null) waiting = setTimeout(renew, after + Math.random() * 400); }
-  const events = new EventSource(stream);
-  let before = false;
-  events.addEventListener("open", () => { lost.hidden = true; if (before && list) soon(200); before = true; });
+  const events = new EventSource(dossier ? `${stream}&dossier=${dossier.dataset.code}` : stream);
+  events.addEventListener("open", () => { lost.hidden = true; });
   events.addEventListener("error", () => { lost.hidden = false; });
   events.addEventListener("changed", (event) => {
     const [code, seq] = event.data.split(" ");
