@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+JOBS ?= 2
 
 .PHONY: install dev demo up test browser check format bench texts lock clean
 .DEFAULT_GOAL := help
@@ -32,8 +33,8 @@ demo: install ## an office on embedded servers, a town's caseload through it, th
 up: install ## embedded servers and a worker, until Ctrl-C
 	@$(BIN)/python starter.py up
 
-test: dev ## all tests that can run on a plain machine (TESTS=tests/unit for some)
-	@$(BIN)/python -m pytest $(TESTS)
+test: dev ## all tests that can run on a plain machine (TESTS=tests/unit for some; JOBS=0 in one process)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 browser: dev ## what the browser tests need beside Chromium: the accessibility checker, from npm
 	@command -v chromium >/dev/null || echo "no Chromium here: apt-get install chromium"

@@ -26,6 +26,7 @@ from motcua.caseloads.script import Case
 from motcua.catalogue import Catalogue
 from motcua.config import BadSetting, Settings
 from motcua.desk import Desk, Rulebook
+from motcua.documents import Clamd, Documents
 from motcua.local import Child, LocalOffice, NoOffice, busy, whereabouts
 from motcua.papers import Papers
 from motcua.rulebook import rulebook
@@ -153,7 +154,7 @@ class Workshop:
                     house.simulated, house.clock = True, clock.now
                 async with (
                     beside(_sweep(desk), *([clock.run()] if house.simulated else [])),
-                    serving(house, listening, upload_mb=settings.upload_mb),
+                    serving(house, listening),
                 ):
                     yield Office(servers, client, desk, store, address(listening), password)
 
@@ -164,7 +165,7 @@ class Workshop:
         async with self.office() as (desk, store):
             listening = bound(settings.web_host, settings.web_port)
             house = self._house(desk, store, settings.public_url or address(listening))
-            async with beside(_sweep(desk)), serving(house, listening, upload_mb=settings.upload_mb):
+            async with beside(_sweep(desk)), serving(house, listening):
                 yield address(listening)
 
     def _house(self, desk: Desk, store: Store, public_url: str) -> House:
@@ -178,8 +179,15 @@ class Workshop:
             catalog_dir=settings.catalog_dir,
             papers=Papers(store, catalogue.office, calendar, settings.catalog_dir, public_url),
             accounts=self._accounts(store, catalogue),
+            documents=self.documents(store),
             public_url=public_url,
         )
+
+    def documents(self, store: Store) -> Documents:
+        """What takes files in and gives them out."""
+        settings = self.settings
+        scanner = Clamd(settings.clamd) if settings.clamd else None
+        return Documents(store, most_mb=settings.upload_mb, scanner=scanner)
 
     def _accounts(self, store: Store, catalogue: Catalogue) -> Accounts:
         settings = self.settings

@@ -284,6 +284,13 @@ class Note(Asked):
     text: Reference
 
 
+class Attach(Asked):
+    """Add a document; its bytes are kept where they can be erased."""
+
+    kind: Literal["attach"] = "attach"
+    document: Reference
+
+
 class Rate(Asked):
     """The citizen's opinion of the service, once the result is returned."""
 
@@ -357,6 +364,7 @@ Command = Annotated[
     | Transfer
     | Correct
     | Note
+    | Attach
     | Rate
     | Observe
     | Hear

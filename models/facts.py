@@ -364,6 +364,13 @@ class Noted(Value):
     text: Reference
 
 
+class Attached(Value):
+    """A document was added."""
+
+    kind: Literal["attached"] = "attached"
+    document: Reference
+
+
 class Rated(Value):
     """The citizen's opinion."""
 
@@ -449,6 +456,7 @@ Event = Annotated[
     | Transferred
     | Corrected
     | Noted
+    | Attached
     | Rated
     | RungReached
     | Acknowledged

@@ -213,7 +213,7 @@ def _changes(d: Dossier, fact: Fact) -> dict[str, Any]:
             return {"payment": e.amount}
         case f.Paid():
             return {"payment": None}
-        case f.Noted() | f.Observed():
+        case f.Noted() | f.Attached() | f.Observed():
             return {}
 
 

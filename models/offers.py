@@ -81,6 +81,7 @@ def _probes(d: Dossier, actor: Actor, at: datetime) -> Iterator[tuple[c.Asked, s
         c.Correct(**who, reason=_SOMETHING),
         c.Withdraw(**who),
         c.Note(**who, text=_SOMETHING),
+        c.Attach(**who, document=_SOMETHING),
         c.Rate(**who, score=5),
     )
     yield from ((command, None) for command in plain)

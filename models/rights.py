@@ -11,6 +11,7 @@ from models.procedure import Role, Stage
 
 STAFF = tuple(role for role in Role if role not in (Role.CITIZEN, Role.CLOCK))
 LEADERS = (Role.UNIT_LEADER, Role.OFFICE_LEADER)
+WORKING = tuple(role for role in STAFF if role not in (Role.AUDITOR, Role.ADMINISTRATOR))
 EVERYWHERE = (Role.OFFICE_LEADER, Role.ADMINISTRATOR, Role.CITIZEN, Role.CLOCK)
 """Roles that act on the dossiers of every unit; all others act on those of their own."""
 WATCHING = (Role.OFFICE_LEADER, Role.AUDITOR, Role.ADMINISTRATOR)
@@ -60,6 +61,7 @@ COMMANDS: dict[str, Right] = {
     "transfer": Right((Role.RECEIVER, *LEADERS), _UNDECIDED),
     "correct": Right(STAFF),
     "note": Right(STAFF),
+    "attach": Right(WORKING),
     "rate": Right((Role.CITIZEN,), (Stage.RETURN,)),
     "observe": Right((Role.ADMINISTRATOR,)),
     "hear": Right((Role.CLOCK,)),

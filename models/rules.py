@@ -625,6 +625,10 @@ def _note(d: Dossier, command: c.Note, at: datetime) -> Iterator[Event]:
     yield f.Noted(text=command.text)
 
 
+def _attach(d: Dossier, command: c.Attach, at: datetime) -> Iterator[Event]:
+    yield f.Attached(document=command.document)
+
+
 def _hear(d: Dossier, command: c.Hear, at: datetime) -> Iterator[Event]:
     linked = next((linked for linked in reversed(d.links) if linked.link == command.link), None)
     if linked is None or linked.over or linked.child not in (None, command.child):
@@ -669,6 +673,7 @@ _RULES: dict[str, Rule] = {
     "transfer": _transfer,
     "correct": _correct,
     "note": _note,
+    "attach": _attach,
     "rate": _rate,
     "hear": _hear,
     "observe": _observe,

@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     """Minutes without a click after which one is signed out."""
     upload_mb: int = Field(default=20, ge=1, le=100)
     """Megabytes of a file that is attached to a dossier, at most."""
+    clamd: str = Field(default="", pattern=r"^(/\S+|[^\s/]+)?$")
+    """ClamAV's daemon, which looks through every file: `host:port` or its socket's path; empty: none."""
     public_url: str = Field(default="", pattern=r"^(https?://[^\s/]\S*)?$")
     """Where citizens look dossiers up, at {public_url}/track/{code}; in letters and on receipts."""
     ca_file: Path | None = None

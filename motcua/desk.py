@@ -49,6 +49,7 @@ from models.rules import decide
 from models.service import Answer, Opening
 from models.units import Span, check_works, heir
 from models.view import DossierRow
+from motcua.documents import Document
 from motcua.forms import (
     InvalidCommand,
     InvalidSubmission,
@@ -338,11 +339,15 @@ class Desk:
         user: str | Actor,
         data: dict[str, Any] | None = None,
         request_id: str | None = None,
+        document: Document | None = None,
     ) -> Answer:
-        """Carry out a command; the same request id again gets the first answer."""
+        """Carry out a command; the same request id again gets the first answer.
+
+        `document` is a file that motcua.documents has found fit to be kept.
+        """
         actor = user if isinstance(user, Actor) else self._actor(user)
         request_id = request_id or str(uuid.uuid4())
-        command, kept = await self._command(code, kind, actor, data or {}, request_id)
+        command, kept = await self._command(code, kind, actor, data or {}, request_id, document)
         try:
             return await self.send(code, command)
         except Unreachable:
@@ -375,9 +380,16 @@ class Desk:
         return CITIZEN if user == "citizen" else self.rulebook.actor(user)
 
     async def _command(
-        self, code: str, kind: str, actor: Actor, data: dict[str, Any], request_id: str
+        self,
+        code: str,
+        kind: str,
+        actor: Actor,
+        data: dict[str, Any],
+        request_id: str,
+        document: Document | None,
     ) -> tuple[Command, list[str]]:
-        command, rows = read_command(code, kind, actor, data, request_id, self.rulebook.calendar)
+        calendar = self.rulebook.calendar
+        command, rows = read_command(code, kind, actor, data, request_id, calendar, document)
         # Checked before anything is kept: what names nobody and nothing leaves nothing behind.
         match command:
             case Transfer(unit=unit):

@@ -16,6 +16,7 @@ from models.base import YEARS, Instant, Reference, Value, added, one_line
 from models.calendar import Calendar
 from models.commands import Actor, Channel, Command, Identifier
 from models.refusals import BadInput
+from motcua.documents import Document
 from motcua.store import Private
 
 TEXT_LIMIT = 20_000
@@ -43,6 +44,18 @@ class InvalidCommand(BadInput):
     """The data of a command is not well formed."""
 
     sentence = "The data of {command} is not valid: {field}: {reason}"
+
+
+class DocumentMissing(BadInput):
+    """A document is a file that comes along, not data."""
+
+    sentence = "{command} takes a file, and there is none. Choose one."
+
+
+class DocumentNotExpected(BadInput):
+    """A file with a command that has no place for one."""
+
+    sentence = "{command} takes no file."
 
 
 class UnknownCommand(BadInput):
@@ -174,9 +187,15 @@ def read_submission(data: Any, calendar: Calendar) -> Submission:
 
 
 def read_command(
-    code: str, kind: str, actor: Actor, data: Any, request_id: str, calendar: Calendar
+    code: str,
+    kind: str,
+    actor: Actor,
+    data: Any,
+    request_id: str,
+    calendar: Calendar,
+    document: Document | None = None,
 ) -> tuple[Command, list[Private]]:
-    """A command from the JSON of its data, and the rows that its free texts become."""
+    """A command from the JSON of its data, and the rows that its free texts and its document become."""
     if kind not in _KINDS or kind in INTERNAL:
         raise UnknownCommand(command=kind, known=", ".join(sorted(set(_KINDS) - set(INTERNAL))))
     if not isinstance(data, dict):
@@ -187,10 +206,21 @@ def read_command(
     if field := _unkeepable({**data, "request_id": request_id}):
         raise InvalidCommand(command=kind, field=field, reason=UNKEEPABLE)
     texts, times = _FIELDS[kind]
+    place = next((name for name in texts if name in _DOCUMENTS), None)
+    if "document" in data or (kind == "attach" and document is None):
+        raise DocumentMissing(command=kind)
+    if document is not None:
+        if place is None:
+            raise DocumentNotExpected(command=kind)
+        data = {**data, place: document.told}
     for name in texts:
         _check_text(kind, name, data.get(name))
     plain = {**data, **_office_times(data, times, calendar)}
     rows = [private(code, request_id, name, plain[name]) for name in texts if plain.get(name) is not None]
+    if document is not None:
+        rows = [
+            row.model_copy(update={"file": document.content}) if row.kind == place else row for row in rows
+        ]
     draft = {row.kind: reference(row).model_dump() for row in rows}
     try:
         whole = {**plain, **draft, "kind": kind, "id": request_id, "actor": actor.model_dump()}
@@ -241,7 +271,9 @@ def _is_time(annotation: Any) -> bool:
     return annotation is datetime or datetime in get_args(annotation) or "Aware" in str(annotation)
 
 
-_NOT_WORDS = ("applicant", "papers", "file")
+_DOCUMENTS = ("document", "file")
+"""Where a command has a place for a file: a document of the dossier, or the result itself."""
+_NOT_WORDS = ("applicant", "papers", *_DOCUMENTS)
 """What is kept in erasable rows and is no text: it has forms of its own."""
 
 _FIELDS = {

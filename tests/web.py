@@ -16,6 +16,7 @@ from motcua.accounts import Accounts
 from motcua.calendars import Calendar
 from motcua.catalogue import Catalogue
 from motcua.desk import Desk
+from motcua.documents import Documents, Scanner
 from motcua.papers import Papers
 from motcua.web.house import House, wall
 from motcua.web.serve import address, bound, serving
@@ -179,6 +180,7 @@ async def web(
     catalogue: Catalogue = CATALOGUE,
     idle: timedelta = timedelta(hours=2),
     rpc_timeout: float = 20.0,
+    scanner: Scanner | None = None,
     **more: Any,
 ) -> AsyncIterator[Web]:
     """The desk of a running office, on a port of its own, with a password for everybody."""
@@ -193,11 +195,12 @@ async def web(
         catalog_dir=SETTINGS.catalog_dir,
         papers=Papers(office.store, catalogue.office, calendar, SETTINGS.catalog_dir, address(listening)),
         accounts=accounts,
+        documents=Documents(office.store, most_mb=2, scanner=scanner),
         clock=clock,
         public_url=address(listening),
         **more,
     )
-    async with serving(house, listening, upload_mb=2):
+    async with serving(house, listening):
         served = Web(address(listening), house)
         try:
             yield served

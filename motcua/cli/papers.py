@@ -9,19 +9,12 @@ from typing import Annotated
 
 import typer
 
-from models.refusals import BadInput
 from motcua.cli import printing
 from motcua.cli.deadlines import BadTime
 from motcua.cli.people import Json, known_form
 from motcua.cli.proof import day_of
 from motcua.cli.workshop import Workshop, work
 from motcua.papers import Paper
-
-
-class CannotWrite(BadInput):
-    """The file that a paper was to go to cannot be written."""
-
-    sentence = "{path} cannot be written: {reason}"
 
 
 def add(app: typer.Typer, shop: Workshop) -> None:
@@ -90,10 +83,7 @@ def _write(made: Paper, file: str | None, *, as_json: bool) -> None:
         sys.stdout.buffer.flush()
         return
     path = Path(file or made.name)
-    try:
-        path.write_bytes(made.content)
-    except OSError as error:
-        raise CannotWrite(path=path, reason=error.strerror or error) from error
+    printing.write(path, made.content)
     told = {"file": str(path), **made.model_dump(exclude={"content", "name"})}
     if as_json:
         printing.document(told)

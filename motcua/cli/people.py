@@ -59,11 +59,27 @@ def add(app: typer.Typer, shop: Workshop) -> None:
         command: str,
         user: Annotated[str, typer.Option("--as", help="Who acts.")],
         data: Annotated[str, typer.Option(help="The command's data as JSON; @FILE reads a file.")] = "{}",
+        file: Annotated[
+            str | None, typer.Option(help="A document that goes with it, or the result itself.")
+        ] = None,
         request_id: Annotated[str | None, typer.Option(help="The same id asks for the same answer.")] = None,
         as_json: Json = False,
     ) -> None:
         """Ask something of a dossier."""
-        work(_act(shop, code, command, user, data, request_id, as_json=as_json))
+        work(_act(shop, code, command, user, data, file, request_id, as_json=as_json))
+
+    @app.command()
+    def document(
+        code: str,
+        number: Annotated[int, typer.Argument(help="The number of the fact that it came with.")],
+        file: Annotated[
+            str | None, typer.Option("-o", "--output", help="Where it goes; - is standard output.")
+        ] = None,
+        as_json: Json = False,
+    ) -> None:
+        """A document of a dossier, checked against its record (by default into this directory)."""
+        known_form(code)
+        work(_document(shop, code, number, file, as_json=as_json))
 
     @app.command()
     def tasks(
@@ -166,12 +182,16 @@ def _line(number: int, line: str) -> Any:
         return NotJson(where=f"line {number}", reason=error)
 
 
-def _text(file: str) -> str:
+def _bytes(file: str) -> bytes:
     try:
-        raw = sys.stdin.buffer.read(LONGEST_INPUT) if file == "-" else Path(file).read_bytes()
-        return raw.decode("utf-8-sig")
+        return sys.stdin.buffer.read(LONGEST_INPUT) if file == "-" else Path(file).read_bytes()
     except OSError as error:
         raise NoSuchFile(path=file, reason=error.strerror) from error
+
+
+def _text(file: str) -> str:
+    try:
+        return _bytes(file).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise NoSuchFile(path=file, reason=f"byte {error.start} is not UTF-8") from error
 
@@ -182,6 +202,7 @@ async def _act(
     command: str,
     user: str,
     data: str,
+    file: str | None,
     request_id: str | None,
     *,
     as_json: bool,
@@ -192,14 +213,33 @@ async def _act(
     except ValueError as error:
         raise NotJson(where="--data", reason=error) from error
     known_form(code)
-    async with shop.office() as (desk, _):
-        answer = await desk.act(code, command, user, given, request_id)
+    content = None if file is None else _bytes(file)
+    async with shop.office() as (desk, store):
+        there = None
+        if file is not None and content is not None:
+            there = await shop.documents(store).received(file, content)
+        answer = await desk.act(code, command, user, given, request_id, there)
         if as_json:
             plain = answer.model_dump(mode="json")
             printing.document({key: plain[key] for key in ("code", "seq", "stage", "status", "due_at")})
         else:
             due = printing.office_time(desk.rulebook.calendar, answer.due_at)
             print(f"{answer.code}  {answer.status}, fact {answer.seq}" + (f", due {due}" if due else ""))
+
+
+async def _document(shop: Workshop, code: str, number: int, file: str | None, *, as_json: bool) -> None:
+    async with shop.office() as (_, store):
+        found = await shop.documents(store).given(code, number)
+    if file == "-":
+        sys.stdout.buffer.write(found.content)
+        sys.stdout.buffer.flush()
+        return
+    path = Path(file or found.name)
+    printing.write(path, found.content)
+    if as_json:
+        printing.document({"file": str(path), **found.told})
+    else:
+        print(f"{path}: {found.type}, {len(found.content):,} bytes, as it was handed in")
 
 
 def known_form(code: str) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,9 +17,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from models.calendar import Calendar
+from models.refusals import BadInput
 
 EVERY = 10.0
 """Seconds between two lines of progress where no terminal is."""
+
+
+class CannotWrite(BadInput):
+    """A file that something was to go to cannot be written."""
+
+    sentence = "{path} cannot be written: {reason}"
 
 
 class _Out(Console):
@@ -33,6 +41,14 @@ out = _Out(highlight=False)
 if not out.is_terminal:
     out.width = 110  # a file or a pipe has no width of its own; 80 would break the lines of a report
 err = Console(stderr=True, highlight=False)
+
+
+def write(path: Path, content: bytes) -> None:
+    """A file, or the reason why not."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise CannotWrite(path=path, reason=error.strerror or error) from error
 
 
 def document(value: Any) -> None:

@@ -15,6 +15,7 @@ from motcua.caseloads.script import Case
 from motcua.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk, Rulebook
+from motcua.documents import Documents
 from motcua.papers import Papers
 from motcua.store import Store
 
@@ -72,6 +73,10 @@ class Workshop(Protocol):
 
     def web(self) -> AbstractAsyncContextManager[str]:
         """The desk in a browser, on that office; its address."""
+        ...
+
+    def documents(self, store: Store) -> Documents:
+        """What takes files in and gives them out."""
         ...
 
     def accounts(self) -> AbstractAsyncContextManager[Accounts]:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import asyncpg
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from models.base import Value
 from models.facts import Fact
@@ -63,6 +63,8 @@ class Private(Value):
     kind: str
     salt: str
     content: Any
+    file: bytes | None = Field(default=None, exclude=True, repr=False)
+    """The bytes of a document, of which `content` says name, type, size and hash."""
 
 
 class Intake(Value):
@@ -210,8 +212,12 @@ class Store:
         A row whose id is there already stays as it was: its salt is the one that counts. Other content
         under the same id is refused.
         """
-        async with self._connection() as connection:
-            return await self._keep_private(connection, rows)
+        async with self._connection() as connection, connection.transaction():
+            kept = await self._keep_private(connection, rows)
+            files = [row for row in rows if row.file is not None]
+            if files:
+                await connection.executemany(query("keep_file"), [(row.id, row.file) for row in files])
+            return kept
 
     async def drop_private(self, code: str, command: str, ids: Sequence[str]) -> None:
         """Take back what a refused command had brought, unless that command is on record after all."""
@@ -329,6 +335,12 @@ class Store:
         async with self._connection() as connection:
             found: str | None = await connection.fetchval(query("private_row"), name)
         return json.loads(found) if found is not None else None
+
+    async def file(self, name: str) -> bytes | None:
+        """The bytes of a document by the id of its row; None where there are none, or not any more."""
+        async with self._connection() as connection:
+            found: bytes | None = await connection.fetchval(query("file"), name)
+        return found
 
     async def track_key(self, code: str) -> str | None:
         """What only the applicant's papers say beside a dossier's code; None once the applicant is erased."""

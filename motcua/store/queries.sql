@@ -51,6 +51,13 @@ order by a.unit, d.received_at, d.code
 -- name: private_row
 select content from private where id = $1
 
+-- name: keep_file
+-- The row that says what it is has been found to be the same: so is the file.
+insert into files (id, content) values ($1, $2) on conflict do nothing
+
+-- name: file
+select content from files where id = $1
+
 -- name: track_key
 -- What the receipt's QR code adds to the dossier's code. It is gone with the row whose salt it is made of.
 select left(encode(sha256(convert_to(p.salt || '/track/' || d.code, 'UTF8')), 'hex'), 16)

@@ -27,7 +27,7 @@ log = structlog.get_logger()
 _NOT_THERE = {404: _("There is no such page."), 405: _("This cannot be done here.")}
 
 
-def create_app(house: House, *, upload_mb: int = 20) -> Guard:
+def create_app(house: House) -> Guard:
     """The desk of an office, as an ASGI application. Who serves it also runs `app.live.run()`."""
     live = Live(house.store)
 
@@ -49,7 +49,7 @@ def create_app(house: House, *, upload_mb: int = 20) -> Guard:
     async def health() -> Response:
         return PlainTextResponse("ok")
 
-    return Guard(app, live, upload=upload_mb * 1_000_000 + 100_000)
+    return Guard(app, live, upload=house.documents.most_mb * 1_000_000 + 100_000)
 
 
 def _visit(request: Request) -> Visit:

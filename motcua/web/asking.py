@@ -135,6 +135,8 @@ def _fields(offer: Offer, visit: Visit, d: Dossier) -> list[Field]:
             return [Field("agency", "choice", say(_("Agency")), True, options=asked), words("reply")]
         case "note":
             return [words("text", required=True, hint=say(_("For colleagues only.")))]
+        case "attach":
+            return [_file(visit, "document", required=True)]
         case "transfer":
             units = tuple(each for each in agencies() if each[0] != d.unit)
             return [Field("unit", "choice", say(_("Unit")), True, options=units), words("reason")]
@@ -166,7 +168,16 @@ def _result(visit: Visit, d: Dossier) -> list[Field]:
     return [
         Field("number", "line", visit.say(_("Number of the result")), True, most=100),
         Field("date", "moment", visit.say(_("Date of the result")), True, value=visit.local(visit.now)),
+        _file(visit, "file"),
     ]
+
+
+def _file(visit: Visit, name: str, *, required: bool = False) -> Field:
+    """A file to choose."""
+    hint = visit.say(_("PDF, JPEG, PNG, Word, Excel or OpenDocument, {most} MB at most."))
+    label = visit.say(_("The decision as a file")) if name == "file" else visit.say(_("File"))
+    most = visit.house.documents.most_mb
+    return Field(name, "file", label, required, hint=hint.format(most=most))
 
 
 def _basis(visit: Visit) -> Field:

@@ -6,14 +6,17 @@ import re
 import uuid
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
+from starlette.datastructures import FormData
 
 from models.dossier import Dossier
 from models.explanation import explained
 from models.facts import Fact
 from models.offers import offers
 from models.refusals import BadInput, Forbidden, Outdated, Problem, UnknownDossier, Unreachable, http_status
+from motcua.documents import TYPES, kept
 from motcua.past import Past
 from motcua.store.notices import NoticeFilter
 from motcua.web import asking, names, words
@@ -120,6 +123,8 @@ async def _page(
         applicant=applicant,
         papers=words.papers(shown.private.get(d.papers.id) if d.papers else None),
         forms=forms,
+        documents=kept(tuple(shown.past.facts), shown.private),
+        endings=",".join(end for ends in TYPES.values() for end in ends.split()),
         request_id=request_id or str(uuid.uuid4()),
         terms=_terms(shown),
         lines=list(reversed(lines)),
@@ -193,14 +198,17 @@ async def act(visit: Member, request: Request, code: str, command: str) -> Respo
     request_id, seen = str(form.get("request_id", ""))[:200], str(form.get("seen", ""))
     given = {name: value for name, value in form.multi_items() if isinstance(value, str)}
     try:
-        data, _upload = asking.read(command, form)
+        data, upload = asking.read(command, form)
         if "due" in data:
             data["due"] = _fixed(visit, str(given["due"]))
         if seen.isdigit():
             data["seen"] = int(seen)
-        await visit.house.desk.act(code, command, visit.actor, data, request_id or None)
+        document = None
+        if upload is not None:
+            document = await visit.house.documents.received(upload.filename or "", await upload.read())
+        await visit.house.desk.act(code, command, visit.actor, data, request_id or None, document)
     except Unreachable as problem:
-        return await _again(visit, code, command, given, problem, request_id)
+        return _again(visit, code, command, given, problem, _place(form))
     except Outdated as problem:
         return await _page(
             visit,
@@ -225,15 +233,26 @@ async def act(visit: Member, request: Request, code: str, command: str) -> Respo
     return visit.go(f"/dossiers/{code}?done={command}")
 
 
-async def _again(
-    visit: Visit, code: str, command: str, given: dict[str, str], problem: Unreachable, request_id: str
+def _place(form: FormData) -> str:
+    """Under which name a form has a file with it; empty where it has none."""
+    return next(
+        (name for name, value in form.multi_items() if not isinstance(value, str) and value.filename), ""
+    )
+
+
+def _again(
+    visit: Visit, code: str, command: str, given: dict[str, str], problem: Unreachable, file: str
 ) -> Response:
-    """A service is away: what was typed stays in the page, and sending it again is the same request."""
+    """A service is away: what was typed stays in the page, and sending it again is the same request.
+
+    Only a file has to be chosen again: a page cannot hold one.
+    """
     kept = [(name, value) for name, value in given.items() if name != "csrf"]
     return visit.page(
         "resend.html",
         status=503,
         back=f"/dossiers/{code}/{command}",
+        file=file,
         kept=kept,
         title=visit.problem(problem),
     )
@@ -251,6 +270,30 @@ def _fixed(visit: Visit, text: str) -> str:
     except ValueError as error:
         raise UnknownPage(what=text[:40]) from error
     return f"until {visit.house.calendar.instant(at.date(), at.time()).isoformat()}"
+
+
+@router.get("/dossiers/{code}/documents/{number}")
+async def document(visit: Member, code: str, number: int) -> Response:
+    """A document, by the number of the fact that it came with."""
+    await _Open.of(visit, code)
+    found = await visit.house.documents.given(code, number)
+    return Response(
+        found.content,
+        media_type=found.type,
+        headers={
+            # Pictures and PDFs open beside the page; what Word could run is only ever saved.
+            "Content-Disposition": _disposition(found.name, shown=found.type in _SHOWN),
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+_SHOWN = ("application/pdf", "image/jpeg", "image/png")
+
+
+def _disposition(name: str, *, shown: bool) -> str:
+    """Under which name a file is kept (RFC 6266)."""
+    return f"{'inline' if shown else 'attachment'}; filename*=UTF-8''{quote(name, safe='')}"
 
 
 @router.get("/dossiers/{code}/papers/{kind}.pdf")

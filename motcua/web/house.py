@@ -17,6 +17,7 @@ from motcua.bell import Bell
 from motcua.calendars import Calendars
 from motcua.catalogue import Catalogue, Unit
 from motcua.desk import Desk
+from motcua.documents import Documents
 from motcua.papers import Papers
 from motcua.past import Rules
 from motcua.store import Store
@@ -44,6 +45,7 @@ class House:
     catalog_dir: Path
     papers: Papers
     accounts: Accounts
+    documents: Documents
     clock: Callable[[], datetime] = wall
     simulated: bool = False
     public_url: str = ""

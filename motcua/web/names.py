@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "consult": _("Ask another agency"),
     "answer": _("Record the answer"),
     "note": _("Leave a note"),
+    "attach": _("Add a document"),
     "assign": _("Assign"),
     "transfer": _("Pass to another unit"),
     "apologise": _("Send the apology"),

@@ -49,9 +49,9 @@ def address(listening: socket.socket) -> str:
 
 
 @asynccontextmanager
-async def serving(house: House, listening: socket.socket, *, upload_mb: int) -> AsyncIterator[None]:
+async def serving(house: House, listening: socket.socket) -> AsyncIterator[None]:
     """Answer on a socket until the end of the block, and tell open pages of what changes."""
-    app = create_app(house, upload_mb=upload_mb)
+    app = create_app(house)
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -18,6 +18,7 @@ _BARE: dict[str, str] = {
     "supplied": _("Missing papers handed in"),
     "withdrawn": _("Withdrawn by the applicant"),
     "noted": _("Note"),
+    "attached": _("Document added"),
     "refused": _("Not received"),
     "rating-lapsed": _("Time to rate is over; the dossier is closed"),
     "apology-dismissed": _("The drafted apology was not needed"),
@@ -114,10 +115,12 @@ def texts(fact: Fact, private: dict[str, Any]) -> list[str]:
     found = []
     for name in type(fact.event).model_fields:
         value = getattr(fact.event, name)
-        if not isinstance(value, Reference) or name in ("applicant", "document", "file"):
+        if not isinstance(value, Reference) or name == "applicant":
             continue
         content = private.get(value.id)
-        if isinstance(content, dict) and "text" in content:
+        if name in ("document", "file"):
+            found += [content["name"]] if isinstance(content, dict) and "name" in content else []
+        elif isinstance(content, dict) and "text" in content:
             found += [content["text"], *(_paper(each) for each in content.get("papers", ()))]
         elif isinstance(content, list):
             found += [_paper(each) for each in content]

@@ -13,6 +13,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from motcua.telemetry import configure_logging, runtime
+from tests.needs import needs
 from tests.running import Running, running
 from tests.web import PASSWORD
 
@@ -23,14 +24,6 @@ OPTIONS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
 ]
-
-
-def needs(what: str, how: str) -> None:
-    """Skip with a name and a way to get it; where CI runs everything must be there."""
-    words = f"needs {what}: {how}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(words)
-    pytest.skip(words)
 
 
 @pytest.fixture(scope="session")

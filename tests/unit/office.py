@@ -159,6 +159,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "transfer": {"unit": "elsewhere"},
     "correct": {"reason": TEXT},
     "note": {"text": TEXT},
+    "attach": {"document": TEXT},
     "rate": {"score": 5},
     "hear": {"link": "tax", "child": "H53-260302-0002", "what": "acknowledged"},
     "observe": {"label": "seen", "said_at": "2026-03-01T00:00:00Z"},

@@ -96,6 +96,7 @@ ALLOWED: dict[str, tuple[str, tuple[str, ...], str, list[str]]] = {
     "transfer": ("filed", (), "receiver1 transfer", ["transferred"]),
     "correct": ("reviewing", (), "handler1 correct", ["corrected"]),
     "note": ("filed", (), "clerk1 note", ["noted"]),
+    "attach": ("filed", (), "clerk1 attach", ["attached"]),
     "rate": ("returned", (), "citizen1 rate score=1", ["rated"]),
     "observe": ("filed", (), "admin1 observe", ["observed"]),
     "hear": ("handling", (), "clock hear", ["heard"]),
