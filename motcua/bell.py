@@ -10,8 +10,8 @@ from datetime import date, datetime
 from typing import Any
 
 from models.base import Instant, Value
-from models.people import Directory, Person, Told
-from motcua.store.notices import NoticeRecord
+from models.people import UPWARD, Directory, Person, Told
+from motcua.store.notices import NoticeRecord, Reach
 
 
 class Ring(Value):
@@ -40,7 +40,24 @@ class Bell:
         unit = None if person.sees_all else person.unit
         known: dict[tuple[Any, ...], list[Told]] = {}
         found: dict[tuple[str, int], Ring] = {}
-        for alarm in await self._record.alarms(unit, now):
+        reach, place = _reach(directory, person, day), None
+        while len(found) < most:
+            alarms, place = await self._record.alarms(unit, now, reach, place, 2 * most)
+            self._concerning(person, alarms, directory, day, known, found)
+            if place is None:
+                break
+        return sorted(found.values(), key=lambda ring: ring.tell_at, reverse=True)[:most]
+
+    def _concerning(
+        self,
+        person: Person,
+        alarms: list[dict[str, Any]],
+        directory: Directory,
+        day: date,
+        known: dict[tuple[Any, ...], list[Told]],
+        found: dict[tuple[str, int], Ring],
+    ) -> None:
+        for alarm in alarms:
             place = (alarm["code"], alarm["term"])
             if place in found:
                 continue
@@ -50,9 +67,16 @@ class Bell:
             told = next((told for told in known[words] if told.person is person), None)
             if told is not None:
                 found[place] = Ring(in_place_of=told.in_place_of, **{name: alarm[name] for name in _SHOWN})
-                if len(found) == most:
-                    break
-        return list(found.values())
+
+
+def _reach(directory: Directory, person: Person, day: date) -> Reach | None:
+    """What may be for somebody at all; None for those who are told of anything when nobody else is there."""
+    held = [person, *(directory.people[each] for each in directory.stood_for(person, day))]
+    roles = {role.value for each in held for role in each.roles}
+    if roles & set(UPWARD):
+        return None
+    words = roles | {f"{role.value}@{each.unit}" for each in held for role in each.roles}
+    return Reach(tuple(each.id for each in held), tuple(sorted(words)))
 
 
 _SHOWN = tuple(name for name in Ring.model_fields if name != "in_place_of")

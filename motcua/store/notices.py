@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal, NamedTuple
 
 from models.base import Instant, Value
 from models.notices import Notice, Occasion, Standing
@@ -40,6 +40,24 @@ class NoticeFilter(Value):
     channel: str | None = None
     state: State | None = None
     limit: int = 200
+
+
+class Reach(NamedTuple):
+    """What an alarm must have to be for somebody: one of these holders of the task, or one of these words."""
+
+    holders: tuple[str, ...]
+    words: tuple[str, ...]
+
+
+class Place(NamedTuple):
+    """A term's place in the order of alarms."""
+
+    alarmed_at: datetime
+    code: str
+    term: int
+
+
+_LAST = Place(datetime(9999, 1, 1, tzinfo=UTC), "", 0)
 
 
 class NoticeRecord:
@@ -158,10 +176,32 @@ class NoticeRecord:
                 await connection.execute("select pg_notify('motcua_outbox', '')")
         return number
 
-    async def alarms(self, unit: str | None, now: datetime) -> list[dict[str, Any]]:
-        """What is still so of all that was to be told by now, for one unit or all; the latest first."""
+    async def alarms(
+        self,
+        unit: str | None,
+        now: datetime,
+        reach: Reach | None = None,
+        after: Place | None = None,
+        most: int = 200,
+    ) -> tuple[list[dict[str, Any]], Place | None]:
+        """What is still so of all that was to be told by now, of the terms that were alarmed last.
+
+        Of one unit or all; with `reach` only what may be for somebody, and more than that. Also returns the
+        place after which there may be more.
+        """
+        asked: tuple[Any, ...] = (unit, *(after or _LAST), most)
         async with self._store._connection() as connection:
-            return [dict(row) for row in await connection.fetch(query("bell"), unit, now)]
+            if reach is None:
+                terms = await connection.fetch(query("alarmed"), *asked)
+            else:
+                terms = await connection.fetch(
+                    query("alarmed_for"), *asked, list(reach.holders), list(reach.words)
+                )
+            codes, ids = [row["code"] for row in terms], [row["id"] for row in terms]
+            rows = await connection.fetch(query("bell"), codes, ids, now, unit, after is None)
+        last = terms[-1] if len(terms) == most else None
+        place = Place(last["alarmed_at"], last["code"], last["id"]) if last is not None else None
+        return [dict(row) for row in rows], place
 
     async def urgent(self, before: datetime) -> list[dict[str, Any]]:
         """Open tasks that are due, or whose dossiers are, before a moment; the first due first."""

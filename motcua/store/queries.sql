@@ -70,7 +70,7 @@ delete from private where id = any($3::text[])
 -- name: dossier
 select to_jsonb(d) || jsonb_build_object(
     'tasks', (select coalesce(jsonb_agg(to_jsonb(t) - '{code,place,urgent_at}'::text[] order by t.id), '[]') from tasks t where t.code = $1),
-    'terms', (select coalesce(jsonb_agg(to_jsonb(t) - 'code' order by t.id), '[]') from terms t where t.code = $1))
+    'terms', (select coalesce(jsonb_agg(to_jsonb(t) - '{code,alarmed_at,alarm_to}'::text[] order by t.id), '[]') from terms t where t.code = $1))
 from dossiers d where d.code = $1
 
 -- name: facts
@@ -309,23 +309,39 @@ where ($1::text is null or code = $1) and ($2::text is null or recipient = $2)
   and ($3::text is null or channel = $3) and ($4::text is null or state = $4)
 order by created_at desc, id limit $5
 
+-- name: alarmed
+-- Running terms whose alarms have sounded, of a unit or all, the last alarmed first, after a place in that order.
+select t.code, t.id, t.alarmed_at from terms t join dossiers d using (code)
+where t.alarmed_at is not null and not t.paused and ($1::text is null or d.unit = $1)
+  and (t.alarmed_at, t.code, t.id) < ($2, $3, $4)
+order by t.alarmed_at desc, t.code desc, t.id desc limit $5
+
+-- name: alarmed_for
+-- The same, but only of dossiers that one of $6 holds, or whose alarms were for one of the words $7.
+select t.code, t.id, t.alarmed_at from terms t join dossiers d using (code)
+where t.alarmed_at is not null and not t.paused and ($1::text is null or d.unit = $1)
+  and (t.alarmed_at, t.code, t.id) < ($2, $3, $4)
+  and t.code in (select code from tasks where assignee = any($6::text[])
+                 union select code from terms where alarm_to && $7::text[])
+order by t.alarmed_at desc, t.code desc, t.id desc limit $5
+
 -- name: bell
--- What is still so, the latest first: alarms of open terms, and drafts that nobody has decided on.
+-- What is still so by $3: the alarms of these terms, and with $5 also the latest drafts that nobody has decided on.
 with causes as (
-    select o.*, t.rests_until from terms t
+    select o.*, t.rests_until from unnest($1::text[], $2::integer[]) x(code, id)
+    join terms t using (code, id)
     join occasions o on (o.code, o.term, o.generation) = (t.code, t.id, t.generation) and o.rung >= 0
-    where not t.paused
     union all
-    select o.*, null from dossiers d join occasions o using (code)
-    where d.apology_at is not null and o.kind = 'apology-drafted'
+    (select o.*, null from dossiers d join occasions o using (code)
+     where $5 and d.apology_at is not null and o.kind = 'apology-drafted' and ($4::text is null or d.unit = $4)
+     order by d.apology_at desc limit 1000)
 )
 select c.code, c.term, c.generation, c.rung, c.occurrence, c.kind as alarm, c.name, c.at as due_at, c.tell_at,
        c."to", d.unit, d.procedure, d.status, d.due_at as dossier_due_at,
        (select k.assignee from tasks k where k.code = c.code order by k.id limit 1) as assignee
 from causes c join dossiers d using (code)
-where ($1::text is null or d.unit = $1)
-  and case when d.simulated then c.rests_until is null or c.rests_until <= c.tell_at
-           else c.tell_at <= $2 and (c.rests_until is null or c.rests_until <= $2) end
+where case when d.simulated then c.rests_until is null or c.rests_until <= c.tell_at
+           else c.tell_at <= $3 and (c.rests_until is null or c.rests_until <= $3) end
 order by c.tell_at desc, c.fact desc, c.code
 
 -- name: urgent

@@ -1,9 +1,10 @@
-"""What the pages of the desk read: each method is one query, and each query has an index that it goes by."""
+"""What the pages of the desk read: each query has an index that it goes by."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from typing import Any, Literal, NamedTuple
 
 from models.base import Value
@@ -12,6 +13,8 @@ from motcua.store.sql import query
 
 State = Literal["late", "today", "soon", "comfortable", "paused", "waiting"]
 """How urgent a task is; the last two have no clock that runs."""
+_FEW = 1000
+"""So many that were looked for by name or code are read one by one; more are met soon enough in any list."""
 _FIRST, _EVER = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -77,6 +80,10 @@ class Screens:
         self, wanted: Wanted, edges: Edges, after: tuple[int, datetime, str] | None, most: int
     ) -> list[dict[str, Any]]:
         """Open tasks in the order of urgency, after a place in it."""
+        if wanted.code or wanted.words:
+            found = await self._found(wanted)
+            if found is not None:
+                return await self._inbox_found(found, wanted, edges, after, most)
         name = "inbox_of_unit" if wanted.unit is not None else "inbox_everywhere"
         whose, holders, roles = wanted.unit, wanted.holders, list(wanted.roles)
         if wanted.holder is not None:
@@ -97,6 +104,49 @@ class Screens:
                 wanted.procedure,
                 wanted.code,
                 words,
+                most,
+            )
+        return [dict(row) for row in rows]
+
+    async def _found(self, wanted: Wanted) -> list[str] | None:
+        """The codes of open tasks that were looked for; None where so many fit that any list has some."""
+        words = await self._tsquery(wanted.words)
+        if words is None and not wanted.code:
+            return None
+        async with self._store._connection() as connection:
+            if wanted.code:
+                rows = await connection.fetch(query("tasks_by_code"), wanted.code, _FEW + 1)
+            else:
+                applicants = await connection.fetch(query("applicants"), words, _FEW + 1)
+                if len(applicants) > _FEW:
+                    return None
+                rows = await connection.fetch(query("tasks_of_applicants"), [row["id"] for row in applicants])
+        return [row["code"] for row in rows] if len(rows) <= _FEW else None
+
+    async def _inbox_found(
+        self,
+        found: list[str],
+        wanted: Wanted,
+        edges: Edges,
+        after: tuple[int, datetime, str] | None,
+        most: int,
+    ) -> list[dict[str, Any]]:
+        place, since, until = edges.span(wanted.state)
+        whose = wanted.holder is not None
+        async with self._store._connection() as connection:
+            rows = await connection.fetch(
+                query("inbox_found"),
+                found,
+                None if whose else wanted.unit,
+                wanted.holder,
+                None if whose or wanted.holders is None else list(wanted.holders),
+                list(wanted.roles),
+                *(after or (-1, _FIRST, "")),
+                place,
+                since,
+                until,
+                wanted.step,
+                wanted.procedure,
                 most,
             )
         return [dict(row) for row in rows]
@@ -127,7 +177,12 @@ class Screens:
             if by_code or words is None:
                 rows = await connection.fetch(query("search"), unit, code or None, *place, most)
             else:
-                rows = await connection.fetch(query("search_applicant"), unit, words, *place, most)
+                applicants = await connection.fetch(query("applicants"), words, _FEW + 1)
+                if len(applicants) > _FEW:
+                    rows = await connection.fetch(query("search_words"), unit, words, *place, most)
+                else:
+                    ids = [row["id"] for row in applicants]
+                    rows = await connection.fetch(query("search_applicants"), unit, ids, *place, most)
         return [dict(row) for row in rows]
 
     async def _tsquery(self, words: str | None) -> str | None:
@@ -146,10 +201,15 @@ class Screens:
         async with self._store._connection() as connection:
             return [dict(row) for row in await connection.fetch(query("load"), unit, *edges)]
 
-    async def weeks(self, unit: str | None, since: datetime, zone: str) -> list[dict[str, Any]]:
-        """What came and went in each week, and what of it was late."""
+    async def weeks(
+        self, unit: str | None, mondays: Sequence[date], edges: Sequence[datetime]
+    ) -> list[dict[str, Any]]:
+        """What came and went in each week, and what of it was late; there is one edge more than weeks."""
         async with self._store._connection() as connection:
-            return [dict(row) for row in await connection.fetch(query("weeks"), unit, since, zone)]
+            rows = await connection.fetch(
+                query("weeks"), unit, list(edges[:-1]), list(edges[1:]), list(mondays)
+            )
+        return [dict(row) for row in rows]
 
     async def ageing(self, unit: str | None, now: datetime) -> list[dict[str, Any]]:
         """Open dossiers by their age in weeks."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -41,11 +41,10 @@ async def board(visit: Member, request: Request) -> Response:
     """Load, lateness, absences, drafts and charts, of the leader's unit or the whole office."""
     visit.must("board")
     house, unit, edges = visit.house, _unit(visit, request.query_params.get("unit")), visit.edges()
-    since = _weeks_ago(visit)
-    zone = house.calendar.zone
+    mondays = _mondays(visit)
     load, weeks, ageing, drafts, rings, absent = await asyncio.gather(
         house.screens.load(unit, edges),
-        house.screens.weeks(unit, since, zone),
+        house.screens.weeks(unit, mondays[:-1], [visit.midnight(each) for each in mondays]),
         house.screens.ageing(unit, visit.now),
         house.store.apologies(unit, 50),
         house.bell.of(visit.person, visit.now, visit.today(), most=50),
@@ -74,7 +73,7 @@ async def board(visit: Member, request: Request) -> Response:
         rings=rings,
         absent=[row for row in absent if _concerns(visit, unit, row["person"])],
         staff=[p for p in people.values() if unit in (None, p.unit)],
-        came=charts.weeks(weeks, _mondays(visit, since), visit),
+        came=charts.weeks(weeks, mondays[:-1], visit),
         age=charts.ageing(ageing, visit),
         done=request.query_params.get("done", ""),
     )
@@ -86,14 +85,10 @@ def _unit(visit: Visit, asked: str | None) -> str | None:
     return asked if asked in visit.house.units else None
 
 
-def _weeks_ago(visit: Visit) -> datetime:
-    monday = visit.today() - timedelta(days=visit.today().weekday(), weeks=WEEKS - 1)
-    return visit.house.calendar.instant(monday, datetime.min.time())
-
-
-def _mondays(visit: Visit, since: datetime) -> list[date]:
-    first = visit.house.calendar.local(since).date()
-    return [first + timedelta(weeks=number) for number in range(WEEKS)]
+def _mondays(visit: Visit) -> list[date]:
+    """With which each week of the charts begins, and the one after the last."""
+    first = visit.today() - timedelta(days=visit.today().weekday(), weeks=WEEKS - 1)
+    return [first + timedelta(weeks=number) for number in range(WEEKS + 1)]
 
 
 def _away(visit: Visit, absent: list[dict[str, Any]], person: str | None) -> bool:

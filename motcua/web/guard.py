@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -45,7 +46,7 @@ class Guard:
             await _refuse(send, 403, "This form was sent from another site.")
             return
         most = self._upload if b"multipart/form-data" in sent.get(b"content-type", b"") else FORM
-        counted = 0
+        counted, began = 0, time.perf_counter()
 
         async def measured() -> Message:
             nonlocal counted
@@ -61,6 +62,7 @@ class Guard:
                 message["headers"] = [
                     *message["headers"],
                     *((k.encode(), v.encode()) for k, v in HEADERS.items() if k.encode() not in there),
+                    (b"server-timing", f"desk;dur={(time.perf_counter() - began) * 1000:.1f}".encode()),
                 ]
             await send(message)
 

@@ -158,6 +158,10 @@ class Visit:
         """The office date."""
         return self.house.calendar.local(self.now).date()
 
+    def midnight(self, day: date) -> datetime:
+        """When an office date begins."""
+        return self.house.calendar.instant(day, datetime.min.time())
+
     def unit_name(self, unit: str) -> str:
         """A unit's name."""
         return self.house.unit_name(unit, self.language)

@@ -27,6 +27,7 @@ from tests.running import NAME, PLAIN, Life, Running, Telemetry, scrape
 from tests.unit.office import LOUD, Case, stage, tell
 
 TABLES = (
+    "files",
     "facts",
     "dossiers",
     "tasks",
