@@ -25,7 +25,7 @@ from models.commands import CLOCK, Actor, Command
 from models.dossier import Dossier
 from models.facts import Fact
 from models.fold import fold
-from models.notices import Channels, addressees, alarms, notices
+from models.notices import Channels, addressees, notices, occasions
 from models.people import Directory
 from models.procedure import Procedure, Role, Step
 from models.rules import decide
@@ -223,7 +223,7 @@ class _Life:
 
     def written(self) -> Written:
         """As it goes on record, with the notices of the bell that its last days have led to."""
-        shown, told = row(self.dossier), alarms(tuple(self.facts))
+        shown, told = row(self.dossier), occasions(self.dossier, tuple(self.facts))
         recent = [each for each in told if each.tell_at > self.until - timedelta(days=7)]
         sent = []
         for occasion in recent:

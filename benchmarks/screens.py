@@ -205,11 +205,11 @@ async def plans(url: str) -> str:
     )
     anything = (None, None, None)
     weeks = [now - timedelta(weeks=12 - number) for number in range(13)]
-    connection = await asyncpg.connect(url)
+    connection = await asyncpg.connect(url, server_settings={"jit": "off"})
     found = await connection.fetch(query("applicants"), "tran:* & van:* & long:*", 1001)
     applicants = [row["id"] for row in found]
     codes = [row["code"] for row in await connection.fetch("select code from tasks limit 1000")]
-    rows = await connection.fetch(query("alarmed"), "demo", ever, "", 0, 198)
+    rows = await connection.fetch(query("alarmed"), "demo", ever, "", 0, 198, ["demo"])
     alarmed = [row["code"] for row in rows], [row["id"] for row in rows]
     asked: list[tuple[str, str, tuple[Any, ...]]] = [
         (
@@ -232,7 +232,7 @@ async def plans(url: str) -> str:
             "a thousand that were looked for",
             (codes, "demo", None, None, [], -1, first, "", None, first, None, None, None, 51),
         ),
-        ("alarmed", "of a unit's leader", ("demo", ever, "", 0, 198)),
+        ("alarmed", "of a unit's leader", ("demo", ever, "", 0, 198, ["demo"])),
         ("alarmed_for", "of a handler", ("demo", ever, "", 0, 198, ["demo-handler-1"], ["handler"])),
         ("bell", "of a unit's leader", (*alarmed, now, "demo", True)),
         (

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
+from functools import cached_property
 from typing import Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from models.base import Dated, Value
 from models.procedure import Role
@@ -62,8 +63,18 @@ class Told(NamedTuple):
 class Directory(Value):
     """The people of an office and their absences."""
 
+    model_config = ConfigDict(ignored_types=(cached_property,))
+
     people: Mapping[str, Person]
     absences: tuple[Absence, ...] = ()
+
+    @cached_property
+    def _by_role(self) -> dict[str, list[Person]]:
+        found: dict[str, list[Person]] = {}
+        for person in self.people.values():
+            for role in person.roles:
+                found.setdefault(role.value, []).append(person)
+        return found
 
     def away(self, person: str, day: date) -> Absence | None:
         """The absence of somebody on a day; of several the one that was entered last."""
@@ -135,8 +146,7 @@ class Directory(Value):
                 yield holder
             return
         role, _, where = word.partition("@")
-        for person in self.people.values():
+        for person in self._by_role.get(role, ()):
             # A unit's leader who audits elsewhere is no leader there.
-            here = person.unit == unit or role in WATCHING
-            if role in person.roles and here and where in ("", person.unit):
+            if (person.unit == unit or role in WATCHING) and where in ("", person.unit):
                 yield person

@@ -5,12 +5,13 @@ It is kept nowhere. It follows from what is still so, and from who works here, i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
 from models.base import Instant, Value
 from models.people import UPWARD, Directory, Person, Told
+from models.rights import WATCHING
 from motcua.store.notices import NoticeRecord, Reach
 
 
@@ -31,16 +32,19 @@ class Ring(Value):
 class Bell:
     """Says what is before each of these people."""
 
-    def __init__(self, record: NoticeRecord, people: Mapping[str, Person]) -> None:
-        self._record, self._people = record, people
+    def __init__(
+        self, record: NoticeRecord, people: Mapping[str, Person], units: Iterable[str] | None = None
+    ) -> None:
+        self._record, self._people = record, Directory(people=people)
+        self._units = tuple(units or {person.unit for person in people.values()})
 
     async def of(self, person: Person, now: datetime, day: date, *, most: int = 200) -> list[Ring]:
         """The latest alarm of each term that concerns somebody on an office date, the latest first."""
-        directory = Directory(people=self._people, absences=await self._record.absences(day))
+        directory = self._people.model_copy(update={"absences": await self._record.absences(day)})
         unit = None if person.sees_all else person.unit
         known: dict[tuple[Any, ...], list[Told]] = {}
         found: dict[tuple[str, int], Ring] = {}
-        reach, place = _reach(directory, person, day), None
+        reach, place = _reach(directory, self._units, person, day), None
         while len(found) < most:
             alarms, place = await self._record.alarms(unit, now, reach, place, 2 * most)
             self._concerning(person, alarms, directory, day, known, found)
@@ -69,14 +73,23 @@ class Bell:
                 found[place] = Ring(in_place_of=told.in_place_of, **{name: alarm[name] for name in _SHOWN})
 
 
-def _reach(directory: Directory, person: Person, day: date) -> Reach | None:
-    """What may be for somebody at all; None for those who are told of anything when nobody else is there."""
+def _reach(directory: Directory, units: tuple[str, ...], person: Person, day: date) -> Reach:
+    """What may be for somebody at all. Leaders are told of what nobody below them is there to be told of."""
     held = [person, *(directory.people[each] for each in directory.stood_for(person, day))]
     roles = {role.value for each in held for role in each.roles}
-    if roles & set(UPWARD):
-        return None
+    below = [UPWARD[place - 1] if place else "" for place, role in enumerate(UPWARD) if role in roles]
     words = roles | {f"{role.value}@{each.unit}" for each in held for role in each.roles}
-    return Reach(tuple(each.id for each in held), tuple(sorted(words)))
+    words |= {f"{role}@{unit}" for role in below for unit in units}  # it may name a leader that is nobody
+    alone = [unit for unit in units if not all(_there(directory, role, unit, day) for role in below)]
+    return Reach(tuple(each.id for each in held), tuple(sorted(words)), tuple(alone))
+
+
+def _there(directory: Directory, role: str, unit: str, day: date) -> bool:
+    """Whether somebody in a role is there for a unit on a day."""
+    return any(
+        role in each.roles and (each.unit == unit or role in WATCHING) and directory.present(each, unit, day)
+        for each in directory.people.values()
+    )
 
 
 _SHOWN = tuple(name for name in Ring.model_fields if name != "in_place_of")

@@ -43,10 +43,14 @@ class NoticeFilter(Value):
 
 
 class Reach(NamedTuple):
-    """What an alarm must have to be for somebody: one of these holders of the task, or one of these words."""
+    """What an alarm must have to be for somebody; having it, it may still be for others only."""
 
     holders: tuple[str, ...]
+    """The task is with one of these,"""
     words: tuple[str, ...]
+    """or it is for one of these words,"""
+    units: tuple[str, ...] = ()
+    """or it comes from one of these units, where nobody else might be there to be told."""
 
 
 class Place(NamedTuple):
@@ -180,28 +184,23 @@ class NoticeRecord:
         self,
         unit: str | None,
         now: datetime,
-        reach: Reach | None = None,
+        reach: Reach,
         after: Place | None = None,
         most: int = 200,
     ) -> tuple[list[dict[str, Any]], Place | None]:
         """What is still so of all that was to be told by now, of the terms that were alarmed last.
 
-        Of one unit or all; with `reach` only what may be for somebody, and more than that. Also returns the
-        place after which there may be more.
+        Of one unit or all; of what is within `reach`. Also returns the place after which there may be more.
         """
         asked: tuple[Any, ...] = (unit, *(after or _LAST), most)
         async with self._store._connection() as connection:
-            if reach is None:
-                terms = await connection.fetch(query("alarmed"), *asked)
-            else:
-                terms = await connection.fetch(
-                    query("alarmed_for"), *asked, list(reach.holders), list(reach.words)
-                )
-            codes, ids = [row["code"] for row in terms], [row["id"] for row in terms]
+            found = await connection.fetch(query("alarmed_for"), *asked, [*reach.holders], [*reach.words])
+            if reach.units:
+                found += await connection.fetch(query("alarmed"), *asked, [*reach.units])
+            terms = sorted({Place(r["alarmed_at"], r["code"], r["id"]) for r in found}, reverse=True)[:most]
+            codes, ids = [place.code for place in terms], [place.term for place in terms]
             rows = await connection.fetch(query("bell"), codes, ids, now, unit, after is None)
-        last = terms[-1] if len(terms) == most else None
-        place = Place(last["alarmed_at"], last["code"], last["id"]) if last is not None else None
-        return [dict(row) for row in rows], place
+        return [dict(row) for row in rows], terms[-1] if len(terms) == most else None
 
     async def urgent(self, before: datetime) -> list[dict[str, Any]]:
         """Open tasks that are due, or whose dossiers are, before a moment; the first due first."""

@@ -310,14 +310,15 @@ where ($1::text is null or code = $1) and ($2::text is null or recipient = $2)
 order by created_at desc, id limit $5
 
 -- name: alarmed
--- Running terms whose alarms have sounded, of a unit or all, the last alarmed first, after a place in that order.
+-- Running terms whose alarms have sounded, the last alarmed first, after a place in that order: those of the units $6,
+-- as far as $1 is one of them or null.
 select t.code, t.id, t.alarmed_at from terms t join dossiers d using (code)
-where t.alarmed_at is not null and not t.paused and ($1::text is null or d.unit = $1)
+where t.alarmed_at is not null and not t.paused and ($1::text is null or d.unit = $1) and d.unit = any($6::text[])
   and (t.alarmed_at, t.code, t.id) < ($2, $3, $4)
 order by t.alarmed_at desc, t.code desc, t.id desc limit $5
 
 -- name: alarmed_for
--- The same, but only of dossiers that one of $6 holds, or whose alarms were for one of the words $7.
+-- The same of dossiers that one of $6 holds, or whose alarms were for one of the words $7.
 select t.code, t.id, t.alarmed_at from terms t join dossiers d using (code)
 where t.alarmed_at is not null and not t.paused and ($1::text is null or d.unit = $1)
   and (t.alarmed_at, t.code, t.id) < ($2, $3, $4)
@@ -329,7 +330,7 @@ order by t.alarmed_at desc, t.code desc, t.id desc limit $5
 -- What is still so by $3: the alarms of these terms, and with $5 also the latest drafts that nobody has decided on.
 with causes as (
     select o.*, t.rests_until from unnest($1::text[], $2::integer[]) x(code, id)
-    join terms t using (code, id)
+    join terms t on t.code = any($1) and (t.code, t.id) = (x.code, x.id)
     join occasions o on (o.code, o.term, o.generation) = (t.code, t.id, t.generation) and o.rung >= 0
     union all
     (select o.*, null from dossiers d join occasions o using (code)

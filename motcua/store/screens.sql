@@ -2,10 +2,12 @@
 
 -- name: inbox_of_unit
 -- Open tasks of one unit after a place in the order of urgency. $5: only whose; $6: also what is free for these roles.
+-- Words are looked for only where many have them ($13): the limit inside keeps the planner from collecting those first.
 select t.code, t.id, t.step, t.stage, t.role, t.unit, t.assignee, t.opened_at, t.due_at, t.paused, t.place, t.urgent_at,
        d.procedure, d.version, d.status, d.due_at as dossier_due_at, d.paused_at, d.seq,
        p.content ->> 'name' as applicant
-from tasks t join dossiers d using (code) left join private p on p.id = d.applicant
+from tasks t join dossiers d using (code)
+left join lateral (select content, words from private where id = d.applicant limit 1) p on true
 where t.unit = $1 and (t.place, t.urgent_at, t.code) > ($2, $3, $4)
   and ($5::text[] is null or t.assignee = any($5) or (t.assignee is null and t.role = any($6::text[])))
   and ($7::smallint is null or t.place = $7) and t.urgent_at >= $8 and ($9::timestamptz is null or t.urgent_at < $9)
@@ -19,7 +21,8 @@ order by t.place, t.urgent_at, t.code limit $14
 select t.code, t.id, t.step, t.stage, t.role, t.unit, t.assignee, t.opened_at, t.due_at, t.paused, t.place, t.urgent_at,
        d.procedure, d.version, d.status, d.due_at as dossier_due_at, d.paused_at, d.seq,
        p.content ->> 'name' as applicant
-from tasks t join dossiers d using (code) left join private p on p.id = d.applicant
+from tasks t join dossiers d using (code)
+left join lateral (select content, words from private where id = d.applicant limit 1) p on true
 where t.assignee = $1 and (t.place, t.urgent_at, t.code) > ($2, $3, $4)
   and $5::text[] is null and $6::text[] is null
   and ($7::smallint is null or t.place = $7) and t.urgent_at >= $8 and ($9::timestamptz is null or t.urgent_at < $9)
@@ -33,7 +36,8 @@ order by t.place, t.urgent_at, t.code limit $14
 select t.code, t.id, t.step, t.stage, t.role, t.unit, t.assignee, t.opened_at, t.due_at, t.paused, t.place, t.urgent_at,
        d.procedure, d.version, d.status, d.due_at as dossier_due_at, d.paused_at, d.seq,
        p.content ->> 'name' as applicant
-from tasks t join dossiers d using (code) left join private p on p.id = d.applicant
+from tasks t join dossiers d using (code)
+left join lateral (select content, words from private where id = d.applicant limit 1) p on true
 where $1::text is null and (t.place, t.urgent_at, t.code) > ($2, $3, $4)
   and ($5::text[] is null or t.assignee = any($5) or (t.assignee is null and t.role = any($6::text[])))
   and ($7::smallint is null or t.place = $7) and t.urgent_at >= $8 and ($9::timestamptz is null or t.urgent_at < $9)

@@ -60,7 +60,9 @@ class House:
         self.screens, self.notices = Screens(self.store), NoticeRecord(self.store)
         self.absences = Absences(self.store, self.desk.rulebook)
         self.calendars = Calendars(self.desk, self.store)
-        self.bell = Bell(self.notices, self.catalogue.office.staff)
+        self.bell = Bell(
+            self.notices, self.catalogue.office.staff, [unit.id for unit in self.catalogue.office.units]
+        )
         self.rules = Rules(self.store)
         self._units = {unit.id: unit for unit in self.catalogue.office.units}
         self._procedures: dict[tuple[str, str], Procedure] = {}

@@ -16,6 +16,7 @@ comment on column terms.alarmed_at is 'When its last alarm was to be told; kept 
 comment on column terms.alarm_to is 'For whom its alarms were, in words.';
 create index terms_alarmed on terms (alarmed_at, code, id) where alarmed_at is not null;
 create index terms_by_alarm on terms using gin (alarm_to) where alarm_to is not null;
+create index occasions_of_drafts on occasions (code) where kind = 'apology-drafted';
 create index dossiers_with_drafts on dossiers (apology_at) where apology_at is not null;
 
 create function term_alarmed() returns trigger language plpgsql as $$
@@ -32,3 +33,7 @@ update terms t set alarmed_at = o.at, alarm_to = o."to"
   from (select code, term, max(tell_at) as at, array_agg(distinct w) as "to"
           from occasions, unnest("to") w where rung >= 0 group by code, term) o
  where (t.code, t.id) = (o.code, o.term);
+
+-- Connections plan each statement of a page anew (motcua/store/__init__.py); what records does the same every time.
+alter function append_facts(jsonb) set plan_cache_mode = auto;
+alter function take_in_under(bigint, text, text, text, date, jsonb, jsonb) set plan_cache_mode = auto;
