@@ -110,9 +110,9 @@ def _office(catalog_dir: Path) -> _Office:
 class _Life:
     """One dossier from its filing to where it stands at `until`."""
 
-    def __init__(self, office: _Office, number: int, until: datetime, seed: int) -> None:
+    def __init__(self, office: _Office, number: int, until: datetime, seed: int, open_share: float) -> None:
         self.office, self.until, self.random = office, until, Random(f"{seed}/{number}")
-        self.left = self.random.random() < OPEN
+        self.left = self.random.random() < open_share
         days = self.random.uniform(0.02, 5) if self.left else self.random.uniform(5, DAYS)
         self.now = until - timedelta(days=days)
         self.unit = self.random.choice(office.units) if self.random.random() < 0.2 else office.units[0]
@@ -164,12 +164,12 @@ class _Life:
             officer = self.random.choice(free)
         # One that is left ends up in any of its steps, early, late or paused; the others go through.
         slowly = 60 if self.left else 9
-        self._later(self.random.expovariate(1 / slowly) + 0.1)
+        self._later(self.random.uniform(0.1, 2))
         if self._over():
             return False
         if self.random.random() < 0.5:
             self._ask("claim", officer)
-            self._later(self.random.uniform(0.2, 2))
+        self._later(self.random.expovariate(1 / slowly))
         if self._over():
             return False
         if self.random.random() < 0.2:
@@ -241,12 +241,14 @@ class _Life:
         return Written(shown.code, len(self.facts), batch, self.kept)
 
 
-def _some(catalog_dir: Path, first: int, count: int, until: datetime, seed: int) -> list[Written]:
+def _some(
+    catalog_dir: Path, first: int, count: int, until: datetime, seed: int, open_share: float = OPEN
+) -> list[Written]:
     """A few dossiers, made in a process of their own."""
     office = _office(catalog_dir)
     made = []
     for number in range(first, first + count):
-        life = _Life(office, number, until, seed)
+        life = _Life(office, number, until, seed, open_share)
         life.live()
         made.append(life.written())
     return made
@@ -267,7 +269,7 @@ def rules_of(catalog_dir: Path, until: datetime) -> Iterator[tuple[str, str, str
 
 
 async def fill(
-    url: str, catalog_dir: Path, *, dossiers: int, seed: int, processes: int = 2
+    url: str, catalog_dir: Path, *, dossiers: int, seed: int, processes: int = 2, open_share: float = OPEN
 ) -> AsyncIterator[int]:
     """Bring the record up to so many dossiers, from where it stands; yields how many there are."""
     connection = await asyncpg.connect(url)
@@ -278,7 +280,7 @@ async def fill(
         await connection.executemany(query("add_rules"), list(rules_of(catalog_dir, until)))
         starts = range(there, dossiers, _AT_ONCE)
         work = (
-            pool.submit(_some, catalog_dir, start, min(_AT_ONCE, dossiers - start), until, seed)
+            pool.submit(_some, catalog_dir, start, min(_AT_ONCE, dossiers - start), until, seed, open_share)
             for start in starts
         )
         waiting = list(islice(work, processes * 2))
