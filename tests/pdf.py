@@ -7,6 +7,7 @@ import unicodedata
 from typing import Any, NamedTuple
 
 import pypdfium2 as pdfium
+import zxingcpp
 from pypdfium2 import raw
 
 _BASE = "aăâeêioôơuưy"
@@ -30,6 +31,14 @@ class Glyph(NamedTuple):
     def size(self) -> tuple[float, float]:
         """Width and height."""
         return self.right - self.left, self.top - self.bottom
+
+
+def qr_codes(content: bytes) -> list[str]:
+    """What the QR codes of the first page say, read as a telephone reads them: from a picture of the page."""
+    picture = pdfium.PdfDocument(content)[0].render(scale=3).to_pil()
+    return [
+        each.text for each in zxingcpp.read_barcodes(picture) if each.format == zxingcpp.BarcodeFormat.QRCode
+    ]
 
 
 def pages(content: bytes) -> list[str]:

@@ -45,7 +45,7 @@ class Topics:
         return Topic(
             place=self.place(row.unit, language),
             recipient="",
-            dossier=self._subject(row, procedure, directory, language),
+            dossier=self._subject(row, procedure, directory, language, await self._track(notice)),
             alarm=await self._alarm(notice, row, procedure, language, now),
             **await self._particulars(notice),
         )
@@ -59,8 +59,21 @@ class Topics:
             phone=found.phone,
         )
 
+    async def _track(self, notice: Notice) -> str | None:
+        """Where the dossier is looked up; only the applicant's own letters say by what it is rated, too."""
+        if not self._public_url:
+            return None
+        if notice.recipient == APPLICANT:
+            return await self._store.track_link(self._public_url, notice.code)
+        return f"{self._public_url.rstrip('/')}/track/{notice.code}"
+
     def _subject(
-        self, row: DossierRow, procedure: Procedure, directory: Directory, language: Language
+        self,
+        row: DossierRow,
+        procedure: Procedure,
+        directory: Directory,
+        language: Language,
+        track: str | None,
     ) -> Subject:
         task = row.tasks[0] if row.tasks else None
         # No date holds while the clock stands still, or once there will be no result.
@@ -76,7 +89,7 @@ class Topics:
             due_at=row.due_at if dated else None,
             original_due_at=row.original_due_at if dated else None,
             promised_at=row.promised_at if dated else None,
-            track=f"{self._public_url}/track/{row.code}" if self._public_url else None,
+            track=track,
         )
 
     async def _alarm(

@@ -92,6 +92,17 @@ _ABOUT: Mapping[str, tuple[Callable[[Event], bool], str]] = {
 """Which facts a paper can be about, and what it means that there is none."""
 
 
+def _said(kind: str, gathering: Gathering, head: say.Head) -> say.Said:
+    gather: Mapping[str, Callable[[say.Head], say.Said]] = {
+        "supplement": gathering.supplement,
+        "refusal": gathering.refusal,
+        "apology": gathering.apology,
+        "stop": gathering.stop,
+        "control-slip": gathering.control_slip,
+    }
+    return gather[kind](head)
+
+
 class Papers:
     """Makes the papers of an office from its record."""
 
@@ -121,7 +132,10 @@ class Papers:
         forms, form = self._form(kind, dossier)
         private = await self._private(dossier)
         gathering = Gathering(self._who, past.unfiled, past.facts[: fact.seq], dossier, private)
-        said = self._said(kind, gathering, gathering.head(forms, form), code)
+        head = gathering.head(forms, form)
+        said = (
+            await self._receipt(gathering, head, code) if kind == "receipt" else _said(kind, gathering, head)
+        )
         printed = await asyncio.to_thread(self._press.pull, kind, said, fact.at)
         return Paper(
             kind=said_kind(kind),
@@ -164,18 +178,12 @@ class Papers:
             raise NoSuchForm(kind=kind, day=day, reason=_lacks(forms))
         return forms, form
 
-    def _said(self, kind: str, gathering: Gathering, head: say.Head, code: str) -> say.Said:
-        if kind == "receipt":
-            track = f"{self._public_url}/track/{code}" if self._public_url else None
-            return gathering.receipt(head, track)
-        gather: Mapping[str, Callable[[say.Head], say.Said]] = {
-            "supplement": gathering.supplement,
-            "refusal": gathering.refusal,
-            "apology": gathering.apology,
-            "stop": gathering.stop,
-            "control-slip": gathering.control_slip,
-        }
-        return gather[kind](head)
+    async def _receipt(self, gathering: Gathering, head: say.Head, code: str) -> say.Receipt:
+        """Its QR code knows more than the address in print: with it one rates the service."""
+        if not self._public_url:
+            return gathering.receipt(head, None, code)
+        link = await self._store.track_link(self._public_url, code)
+        return gathering.receipt(head, f"{self._public_url}/track/{code}", link)
 
     async def _private(self, dossier: Dossier) -> dict[str, Any]:
         """The erasable rows of a dossier, and of those it was opened for: they keep the applicant's data."""

@@ -68,14 +68,14 @@ class Gathering:
             simulated=self._d.simulated,
         )
 
-    def receipt(self, head: say.Head, track: str | None) -> say.Receipt:
-        """About an acceptance."""
+    def receipt(self, head: say.Head, track: str | None, code: str) -> say.Receipt:
+        """About an acceptance; `code` is what its QR code says."""
         event, d, person = self._event(f.Accepted), self._d, self._applicant
         owner = person.get("owner")
         address = f", {self._unit.address}" if self._unit.address else ""
         return say.Receipt(
             head=head,
-            qr=qr(track or d.code),
+            qr=qr(code),
             track=track,
             submitter=person_of(person),
             owner=person_of(owner) if owner else None,

@@ -355,6 +355,11 @@ class Store:
             key: str | None = await connection.fetchval(query("track_key"), code)
         return key
 
+    async def track_link(self, public_url: str, code: str) -> str:
+        """Where the applicant looks a dossier up and rates the service; it speaks for whoever knows it."""
+        key = await self.track_key(code)
+        return f"{public_url.rstrip('/')}/track/{code}" + (f"?k={key}" if key else "")
+
     async def counts(self) -> dict[str, int]:
         """How many dossiers, facts, rungs reached, alarms told to staff and notices to send there are."""
         async with self._connection() as connection:

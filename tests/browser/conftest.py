@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, FilePayload, Page, async_playwright
 
 from motcua.telemetry import configure_logging, runtime
 from tests.needs import needs
@@ -82,14 +82,19 @@ class Person:
         """What the page says."""
         return " ".join((await self.page.inner_text("main")).split())
 
-    async def command(self, name: str, **fields: str) -> None:
-        """Fill in the form of a command on a dossier's page, and send it."""
+    async def command(
+        self, name: str, *, files: dict[str, tuple[str, bytes]] | None = None, **fields: str
+    ) -> None:
+        """Fill in the form of a command on a dossier's page, choose its files, and send it."""
         form = self.page.locator(f'form[action$="/{name}"]')
         details = form.locator("xpath=ancestor::details[contains(@class, 'act')]")
         if await details.count() and await details.get_attribute("open") is None:
             await details.locator("summary").click()
         for field, value in fields.items():
             await fill(form, field, value)
+        for field, (called, content) in (files or {}).items():
+            chosen = FilePayload(name=called, mimeType="application/octet-stream", buffer=content)
+            await form.locator(f"[name={field}]").set_input_files(chosen)
         await form.locator("button").click()
         await self.page.wait_for_load_state()
 

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests import pdf
 from tests.browser.conftest import Cast, Person, accessible, code_in, keyboard_reaches
+from tests.files import PDF
 from tests.running import Running, always_open, submission
 from tests.web import Web, web
 
@@ -110,6 +112,9 @@ async def test_the_whole_story(desk: Web, cast: Cast, language: str) -> None:
     await receiver.open(f"/dossiers/{code}")
     await receiver.command("supply", papers="Sổ hộ khẩu\nGiấy ủy quyền")
     await handler.open(f"/dossiers/{code}")
+    await handler.command("attach", files={"document": ("giấy ủy quyền.pdf", PDF)})
+    assert "giấy ủy quyền.pdf" in await handler.words()
+    await handler.look(f"dossier-document-{language}")
     await handler.command("complete", note="Đủ điều kiện")
 
     approver = await somebody("approver1")
@@ -124,8 +129,9 @@ async def test_the_whole_story(desk: Web, cast: Cast, language: str) -> None:
 
     clerk = await somebody("clerk1")
     await clerk.open(f"/dossiers/{code}")
-    await clerk.command("complete", number="12/GP")
+    await clerk.command("complete", number="12/GP", files={"file": ("giấy phép.pdf", PDF)})
     assert says["ready"] in await clerk.words()
+    assert "giấy phép.pdf" in await clerk.words()
 
     returner = await somebody("returner1")
     await returner.open(f"/dossiers/{code}")
@@ -133,8 +139,10 @@ async def test_the_whole_story(desk: Web, cast: Cast, language: str) -> None:
     assert says["returned"].lower() in (await returner.words()).lower()
     await returner.look(f"dossier-returned-{language}")
 
-    key = await desk.house.store.track_key(code)
-    await citizen.open(f"/track/{code}?k={key}")
+    receipt = await returner.page.request.get(f"{desk.url}/dossiers/{code}/papers/receipt.pdf")
+    (link,) = pdf.qr_codes(await receipt.body())
+    assert link.startswith(f"{desk.url}/track/{code}?k=")
+    await citizen.page.goto(link)
     await citizen.look(f"rate-{language}")
     await keyboard_reaches(citizen.page)
     await citizen.page.check('[name=score][value="5"]')

@@ -177,7 +177,8 @@ async def test_a_refused_command_leaves_no_file(now: Web) -> None:
     form = (await handler.get(f"/dossiers/{code}")).form(f"/dossiers/{code}/attach")
     page = await auditor.get(f"/dossiers/{code}")
     assert not [each for each in page.forms if each.action.endswith("/attach")]
-    theirs = page.form(f"/dossiers/{code}/note")
+    assert not [each for each in page.forms if each.action.startswith("/dossiers/")]
+    theirs = page.form("/sign-out")
     refused = await auditor.send(
         form, files=SCAN, csrf=dict(theirs.fields)["csrf"], request_id="the auditor's own"
     )

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from motcua.web.names import COMMANDS
+from tests import pdf
 from tests.running import Life, Running, always_open, submission
 from tests.unit.office import CALENDAR
 from tests.web import Answered, Visitor, Web, web
@@ -101,7 +102,7 @@ ACTS: list[tuple[str, str, tuple[str, ...], dict[str, Any], str]] = [
     ("leader1", "resume", (*PROCESSING, "leader1 stop reason=x"), {}, "clock-resumed"),
     ("handler1", "correct", (*PROCESSING, "handler1 complete"), {"reason": "bấm nhầm"}, "corrected"),
     ("receiver1", "withdraw", PROCESSING, {"reason": "dân xin rút"}, "withdrawn"),
-    ("auditor1", "note", PROCESSING, {"text": "đã xem"}, "noted"),
+    ("clerk1", "note", PROCESSING, {"text": "đã xem"}, "noted"),
 ]
 
 
@@ -302,8 +303,8 @@ WRONG: list[tuple[str, str, tuple[str, ...], dict[str, Any], str]] = [
     ("leader1", "extend", PROCESSING, {"until": "2020-01-01T09:00", "reason": "x"}, "must lie after now"),
     ("leader1", "extend", PROCESSING, {"until": "9999-12-31T23:59", "reason": "x"}, "9999"),
     ("leader1", "extend", PROCESSING, {"until": "2027-06-01T09:00", "reason": ""}, "Field required"),
-    ("auditor1", "note", PROCESSING, {"text": " \n "}, "Field required"),
-    ("auditor1", "note", PROCESSING, {"text": "\u0000"}, "cannot be kept"),
+    ("clerk1", "note", PROCESSING, {"text": " \n "}, "Field required"),
+    ("clerk1", "note", PROCESSING, {"text": "\u0000"}, "cannot be kept"),
 ]
 
 
@@ -485,6 +486,9 @@ async def test_only_who_holds_the_receipt_rates(office: Running) -> None:
         guest = await desk.visitor()
         assert "How were you served" not in (await guest.get(f"/track/{code}")).words
         assert "How were you served" not in (await guest.get(f"/track/{code}?k={others}")).words
+        receipt = await (await desk.visitor("handler1")).get(f"/dossiers/{code}/papers/receipt.pdf")
+        assert pdf.qr_codes(receipt.content) == [f"{desk.url}/track/{code}?k={key}"]
+        assert str(key) not in pdf.text(receipt.content)  # who only sees the paper's words knows no more
         page = await guest.get(f"/track/{code}?k={key}")
         form = page.form(f"/track/{code}/rate")
         for wrong in ("", "x", str(others)):

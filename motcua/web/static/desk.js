@@ -72,8 +72,10 @@ const dossier = $(".dossier[data-code]");
 if (stream && (list || dossier) && "EventSource" in window) {
   const lost = $("#lost");
   let waiting = null;
+  let renewed = 0;
   async function renew() {
     waiting = null;
+    renewed = Date.now();
     try {
       const answer = await fetch(location.href, { headers: { "x-fragment": list.dataset.fragment } });
       if (answer.redirected || answer.status === 401) { location.reload(); return; }
@@ -94,7 +96,7 @@ if (stream && (list || dossier) && "EventSource" in window) {
   events.addEventListener("error", () => { lost.hidden = false; });
   events.addEventListener("changed", (event) => {
     const [code, seq] = event.data.split(" ");
-    if (list) soon(700);
+    if (list) soon(Date.now() - renewed < 10000 ? 4000 : 700); // at once, but not all day long
     if (dossier && code === dossier.dataset.code && Number(seq) > Number(dossier.dataset.seq)) $("#changed").hidden = false;
   });
   addEventListener("pagehide", () => events.close());
