@@ -42,7 +42,7 @@ _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
 _FACTS = TypeAdapter(tuple[Fact, ...])
 DAYS = 450
 """Over how many days, back from now, the dossiers came in."""
-OPEN = 0.15
+OPEN = 0.05
 """The share of them that are still being worked on."""
 _AT_ONCE = 100
 

@@ -209,7 +209,8 @@ async def plans(url: str) -> str:
     found = await connection.fetch(query("applicants"), "tran:* & van:* & long:*", 1001)
     applicants = [row["id"] for row in found]
     codes = [row["code"] for row in await connection.fetch("select code from tasks limit 1000")]
-    rows = await connection.fetch(query("alarmed"), "demo", ever, "", 0, 198, ["demo"])
+    leader = ["leader1"], ["unit-leader"], now, ["demo"]
+    rows = await connection.fetch(query("alarmed_for_leaders"), "demo", ever, "", 0, 198, *leader)
     alarmed = [row["code"] for row in rows], [row["id"] for row in rows]
     asked: list[tuple[str, str, tuple[Any, ...]]] = [
         (
@@ -232,9 +233,18 @@ async def plans(url: str) -> str:
             "a thousand that were looked for",
             (codes, "demo", None, None, [], -1, first, "", None, first, None, None, None, 51),
         ),
-        ("alarmed", "of a unit's leader", ("demo", ever, "", 0, 198, ["demo"])),
-        ("alarmed_for", "of a handler", ("demo", ever, "", 0, 198, ["demo-handler-1"], ["handler"])),
-        ("bell", "of a unit's leader", (*alarmed, now, "demo", True)),
+        ("alarmed_for_leaders", "of a unit's leader", ("demo", ever, "", 0, 198, *leader)),
+        (
+            "alarmed_for_leaders",
+            "of the office's leader",
+            (None, ever, "", 0, 198, ["head1"], ["office-leader"], now, []),
+        ),
+        (
+            "alarmed_for_some",
+            "of a handler",
+            ("demo", ever, "", 0, 198, ["demo-handler-1"], ["handler"], now),
+        ),
+        ("bell", "of a unit's leader", (*alarmed, now, "demo", ["demo"], 198)),
         (
             "inbox_of_person",
             "what somebody has",

@@ -11,6 +11,7 @@ from typing import Any
 
 from models.base import Instant, Value
 from models.people import UPWARD, Directory, Person, Told
+from models.procedure import Role
 from models.rights import WATCHING
 from motcua.store.notices import NoticeRecord, Reach
 
@@ -81,7 +82,8 @@ def _reach(directory: Directory, units: tuple[str, ...], person: Person, day: da
     words = roles | {f"{role.value}@{each.unit}" for each in held for role in each.roles}
     words |= {f"{role}@{unit}" for role in below for unit in units}  # it may name a leader that is nobody
     alone = [unit for unit in units if not all(_there(directory, role, unit, day) for role in below)]
-    return Reach(tuple(each.id for each in held), tuple(sorted(words)), tuple(alone))
+    drafts = units if Role.UNIT_LEADER in roles else tuple(alone)
+    return Reach(tuple(each.id for each in held), tuple(sorted(words)), bool(below), tuple(alone), drafts)
 
 
 def _there(directory: Directory, role: str, unit: str, day: date) -> bool:

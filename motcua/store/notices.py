@@ -49,8 +49,12 @@ class Reach(NamedTuple):
     """The task is with one of these,"""
     words: tuple[str, ...]
     """or it is for one of these words,"""
+    leads: bool
+    """Whether many alarms may be for them;"""
     units: tuple[str, ...] = ()
-    """or it comes from one of these units, where nobody else might be there to be told."""
+    """then also all of these units, where nobody else might be there to be told."""
+    drafts: tuple[str, ...] = ()
+    """Of which units drafted apologies may be for them."""
 
 
 class Place(NamedTuple):
@@ -194,12 +198,15 @@ class NoticeRecord:
         """
         asked: tuple[Any, ...] = (unit, *(after or _LAST), most)
         async with self._store._connection() as connection:
-            found = await connection.fetch(query("alarmed_for"), *asked, [*reach.holders], [*reach.words])
-            if reach.units:
-                found += await connection.fetch(query("alarmed"), *asked, [*reach.units])
-            terms = sorted({Place(r["alarmed_at"], r["code"], r["id"]) for r in found}, reverse=True)[:most]
+            whom = [*reach.holders], [*reach.words], now
+            if reach.leads:
+                found = await connection.fetch(query("alarmed_for_leaders"), *asked, *whom, [*reach.units])
+            else:
+                found = await connection.fetch(query("alarmed_for_some"), *asked, *whom)
+            terms = [Place(row["alarmed_at"], row["code"], row["id"]) for row in found]
             codes, ids = [place.code for place in terms], [place.term for place in terms]
-            rows = await connection.fetch(query("bell"), codes, ids, now, unit, after is None)
+            drafts = [*reach.drafts] if after is None else []
+            rows = await connection.fetch(query("bell"), codes, ids, now, unit, drafts, most)
         return [dict(row) for row in rows], terms[-1] if len(terms) == most else None
 
     async def urgent(self, before: datetime) -> list[dict[str, Any]]:

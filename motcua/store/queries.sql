@@ -309,33 +309,45 @@ where ($1::text is null or code = $1) and ($2::text is null or recipient = $2)
   and ($3::text is null or channel = $3) and ($4::text is null or state = $4)
 order by created_at desc, id limit $5
 
--- name: alarmed
--- Running terms whose alarms have sounded, the last alarmed first, after a place in that order: those of the units $6,
--- as far as $1 is one of them or null.
-select t.code, t.id, t.alarmed_at from terms t join dossiers d using (code)
-where t.alarmed_at is not null and not t.paused and ($1::text is null or d.unit = $1) and d.unit = any($6::text[])
-  and (t.alarmed_at, t.code, t.id) < ($2, $3, $4)
-order by t.alarmed_at desc, t.code desc, t.id desc limit $5
-
--- name: alarmed_for
--- The same of dossiers that one of $6 holds, or whose alarms were for one of the words $7.
-select t.code, t.id, t.alarmed_at from terms t join dossiers d using (code)
+-- name: alarmed_for_some
+-- Running terms of a unit or all with an alarm to be told by $8, the last alarmed first, after a place in that order: of
+-- dossiers that one of $6 holds, or where one was for one of the words $7. For whom few are; they are collected first.
+select t.code, t.id, t.alarmed_at from terms t join dossiers d using (code),
+lateral (select from occasions o where (o.code, o.term, o.generation) = (t.code, t.id, t.generation) and o.rung >= 0
+            and (d.simulated or o.tell_at <= $8) limit 1) o
 where t.alarmed_at is not null and not t.paused and ($1::text is null or d.unit = $1)
   and (t.alarmed_at, t.code, t.id) < ($2, $3, $4)
   and t.code in (select code from tasks where assignee = any($6::text[])
                  union select code from terms where alarm_to && $7::text[])
 order by t.alarmed_at desc, t.code desc, t.id desc limit $5
 
+-- name: alarmed_for_leaders
+-- The same, or from one of the units $9. For whom many are; they are met soon in the order of the last alarm. The limit
+-- inside keeps the planner from looking at every alarm first.
+select t.code, t.id, t.alarmed_at from terms t join dossiers d using (code),
+lateral (select from occasions o where (o.code, o.term, o.generation) = (t.code, t.id, t.generation) and o.rung >= 0
+            and (d.simulated or o.tell_at <= $8)
+            and (o."to" && $7::text[] or d.unit = any($9::text[])
+                 or exists (select from tasks k where k.code = t.code and k.assignee = any($6::text[]))) limit 1) o
+where t.alarmed_at is not null and not t.paused and ($1::text is null or d.unit = $1)
+  and (t.alarmed_at, t.code, t.id) < ($2, $3, $4)
+  and (t.alarm_to && $7::text[] or cardinality($9::text[]) > 0 and d.unit = any($9::text[])
+       or exists (select from tasks k where k.code = t.code and k.assignee = any($6::text[])))
+order by t.alarmed_at desc, t.code desc, t.id desc limit $5
+
 -- name: bell
--- What is still so by $3: the alarms of these terms, and with $5 also the latest drafts that nobody has decided on.
+-- What is still so by $3: the alarms of these terms, and the latest $6 drafts that nobody has decided on: of unit $4, or
+-- all, as far as it is one of $5.
 with causes as (
-    select o.*, t.rests_until from unnest($1::text[], $2::integer[]) x(code, id)
-    join terms t on t.code = any($1) and (t.code, t.id) = (x.code, x.id)
+    select o.*, t.rests_until from unnest($1::text[], $2::integer[]) x(code, id),
+    lateral (select * from terms where code = x.code and id = x.id limit 1) t
     join occasions o on (o.code, o.term, o.generation) = (t.code, t.id, t.generation) and o.rung >= 0
     union all
-    (select o.*, null from dossiers d join occasions o using (code)
-     where $5 and d.apology_at is not null and o.kind = 'apology-drafted' and ($4::text is null or d.unit = $4)
-     order by d.apology_at desc limit 1000)
+    select o.*, null from (
+        select code from dossiers
+        where apology_at is not null and unit = any($5::text[]) and ($4::text is null or unit = $4)
+        order by apology_at desc limit $6) d
+    join occasions o on o.code = d.code and o.kind = 'apology-drafted'
 )
 select c.code, c.term, c.generation, c.rung, c.occurrence, c.kind as alarm, c.name, c.at as due_at, c.tell_at,
        c."to", d.unit, d.procedure, d.status, d.due_at as dossier_due_at,

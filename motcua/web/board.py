@@ -27,6 +27,7 @@ router = APIRouter()
 
 WEEKS = 12
 MOST = 200
+LINES = 40
 _CODE = re.compile(r"[A-Za-z0-9.-]{1,60}")
 
 
@@ -61,14 +62,16 @@ async def board(visit: Member, request: Request) -> Response:
         }
         for row in load
     ]
+    # Of a large office the whole is looked at by its units; the officers, where somebody is behind.
+    shown = lines if unit or len(lines) <= LINES else sorted(lines, key=_behind)[:LINES]
     return visit.page(
         "board.html",
         unit=unit,
         units=list(house.units.values()) if visit.unit is None else [],
-        lines=lines,
-        totals={
-            key: sum(line[key] for line in lines) for key in ("tasks", "late", "today", "soon", "paused")
-        },
+        lines=shown,
+        more=len(lines) - len(shown),
+        by_unit=_by_unit(lines) if unit is None else [],
+        totals=_sum(lines),
         drafts=drafts,
         rings=rings,
         absent=[row for row in absent if _concerns(visit, unit, row["person"])],
@@ -77,6 +80,22 @@ async def board(visit: Member, request: Request) -> Response:
         age=charts.ageing(ageing, visit),
         done=request.query_params.get("done", ""),
     )
+
+
+def _behind(line: dict[str, Any]) -> tuple[int, int]:
+    return -line["late"], -line["tasks"]
+
+
+def _sum(lines: list[dict[str, Any]]) -> dict[str, int]:
+    return {key: sum(line[key] for line in lines) for key in ("tasks", "late", "today", "soon", "paused")}
+
+
+def _by_unit(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The load of each unit, in the order of the lines."""
+    units: dict[str, list[dict[str, Any]]] = {}
+    for line in lines:
+        units.setdefault(line["unit"], []).append(line)
+    return [{"unit": unit, "unit_name": each[0]["unit_name"], **_sum(each)} for unit, each in units.items()]
 
 
 def _unit(visit: Visit, asked: str | None) -> str | None:

@@ -176,7 +176,9 @@ async def test_every_bell_is_the_same_as_by_looking_at_every_alarm(crowd: Crowd,
     try:
         people, units = crowd.catalogue.office.staff, [unit.id for unit in crowd.catalogue.office.units]
         day = crowd.catalogue.calendar(crowd.catalogue.office.calendar).local(NOW).date()
-        alarms, more = await crowd.record.alarms(None, NOW, Reach((), (), tuple(units)), most=100_000)
+        alarms, more = await crowd.record.alarms(
+            None, NOW, Reach((), (), True, tuple(units), tuple(units)), most=100_000
+        )
         assert more is None
         assert len(alarms) > 200
         directory = Directory(people=people, absences=await crowd.record.absences(day))

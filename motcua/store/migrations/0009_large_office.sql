@@ -17,7 +17,7 @@ comment on column terms.alarm_to is 'For whom its alarms were, in words.';
 create index terms_alarmed on terms (alarmed_at, code, id) where alarmed_at is not null;
 create index terms_by_alarm on terms using gin (alarm_to) where alarm_to is not null;
 create index occasions_of_drafts on occasions (code) where kind = 'apology-drafted';
-create index dossiers_with_drafts on dossiers (apology_at) where apology_at is not null;
+create index dossiers_with_drafts on dossiers (unit, apology_at) where apology_at is not null;
 
 create function term_alarmed() returns trigger language plpgsql as $$
 begin
