@@ -30,6 +30,8 @@ VIEWS = {
 BULK = {"claim": _("Claim"), "release": _("Release"), "complete": _("Complete")}
 """What can be done with many tasks at once: only what needs no further word."""
 AT_ONCE = 8
+_NEVER = "never"
+"""When a task is urgent that has no clock; PostgreSQL's infinity comes and goes as datetime.max."""
 _CODE = re.compile(r"[A-Za-z0-9.-]{1,60}")
 
 
@@ -161,7 +163,10 @@ def _shown(visit: Visit, row: dict[str, Any]) -> dict[str, Any]:
 
 def _key(row: dict[str, Any] | None) -> str | None:
     """A row's place in the order, for the address of the page that follows it."""
-    return f"{row['place']}~{row['urgent_at'].isoformat()}~{row['code']}" if row else None
+    if row is None:
+        return None
+    at = _NEVER if row["urgent_at"] == datetime.max else row["urgent_at"].isoformat()  # noqa: DTZ901
+    return f"{row['place']}~{at}~{row['code']}"
 
 
 def _place(key: str | None) -> tuple[int, datetime, str] | None:
@@ -169,8 +174,12 @@ def _place(key: str | None) -> tuple[int, datetime, str] | None:
         return None
     try:
         place, at, code = key.split("~")
-        moment = datetime.fromisoformat(at)
-        if moment.tzinfo is None or not _CODE.fullmatch(code) or place not in ("0", "1", "2"):
+        moment = datetime.max if at == _NEVER else datetime.fromisoformat(at)  # noqa: DTZ901
+        if (
+            (moment.tzinfo is None and at != _NEVER)
+            or not _CODE.fullmatch(code)
+            or place not in ("0", "1", "2")
+        ):
             raise ValueError(key)
     except ValueError as error:
         raise BadAddress(what=key[:60]) from error

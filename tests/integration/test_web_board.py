@@ -143,7 +143,7 @@ async def test_alarms_rest_and_sound_again(office: Running, desk: Web) -> None:
 
 
 async def test_an_apology_is_confirmed_from_the_board(office: Running, desk: Web) -> None:
-    """The draft stands there with the proposed date and leads to the dossier, where it is sent or found idle."""
+    """The draft stands there with the proposed date; on its dossier it is sent, or dismissed."""
     sent, idle = [
         await Life.begin(office, *HANDLING[:2], procedure="apologised", opened="2026-03-03 08:00")
         for _ in range(2)
