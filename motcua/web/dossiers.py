@@ -16,6 +16,7 @@ from models.explanation import explained
 from models.facts import Fact
 from models.offers import offers
 from models.refusals import BadInput, Forbidden, Outdated, Problem, UnknownDossier, Unreachable, http_status
+from models.view import DossierRow
 from motcua.documents import TYPES, kept
 from motcua.past import Past
 from motcua.store.notices import NoticeFilter
@@ -34,6 +35,16 @@ class NotYours(Forbidden):
     sentence = "Dossier {code} is with another unit; {actor} sees those of {unit}."
 
 
+async def _seen(visit: Visit, code: str) -> DossierRow:
+    """A dossier's row; refused to those who may not see it."""
+    row = await visit.house.store.row(code) if _CODE.fullmatch(code) else None
+    if row is None:
+        raise UnknownDossier(code=code[:60])
+    if not visit.person.may_see(row.unit):
+        raise NotYours(code=code, actor=visit.person.id, unit=visit.person.unit)
+    return row
+
+
 class _Open:
     """A dossier as the record has it, with what was written beside it."""
 
@@ -46,13 +57,7 @@ class _Open:
     async def of(cls, visit: Visit, code: str) -> _Open:
         """Read it; refused to those who may not see it."""
         store = visit.house.store
-        if not _CODE.fullmatch(code):
-            raise UnknownDossier(code=code[:60])
-        row, facts = await store.row(code), await store.facts(code)
-        if row is None or not facts:
-            raise UnknownDossier(code=code)
-        if not visit.person.may_see(row.unit):
-            raise NotYours(code=code, actor=visit.person.id, unit=visit.person.unit)
+        row, facts = await _seen(visit, code), await store.facts(code)
         past = Past(unfiled=await visit.house.rules.unfiled(code, row.office, facts), facts=tuple(facts))
         dossier = past.at()
         private = await store.private(code)
@@ -191,7 +196,7 @@ def _printable(shown: _Open) -> list[str]:
 @router.post("/dossiers/{code}/{command}")
 async def act(visit: Member, request: Request, code: str, command: str) -> Response:
     """Carry out a command. The same form again gets the first answer; an old page is told what is new."""
-    await _Open.of(visit, code)
+    await _seen(visit, code)
     if command not in names.COMMANDS:
         raise UnknownPage(what=command[:60])
     form = await form_of(request)
@@ -275,7 +280,7 @@ def _fixed(visit: Visit, text: str) -> str:
 @router.get("/dossiers/{code}/documents/{number}")
 async def document(visit: Member, code: str, number: int) -> Response:
     """A document, by the number of the fact that it came with."""
-    await _Open.of(visit, code)
+    await _seen(visit, code)
     found = await visit.house.documents.given(code, number)
     return Response(
         found.content,
@@ -299,7 +304,7 @@ def _disposition(name: str, *, shown: bool) -> str:
 @router.get("/dossiers/{code}/papers/{kind}.pdf")
 async def paper(visit: Member, code: str, kind: str, seq: int | None = None) -> Response:
     """A paper of the dossier, made anew from its facts."""
-    await _Open.of(visit, code)
+    await _seen(visit, code)
     made = await visit.house.papers.make(kind, code, seq=seq)
     return Response(
         made.content,

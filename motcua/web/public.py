@@ -94,7 +94,7 @@ async def sign_in(visit: Guest, request: Request) -> Response:
         session = await visit.house.accounts.session(token)
         again = [(key[5:], value) for key, value in kept]
         answer: Response = Visit(request, visit.house, session).page(
-            "resend.html", back=local(back), kept=again, title=""
+            "resend.html", file="", back=local(back), kept=again, title=""
         )
     else:
         answer = visit.go(back or "/inbox")

@@ -109,7 +109,7 @@ async def test_text_that_postgres_cannot_keep_is_refused(office: Running, text: 
 async def test_one_request_at_midnight_is_one_dossier(office: Running) -> None:
     """The same submission sent twice at once, on either side of midnight, gets one code and skips none."""
     data: dict[str, Any] = submission()
-    days = [at("2027-03-16 08:00"), at("2027-03-17 08:00")]  # that nobody else hands anything in on
+    days = [at("2026-10-20 08:00"), at("2026-10-21 08:00")]  # that nobody else hands anything in on
     answers = await asyncio.gather(*[office.desk.submit(data, at=day) for day in days * 3])
     assert len({answer.code for answer in answers}) == 1
     numbers = [(await office.desk.submit(submission(), at=day)).code[-4:] for day in days]
