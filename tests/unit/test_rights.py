@@ -112,7 +112,9 @@ def test_offers_are_what_would_be_allowed(stage: Stage) -> None:
                 assert role in (roles or (case.dossier.task.role,))
                 assert unit == "demo" or role in EVERYWHERE
                 assert stage in stages
-            assert ("note" in found) == (unit == "demo" or role in EVERYWHERE)
+            assert ("note" in found) == (
+                role in COMMANDS["note"].roles and (unit == "demo" or role in EVERYWHERE)
+            )
 
 
 def test_offers_follow_what_happens() -> None:
