@@ -51,6 +51,7 @@ class Person:
     def __init__(self, url: str, name: str, password: str) -> None:
         self.client = httpx.AsyncClient(base_url=url, timeout=60)
         self.name, self.password, self.csrf, self.fetched = name, password, "", 0
+        self.random, self.leaving = Random(name), False
 
     async def sign_in(self) -> None:
         """As the desk's own form does; a first password is changed first."""
@@ -74,13 +75,20 @@ class Person:
             nonlocal last
             await asyncio.sleep(after)
             last = time.monotonic()
-            await self.client.get("/inbox", headers={"x-fragment": "list"})
-            self.fetched += 1
+            if not self.leaving:
+                await self.client.get("/inbox", headers={"x-fragment": "list"})
+                self.fetched += 1
 
         async with self.client.stream("GET", "/events", timeout=None) as stream:
             async for line in stream.aiter_lines():
-                if line.startswith("data:") and (due is None or due.done()):
-                    due = asyncio.create_task(renew(4.0 if time.monotonic() - last < 10 else 0.7))
+                if line.startswith("data:") and (due is None or due.done()) and not self.leaving:
+                    due = asyncio.create_task(
+                        renew(
+                            self.random.uniform(4, 8)
+                            if time.monotonic() - last < 10
+                            else self.random.uniform(1, 2)
+                        )
+                    )
 
     async def complete(self, code: str, seen: int) -> None:
         """Send the form of a task."""
@@ -148,6 +156,7 @@ async def run(folder: Path, handlers: int, rates: list[float], clicks: int, roun
     office, random = Office(folder), Random(1)
     found: dict[float, dict[str, list[float]]] = {rate: {"bare": [], "desk": []} for rate in rates}
     watching: list[asyncio.Task[None]] = []
+    people: list[Person] = []
     try:
         err.print("an office with its servers ...")
         there = await office.up()
@@ -176,6 +185,8 @@ async def run(folder: Path, handlers: int, rates: list[float], clicks: int, roun
         fetched = sum(person.fetched for person in people)
         err.print(f"the open inboxes fetched their lists {fetched} times")
     finally:
+        for person in people:
+            person.leaving = True
         for task in watching:
             task.cancel()
         await asyncio.gather(*watching, return_exceptions=True)

@@ -67,11 +67,9 @@ async def inbox(visit: Member, request: Request) -> Response:
     wanted = _wanted(visit, view, state)
     narrowed = wanted.model_copy(update=_narrowing(asked.get("q", ""), asked))
     edges = visit.edges()
-    rows, counts, filters, rings = await asyncio.gather(
+    rows, counts = await asyncio.gather(
         house.screens.inbox(narrowed, edges, _place(asked.get("after")), PAGE + 1),
         house.screens.counts(wanted, edges),
-        house.screens.filters(visit.person.id),
-        house.bell.of(visit.person, visit.now, visit.today(), most=99),
     )
     tasks = [_shown(visit, row) for row in rows[:PAGE]]
     last = rows[PAGE - 1] if len(rows) > PAGE else None
@@ -87,15 +85,17 @@ async def inbox(visit: Member, request: Request) -> Response:
         "procedure": asked.get("procedure", ""),
         "following": visit.address(after=_key(last), done=None) if last else None,
         "later": "after" in asked,
-        "filters": filters,
-        "rings": rings,
         "bulk": BULK,
         "done": asked.get("done", ""),
         "bare": _bare(asked.multi_items()),
     }
     if request.headers.get("x-fragment") == "list":
-        return visit.page("inbox-list.html", **page)
-    return visit.page("inbox.html", **page)
+        return visit.page("inbox-list.html", **page)  # every open page asks for it: no more than it shows
+    filters, rings = await asyncio.gather(
+        house.screens.filters(visit.person.id),
+        house.bell.of(visit.person, visit.now, visit.today(), most=99),
+    )
+    return visit.page("inbox.html", filters=filters, rings=rings, **page)
 
 
 def views(visit: Visit) -> dict[str, str]:

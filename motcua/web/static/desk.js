@@ -90,13 +90,13 @@ if (stream && (list || dossier) && "EventSource" in window) {
       lost.hidden = true;
     } catch { lost.hidden = false; soon(3000); }
   }
-  function soon(after) { if (waiting === null) waiting = setTimeout(renew, after + Math.random() * 400); }
+  function soon(after) { if (waiting === null) waiting = setTimeout(renew, after * (1 + Math.random())); } // not all pages of the office at once
   const events = new EventSource(dossier ? `${stream}&dossier=${dossier.dataset.code}` : stream);
   events.addEventListener("open", () => { lost.hidden = true; });
   events.addEventListener("error", () => { lost.hidden = false; });
   events.addEventListener("changed", (event) => {
     const [code, seq] = event.data.split(" ");
-    if (list) soon(Date.now() - renewed < 10000 ? 4000 : 700); // at once, but not all day long
+    if (list) soon(Date.now() - renewed < 10000 ? 4000 : 1000); // at once, but not all day long
     if (dossier && code === dossier.dataset.code && Number(seq) > Number(dossier.dataset.seq)) $("#changed").hidden = false;
   });
   addEventListener("pagehide", () => events.close());
