@@ -285,7 +285,7 @@ PLAIN = (
 """The plain way: each step done before its reminder."""
 
 
-async def until(condition: Callable[[], Awaitable[T]], seconds: float = 20.0) -> T:
+async def until(condition: Callable[[], Awaitable[T]], seconds: float = 45.0) -> T:
     """Poll until it holds, and return what it said; fail when it does not in time."""
     deadline = time.monotonic() + seconds
     while not (found := await condition()):
