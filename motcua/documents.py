@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import io
 import zipfile
+import zlib
 from contextlib import closing, suppress
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple, Protocol
@@ -35,6 +36,7 @@ _PARTS = {
     "word/document.xml": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "xl/workbook.xml": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+_OPEN = "application/vnd.oasis.opendocument."
 _NAME = 150
 _CHUNK = 1 << 16
 
@@ -228,14 +230,26 @@ def _office(content: bytes) -> str | None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parts = set(archive.namelist())
-            if any(part.lower().endswith("vbaproject.bin") or part.startswith("Basic/") for part in parts):
+            if any(
+                part.lower().endswith("vbaproject.bin") or part.startswith(("Basic/", "Scripts/"))
+                for part in parts
+            ):
                 return None
-            if "mimetype" in parts and archive.getinfo("mimetype").file_size < 100:
-                said = archive.read("mimetype").decode("ascii", "replace")
-                return said if said in TYPES else None
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError):
+            if "mimetype" in parts:
+                said = _said(archive, archive.getinfo("mimetype"))
+                return said if said.startswith(_OPEN) and said in TYPES else None
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, OSError, EOFError):
         return None
     return next((kind for part, kind in _PARTS.items() if part in parts), None)
+
+
+def _said(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> str:
+    """What an OpenDocument file says that it is: stored as it is, as its standard wants it.
+
+    The size that an archive gives binds nobody: a few bytes that are packed may unpack to gigabytes.
+    """
+    stored = part.compress_type == zipfile.ZIP_STORED and part.compress_size == part.file_size < 100
+    return archive.read(part).decode("ascii", "replace") if stored else ""
 
 
 def _plain(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zipfile
 from typing import Any, cast
 
@@ -71,6 +72,13 @@ async def test_what_is_taken(name: str, content: bytes, kind: str) -> None:
         ("a.docx", docx()[:-40], DocumentRefused),
         ("a.odt", zipped(mimetype=b"text/html"), DocumentRefused),
         ("a.odt", zipped(mimetype=b"x" * 5000), DocumentRefused),
+        ("a.pdf", zipped(mimetype=b"application/pdf", evil_exe=b"MZ"), DocumentRefused),
+        ("a.png", zipped(mimetype=b"image/png"), DocumentRefused),
+        (
+            "a.odt",
+            zipped(mimetype=b"application/vnd.oasis.opendocument.text", Scripts__python__x_py=b"x"),
+            DocumentRefused,
+        ),
         ("a.html", PDF, MisnamedDocument),
         ("a.pdf", PNG, MisnamedDocument),
         ("pdf", PDF, MisnamedDocument),
@@ -82,6 +90,35 @@ async def test_what_is_refused(name: str, content: bytes, refusal: type[Exceptio
     """Scripts, macros, what is broken, and what is called otherwise than it is."""
     with pytest.raises(refusal):
         await DOCUMENTS.received(name, content)
+
+
+@pytest.mark.parametrize("packed", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_bomb_is_not_unpacked(packed: int) -> None:
+    """Found as a few hundred bytes that took the memory of the process: it lied about its size."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", packed) as archive:
+        archive.writestr("mimetype", bytes(20_000_000))
+    lying = made.getvalue().replace((20_000_000).to_bytes(4, "little"), (50).to_bytes(4, "little"))
+    assert lying != made.getvalue()
+    tracemalloc.start()
+    try:
+        assert type_of(lying) is None
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("packed", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
+def test_a_damaged_archive_is_refused(packed: int) -> None:
+    """Whatever byte is wrong, it is one of the kinds or none, and never an error."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", packed) as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.text")
+        archive.writestr("content.xml", "<x/>")
+    for place in range(4, len(made.getvalue())):
+        damaged = bytearray(made.getvalue())
+        damaged[place] ^= 0x5A
+        assert type_of(bytes(damaged)) in {*TYPES, None}
 
 
 @given(
