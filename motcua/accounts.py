@@ -118,9 +118,12 @@ class Accounts:
         await self.record.enter(name, "signed-in", "", None, origin)
         return token
 
-    async def session(self, token: str | None) -> Session:
-        """Whose session a browser's token stands for; NotSignedIn where it is none."""
-        found = await self.record.session(_hashed(token), self._idle) if token else None
+    async def session(self, token: str | None, *, clicked: bool = True) -> Session:
+        """Whose session a browser's token stands for; NotSignedIn where it is none.
+
+        Only what somebody has `clicked` puts off its end.
+        """
+        found = await self.record.session(_hashed(token), self._idle, clicked=clicked) if token else None
         person = self._people.get(found["person"]) if found else None
         if found is None or person is None:  # or somebody who does not work here any more
             raise NotSignedIn

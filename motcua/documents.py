@@ -202,7 +202,8 @@ def kept(facts: tuple[Fact, ...], private: dict[str, Any]) -> list[Kept]:
     for fact in facts:
         if (reference := reference_of(fact)) is not None:
             told = private.get(reference.id)
-            found.append(Kept(fact, isinstance(fact.event, Issued), told if isinstance(told, dict) else None))
+            whole = isinstance(told, dict) and told.keys() >= {"name", "type", "size", "sha256"}
+            found.append(Kept(fact, isinstance(fact.event, Issued), told if whole else None))
     return sorted(found, key=lambda each: not each.issued)
 
 

@@ -207,7 +207,7 @@ def read_command(
         raise InvalidCommand(command=kind, field=field, reason=UNKEEPABLE)
     texts, times = _FIELDS[kind]
     place = next((name for name in texts if name in _DOCUMENTS), None)
-    if "document" in data or (kind == "attach" and document is None):
+    if any(name in data for name in _DOCUMENTS) or (kind == "attach" and document is None):
         raise DocumentMissing(command=kind)
     if document is not None:
         if place is None:

@@ -56,9 +56,9 @@ class AccountRecord:
         """A new session; `token` is the hash of what the browser gets."""
         await self._do("open_session", token, person, csrf, origin.address, origin.agent, lasts)
 
-    async def session(self, token: str, idle: timedelta) -> dict[str, Any] | None:
+    async def session(self, token: str, idle: timedelta, *, clicked: bool) -> dict[str, Any] | None:
         """Whose session it is, if it still is one: not ended, not too old, used within `idle`."""
-        return await self._row("session", token, idle)
+        return await self._row("session", token, idle, clicked)
 
     async def end_session(self, token: str, by: str) -> str | None:
         """End one; whose it was."""

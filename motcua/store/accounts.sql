@@ -41,14 +41,14 @@ insert into sessions (token, person, csrf, address, agent, ends_at)
 values ($1, $2, $3, $4, $5, clock_timestamp() + $6::interval)
 
 -- name: session
--- Seen is written once a minute: a click must not cost a write.
+-- Seen is written once a minute, and only for a click ($3): it must not cost a write.
 with found as (
     select s.token, s.person, s.csrf, s.seen_at, a.must_change from sessions s join accounts a using (person)
     where s.token = $1 and s.ended_at is null and s.ends_at > clock_timestamp()
       and s.seen_at > clock_timestamp() - $2::interval and not a.disabled
 ), seen as (
     update sessions set seen_at = clock_timestamp()
-    where token = (select token from found where seen_at < clock_timestamp() - interval '1 minute')
+    where $3 and token = (select token from found where seen_at < clock_timestamp() - interval '1 minute')
 )
 select person, csrf, must_change from found
 

@@ -18,6 +18,10 @@ _FEW = 1000
 _FIRST, _EVER = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
+CODE_BEGINS = re.compile(r"[A-Za-z]\d[A-Za-z0-9.-]*")
+"""How a code begins: with the letter and number of an agency. Telephone numbers and names do not."""
+
+
 class Edges(NamedTuple):
     """Now, the end of today, and the end of what is soon: where one state of a task ends."""
 
@@ -171,7 +175,7 @@ class Screens:
         """Dossiers of one unit or all, by code or by applicant; the latest first, from a place in it on."""
         place = before or (_EVER, "")
         code = text.strip().upper()
-        by_code = re.match(r"[A-Z0-9.]*\d[A-Z0-9.-]*$", code) is not None and ("-" in code or "." in code)
+        by_code = CODE_BEGINS.fullmatch(code) is not None
         words = None if by_code else await self._tsquery(text)
         async with self._store._connection() as connection:
             if by_code or words is None:

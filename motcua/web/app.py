@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
@@ -43,6 +44,7 @@ def create_app(house: House) -> Guard:
         app.include_router(part.router)
     app.add_exception_handler(Problem, _refused)
     app.add_exception_handler(HTTPException, _not_there)
+    app.add_exception_handler(RequestValidationError, _nowhere)
     app.add_exception_handler(Exception, _broken)
 
     @app.get("/healthz")
@@ -84,6 +86,11 @@ async def _not_there(request: Request, error: Exception) -> Response:
         visit = _visit(request)
     title = visit.say(_NOT_THERE.get(error.status_code, "This request cannot be read."))
     return visit.page("problem.html", status=error.status_code, title=title, words="")
+
+
+async def _nowhere(request: Request, _error: Exception) -> Response:
+    """A word in the address where a number is needed."""
+    return await _not_there(request, HTTPException(404))
 
 
 async def _broken(request: Request, _error: Exception) -> Response:

@@ -18,7 +18,7 @@ from motcua.calendars import Totals, Touched
 from motcua.catalogue.changes import change_of
 from motcua.store.screens import Wanted
 from motcua.web import charts
-from motcua.web.doors import Member, form_of
+from motcua.web.doors import Member, form_of, whole
 from motcua.web.inbox import AT_ONCE, Done, NothingChosen, _shown
 from motcua.web.names import ROLES
 from motcua.web.visit import Visit
@@ -159,7 +159,7 @@ async def assign(visit: Member, request: Request) -> Response:
     async def one(key: str) -> Done:
         code, _, rest = key.partition(":")
         task, _, seen = rest.partition(":")
-        if not (_CODE.fullmatch(code) and task.isdigit() and seen.isdigit()):
+        if not (_CODE.fullmatch(code) and None not in (whole(task), whole(seen))):
             raise NothingChosen
         # `seen`: a task that somebody has just taken is not taken from them unseen.
         data = {"to": to, "task": int(task), "seen": int(seen)}
@@ -183,7 +183,7 @@ async def acknowledge(visit: Member, request: Request) -> Response:
     form = await form_of(request)
     days = str(form.get("days", "1"))
     chosen = [code for code in map(str, form.getlist("code")) if _CODE.fullmatch(code)][:MOST]
-    if not chosen or not days.isdigit():
+    if not chosen or whole(days) is None:
         raise NothingChosen
     calendar = visit.house.calendar
     until = calendar.add_days(starts(calendar, visit.now), min(int(days), 30))
@@ -278,8 +278,8 @@ async def _calendar(visit: Visit, year: str = "", *, status: int = 200, **more: 
     acts = await visit.house.desk.refresh()
     shown = visit.house.calendar
     chosen = (
-        int(year)
-        if year.isdigit() and shown.first.year <= int(year) <= shown.last.year
+        asked
+        if (asked := whole(year)) is not None and shown.first.year <= asked <= shown.last.year
         else visit.today().year
     )
     page: dict[str, Any] = {"problem": "", "given": {}, "totals": None, "touched": [], "done": ""}

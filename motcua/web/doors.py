@@ -48,6 +48,18 @@ async def form_of(request: Request) -> FormData:
     return form
 
 
+def file_of(form: FormData) -> str:
+    """Under which name a form has a file with it; empty where it has none."""
+    return next(
+        (name for name, value in form.multi_items() if not isinstance(value, str) and value.filename), ""
+    )
+
+
+def whole(text: str, digits: int = 9) -> int | None:
+    """A number that is written in so many digits at most; None for anything else, ² included."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
+
+
 def _check_address(request: Request) -> None:
     if _UNKEEPABLE.search(request.url.path) or any(
         _UNKEEPABLE.search(text) for pair in request.query_params.multi_items() for text in pair
@@ -70,7 +82,9 @@ async def newcomer(request: Request) -> AsyncIterator[Visit]:
     """Whoever is signed in, also with a first password; forms must be those that the session was given."""
     _check_address(request)
     house: House = request.app.state.house
-    session = await house.accounts.session(request.cookies.get(COOKIE))
+    # What a page fetches by itself is no click: an open tab does not keep its owner signed in.
+    clicked = "x-fragment" not in request.headers and request.url.path != "/events"
+    session = await house.accounts.session(request.cookies.get(COOKIE), clicked=clicked)
     visit = request.state.visit = Visit(request, house, session)
     if request.method == "GET":
         yield visit

@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
-from starlette.datastructures import FormData
 
 from models.dossier import Dossier
 from models.explanation import explained
@@ -21,7 +20,7 @@ from motcua.documents import TYPES, kept
 from motcua.past import Past
 from motcua.store.notices import NoticeFilter
 from motcua.web import asking, names, words
-from motcua.web.doors import Member, form_of
+from motcua.web.doors import Member, file_of, form_of, whole
 from motcua.web.visit import Visit, track
 
 router = APIRouter()
@@ -196,9 +195,13 @@ def _printable(shown: _Open) -> list[str]:
 @router.post("/dossiers/{code}/{command}")
 async def act(visit: Member, request: Request, code: str, command: str) -> Response:
     """Carry out a command. The same form again gets the first answer; an old page is told what is new."""
-    await _seen(visit, code)
     if command not in names.COMMANDS:
         raise UnknownPage(what=command[:60])
+    try:
+        await _seen(visit, code)
+    except NotYours:
+        if command != "transfer":  # sent again, it is answered although the dossier has gone
+            raise
     form = await form_of(request)
     request_id, seen = str(form.get("request_id", ""))[:200], str(form.get("seen", ""))
     given = {name: value for name, value in form.multi_items() if isinstance(value, str)}
@@ -206,14 +209,14 @@ async def act(visit: Member, request: Request, code: str, command: str) -> Respo
         data, upload = asking.read(command, form)
         if "due" in data:
             data["due"] = _fixed(visit, str(given["due"]))
-        if seen.isdigit():
-            data["seen"] = int(seen)
+        if (last := whole(seen)) is not None:
+            data["seen"] = last
         document = None
         if upload is not None:
             document = await visit.house.documents.received(upload.filename or "", await upload.read())
         await visit.house.desk.act(code, command, visit.actor, data, request_id or None, document)
     except Unreachable as problem:
-        return _again(visit, code, command, given, problem, _place(form))
+        return _again(visit, code, command, given, problem, file_of(form))
     except Outdated as problem:
         return await _page(
             visit,
@@ -223,7 +226,6 @@ async def act(visit: Member, request: Request, code: str, command: str) -> Respo
             opened=command,
             given=given,
             seen=int(seen),
-            request_id=request_id,
         )
     except Problem as problem:
         return await _page(
@@ -233,16 +235,10 @@ async def act(visit: Member, request: Request, code: str, command: str) -> Respo
             problem=visit.problem(problem),
             opened=command,
             given=given,
-            request_id=request_id,
         )
+    if command == "transfer" and not visit.person.sees_all:
+        return visit.go(f"/inbox?done={command}")  # it is not theirs to see any more
     return visit.go(f"/dossiers/{code}?done={command}")
-
-
-def _place(form: FormData) -> str:
-    """Under which name a form has a file with it; empty where it has none."""
-    return next(
-        (name for name, value in form.multi_items() if not isinstance(value, str) and value.filename), ""
-    )
 
 
 def _again(

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from models.refusals import BadInput, Problem
-from motcua.store.screens import State, Wanted
-from motcua.web.doors import Member, form_of
+from motcua.store.screens import CODE_BEGINS, State, Wanted
+from motcua.web.doors import Member, form_of, whole
 from motcua.web.language import marked as _
-from motcua.web.names import STATES
+from motcua.web.names import COMMANDS, STATES
 from motcua.web.visit import Visit
 
 router = APIRouter()
@@ -86,7 +86,7 @@ async def inbox(visit: Member, request: Request) -> Response:
         "following": visit.address(after=_key(last), done=None) if last else None,
         "later": "after" in asked,
         "bulk": BULK,
-        "done": asked.get("done", ""),
+        "done": done if (done := asked.get("done", "")) in COMMANDS else "",
         "bare": _bare(asked.multi_items()),
     }
     if request.headers.get("x-fragment") == "list":
@@ -120,7 +120,7 @@ def _wanted(visit: Visit, view: str, state: State | None) -> Wanted:
 
 def _narrowing(text: str, asked: Any) -> dict[str, str | None]:
     text = text.strip()[:200]
-    code = text.upper() if _CODE.fullmatch(text) and any(c.isdigit() for c in text) and "-" in text else None
+    code = text.upper() if CODE_BEGINS.match(text) and _CODE.fullmatch(text) else None
     return {
         "code": code,
         "words": text if text and not code else None,
@@ -211,7 +211,7 @@ async def bulk(visit: Member, request: Request, act: str, task: str = "") -> Res
     async def one(key: str) -> Done:
         code, _, rest = key.partition(":")
         task, _, seen = rest.partition(":")
-        if not (_CODE.fullmatch(code) and task.isdigit() and seen.isdigit()):
+        if not (_CODE.fullmatch(code) and None not in (whole(task), whole(seen))):
             raise BadAddress(what=key[:60])
         data: dict[str, Any] = {"seen": int(seen)} if act == "complete" else {"task": int(task)}
         async with gate:
@@ -247,7 +247,7 @@ async def keep_filter(visit: Member, request: Request) -> Response:
 
 
 @router.post("/filters/{number}/drop")
-async def drop_filter(visit: Member, number: int) -> Response:
+async def drop_filter(visit: Member, number: Annotated[int, Path(ge=0, lt=2**63)]) -> Response:
     """Forget a kept view."""
     await visit.house.screens.drop_filter(visit.person.id, number)
     return visit.go("/inbox")

@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 CHANNEL = "motcua_desk"
 BEAT = 15.0
-"""Seconds of silence after which something is said all the same, so that nobody on the way hangs up."""
+"""Seconds between two looks at whether a page may still listen; saying so keeps others from hanging up."""
 _MOST = 200
 
 
@@ -67,7 +67,7 @@ class Live:
             await asyncio.sleep(1)
 
     async def changes(self, unit: str | None, since: str) -> AsyncIterator[Change | None]:
-        """What changes in a unit, or anywhere; None when nothing has for a while.
+        """What changes in a unit, or anywhere; None at each beat, whatever else there is.
 
         A page that was made at another mark than now's has missed something while it came or was cut off.
         """
@@ -75,13 +75,17 @@ class Live:
         self._pages.add(mine)
         if since != self.mark:
             _put(mine, ANYTHING)
+        clock = asyncio.get_running_loop().time
+        beat = clock() + BEAT
         try:
             while self._open:
+                if clock() >= beat:
+                    beat = clock() + BEAT
+                    yield None
                 try:
-                    async with asyncio.timeout(BEAT):
+                    async with asyncio.timeout_at(beat):
                         change = await mine.get()
                 except TimeoutError:
-                    yield None
                     continue
                 if change is None:
                     return

@@ -10,7 +10,7 @@ from models.refusals import BadInput, Problem, http_status
 from models.rights import COMMANDS, EVERYWHERE, OFFICE
 from motcua.accounts import Act
 from motcua.web import names
-from motcua.web.doors import Member
+from motcua.web.doors import Member, whole
 from motcua.web.visit import Visit
 
 router = APIRouter()
@@ -69,7 +69,7 @@ async def book(visit: Member, request: Request) -> Response:
     visit.must("sign-ins")
     asked = request.query_params
     who = asked.get("who") or None
-    before = int(asked["before"]) if asked.get("before", "").isdigit() and len(asked["before"]) < 19 else None
+    before = whole(asked.get("before", ""), 18)
     rows = await visit.house.accounts.record.book(who, before, LINES + 1)
     following = visit.address(before=str(rows[LINES - 1]["number"])) if len(rows) > LINES else None
     return visit.page("book.html", rows=rows[:LINES], who=who or "", following=following)

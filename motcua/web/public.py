@@ -16,7 +16,7 @@ from models.facts import Extended, SupplementRequested
 from models.procedure import Role, Stage
 from models.refusals import Forbidden, Problem, UnknownDossier, http_status
 from motcua.accounts import BadPassword
-from motcua.web.doors import Guest, Newcomer, form_of
+from motcua.web.doors import Guest, Newcomer, file_of, form_of, whole
 from motcua.web.language import LANGUAGES
 from motcua.web.visit import COOKIE, LANGUAGE, Visit, local
 
@@ -49,7 +49,7 @@ async def sign_in_page(visit: Guest, back: str = "/inbox") -> Response:
     """Name and password."""
     if visit.signed_in:
         return visit.go(back)
-    return visit.page("sign-in.html", back=local(back), problem=None, name="", kept=())
+    return visit.page("sign-in.html", back=local(back), problem=None, name="", kept=(), file="")
 
 
 async def ask_to_sign_in(visit: Visit, problem: Problem) -> Response:
@@ -60,10 +60,17 @@ async def ask_to_sign_in(visit: Visit, problem: Problem) -> Response:
             return Response(status_code=204)  # tells an event source not to come back
         wanted = visit.address()
         return visit.go(f"/sign-in?back={_quoted(wanted)}" if wanted != "/inbox" else "/sign-in")
-    form = await form_of(request)
+    if request.url.path in ("/password", "/sign-out"):
+        return visit.go("/sign-in")  # passwords are kept in no page
+    try:
+        form = await form_of(request)
+    except Problem:  # what cannot be read cannot be kept
+        return visit.go("/sign-in")
     kept = [(name, value) for name, value in form.multi_items() if isinstance(value, str) and name != "csrf"]
     page: dict[str, Any] = {"problem": visit.problem(problem), "name": "", "back": request.url.path}
-    return visit.page("sign-in.html", status=401, kept=kept, **page)
+    file = file_of(form)
+    await form.close()
+    return visit.page("sign-in.html", status=401, kept=kept, file=file, **page)
 
 
 def _quoted(text: str) -> str:
@@ -74,7 +81,7 @@ def _quoted(text: str) -> str:
 async def sign_in(visit: Guest, request: Request) -> Response:
     """Begin a session. Its token is a new one: what a browser brought along counts for nothing."""
     form = await form_of(request)
-    name, password, back = (str(form.get(field, "")) for field in ("name", "password", "back"))
+    name, password, back, file = (str(form.get(field, "")) for field in ("name", "password", "back", "file"))
     kept = [
         (key, value) for key, value in form.multi_items() if isinstance(value, str) and key[:5] == "kept:"
     ]
@@ -89,12 +96,13 @@ async def sign_in(visit: Guest, request: Request) -> Response:
             name=name[:200],
             back=local(back),
             kept=again,
+            file=file,
         )
     if kept:
         session = await visit.house.accounts.session(token)
         again = [(key[5:], value) for key, value in kept]
         answer: Response = Visit(request, visit.house, session).page(
-            "resend.html", file="", back=local(back), kept=again, title=""
+            "resend.html", file=file, back=local(back), kept=again, title=""
         )
     else:
         answer = visit.go(back or "/inbox")
@@ -212,7 +220,7 @@ async def rate(visit: Guest, request: Request, code: str) -> Response:
     key, score, text = (str(form.get(name, "")) for name in ("k", "score", "text"))
     if not await _fits(visit, code, key):
         raise WrongKey
-    data: dict[str, Any] = {"score": int(score) if score.isdigit() else score}
+    data: dict[str, Any] = {"score": score if whole(score) is None else whole(score)}
     if text.strip():
         data["text"] = text
     actor = Actor(id="citizen", roles=(Role.CITIZEN,), unit="")

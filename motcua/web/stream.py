@@ -34,7 +34,7 @@ async def _lines(live: Live, visit: Visit, token: str | None, since: str, dossie
     async for change in live.changes(visit.unit, since):
         if change is None:
             try:
-                await visit.house.accounts.session(token)
+                await visit.house.accounts.session(token, clicked=False)
             except Problem:  # signed out elsewhere, or the record is away: the page asks again and is told
                 return
             yield ": still here\n\n"

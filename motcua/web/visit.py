@@ -136,10 +136,12 @@ class Visit:
 
     def _reason(self, text: str) -> str:
         """A reason in the visitor's language, where it is one of those that differ by a number only."""
-        numbers = re.findall(r"\d+", text)
-        pattern = re.sub(r"\d+", "{n}", text)
-        if pattern in names.REASONS and len(numbers) <= 1:
-            return self.say(pattern, n=numbers[0]) if numbers else self.say(pattern)
+        number = re.search(r"\d+", text)
+        if number is None:
+            return self.say(text) if text in names.REASONS else text
+        pattern = f"{text[: number.start()]}{{n}}{text[number.end() :]}"
+        if pattern in names.REASONS:
+            return self.say(pattern, n=number[0])
         return text
 
     def when(self, at: datetime | None) -> str:

@@ -130,11 +130,16 @@ def texts(fact: Fact, private: dict[str, Any]) -> list[str]:
 
 
 def _paper(paper: Any) -> str:
-    return str(paper.get("name", "")) if isinstance(paper, dict) else str(paper)
+    if not isinstance(paper, dict):
+        return str(paper)
+    # Other systems' papers hold what they like; papers in print name them by the same rule.
+    return str(paper.get("name") or paper.get("title") or ", ".join(map(str, paper.values())))
 
 
 def papers(content: Any) -> list[dict[str, Any]]:
     """The papers that were handed in, each with its numbers."""
     if not isinstance(content, list):
         return []
-    return [dict(each) if isinstance(each, dict) else {"name": str(each)} for each in content]
+    return [
+        {**each, "name": _paper(each)} if isinstance(each, dict) else {"name": str(each)} for each in content
+    ]

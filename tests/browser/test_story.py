@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
+from playwright.async_api import Route
 
 from tests import pdf
 from tests.browser.conftest import Cast, Person, accessible, code_in, keyboard_reaches
@@ -228,6 +229,48 @@ async def test_it_works_without_scripts(desk: Web, cast: Cast) -> None:
     await person.page.fill("#complete-note", "không cần kịch bản")
     await person.page.click("form[action$='/complete'] button")
     assert "không cần kịch bản" in await person.words()
+
+
+async def test_an_open_inbox_comes_back_after_a_server_that_was_away(desk: Web, cast: Cast) -> None:
+    """After an answer that is no stream a browser tries no more; pages stayed as they were until reloaded."""
+    watching = await cast.person(desk.url, "handler2", language="en")
+    asked = 0
+
+    async def away(route: Route) -> None:
+        nonlocal asked
+        asked += 1
+        await route.fulfill(status=503, body="away")
+
+    await watching.page.route("**/events*", away)
+    await watching.open("/inbox?view=free")
+    await watching.page.wait_for_selector("#lost:not([hidden])", timeout=15000)
+    await watching.page.unroute("**/events*")
+    answer = await desk.house.desk.submit(submission("1.001612"), officer="receiver1")
+    await desk.house.desk.act(answer.code, "complete", "receiver1")
+    await watching.page.wait_for_selector(f'tr[data-code="{answer.code}"]', timeout=20000)
+    await watching.page.wait_for_selector("#lost[hidden]", state="attached", timeout=20000)
+    assert asked >= 1
+    told = [line for line in watching.complaints if "503" in line]
+    assert watching.complaints == told  # the browser's own word for what was played here, and nothing else
+    watching.complaints.clear()
+
+
+async def test_a_task_that_moved_on_is_not_chosen_any_more(desk: Web, cast: Cast) -> None:
+    """The list ticked whatever step the dossier had come to, as if it had been looked at."""
+    answer = await desk.house.desk.submit(submission("1.001612"), officer="receiver1")
+    await desk.house.desk.act(answer.code, "complete", "receiver1")
+    watching = await cast.person(desk.url, "handler2", language="en")
+    await watching.open("/inbox?view=unit")
+    box = watching.page.locator(f'tr[data-code="{answer.code}"] input')
+    await box.check()
+    before = await box.get_attribute("value")
+    await desk.house.desk.act(answer.code, "note", "leader1", {"text": "khoan đã"})
+    await watching.page.wait_for_function(
+        "([code, before]) => document.querySelector(`tr[data-code='${code}'] input`)?.value !== before",
+        arg=[answer.code, before],
+        timeout=20000,
+    )
+    assert not await box.is_checked()
 
 
 async def test_an_open_inbox_follows_and_keeps_ones_place(desk: Web, cast: Cast) -> None:

@@ -80,24 +80,45 @@ if (stream && (list || dossier) && "EventSource" in window) {
       const answer = await fetch(location.href, { headers: { "x-fragment": list.dataset.fragment } });
       if (answer.redirected || answer.status === 401) { location.reload(); return; }
       if (!answer.ok) throw new Error(String(answer.status));
-      const chosen = new Set(all("input[name=task]:checked", list).map((box) => box.value.split(":")[0]));
+      // The value says task and last fact: what has moved on meanwhile was not chosen as it is now.
+      const chosen = new Set(all("input[name=task]:checked", list).map((box) => box.value));
       const standing = lines()[at] && lines()[at].dataset.code;
       const focused = list.contains(document.activeElement);
       list.innerHTML = await answer.text();
-      all("input[name=task]", list).forEach((box) => { box.checked = chosen.has(box.value.split(":")[0]); });
+      all("input[name=task]", list).forEach((box) => { box.checked = chosen.has(box.value); });
       const place = lines().findIndex((row) => row.dataset.code === standing);
       if (place >= 0) { at = place; if (focused) stand(place); else lines()[place].classList.add("at"); } else { at = -1; }
       lost.hidden = true;
     } catch { lost.hidden = false; soon(3000); }
   }
   function soon(after) { if (waiting === null) waiting = setTimeout(renew, after * (1 + Math.random())); } // not all pages of the office at once
-  const events = new EventSource(dossier ? `${stream}&dossier=${dossier.dataset.code}` : stream);
-  events.addEventListener("open", () => { lost.hidden = true; });
-  events.addEventListener("error", () => { lost.hidden = false; });
-  events.addEventListener("changed", (event) => {
-    const [code, seq] = event.data.split(" ");
-    if (list) soon(Date.now() - renewed < 10000 ? 4000 : 1000); // at once, but not all day long
-    if (dossier && code === dossier.dataset.code && Number(seq) > Number(dossier.dataset.seq)) $("#changed").hidden = false;
-  });
-  addEventListener("pagehide", () => events.close());
+  // A browser keeps trying after a lost connection, but not after an answer that is no stream (a server that
+  // starts again, a session that has ended): this does, less and less often. A page that nobody looks at listens
+  // to nothing, for browsers have few connections to give; what it missed it is told by its mark.
+  let events = null;
+  let again = 0;
+  let patience = 2000;
+  function listen() {
+    clearTimeout(again);
+    if (events !== null && events.readyState !== EventSource.CLOSED) return;
+    events = new EventSource(dossier ? `${stream}&dossier=${dossier.dataset.code}` : stream);
+    events.addEventListener("open", () => { lost.hidden = true; patience = 2000; });
+    events.addEventListener("error", () => {
+      lost.hidden = false;
+      if (events.readyState !== EventSource.CLOSED) return;
+      if (list) soon(patience);
+      again = setTimeout(listen, patience * (1 + Math.random()));
+      patience = Math.min(2 * patience, 60000);
+    });
+    events.addEventListener("changed", (event) => {
+      const [code, seq] = event.data.split(" ");
+      if (list) soon(Date.now() - renewed < 10000 ? 4000 : 1000); // at once, but not all day long
+      if (dossier && code === dossier.dataset.code && Number(seq) > Number(dossier.dataset.seq)) $("#changed").hidden = false;
+    });
+  }
+  function leave() { clearTimeout(again); if (events !== null) events.close(); }
+  listen();
+  document.addEventListener("visibilitychange", () => { if (document.hidden) leave(); else listen(); });
+  addEventListener("pagehide", leave);
+  addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
 }
