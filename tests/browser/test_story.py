@@ -242,7 +242,7 @@ async def test_an_open_inbox_comes_back_after_a_server_that_was_away(desk: Web, 
         await route.fulfill(status=503, body="away")
 
     await watching.page.route("**/events*", away)
-    await watching.open("/inbox?view=free")
+    await watching.open("/inbox?view=free")  # the leader's fifty are with somebody
     await watching.page.wait_for_selector("#lost:not([hidden])", timeout=15000)
     await watching.page.unroute("**/events*")
     answer = await desk.house.desk.submit(submission("1.001612"), officer="receiver1")
@@ -260,7 +260,7 @@ async def test_a_task_that_moved_on_is_not_chosen_any_more(desk: Web, cast: Cast
     answer = await desk.house.desk.submit(submission("1.001612"), officer="receiver1")
     await desk.house.desk.act(answer.code, "complete", "receiver1")
     watching = await cast.person(desk.url, "handler2", language="en")
-    await watching.open("/inbox?view=unit")
+    await watching.open(f"/inbox?view=unit&q={answer.code}")
     box = watching.page.locator(f'tr[data-code="{answer.code}"] input')
     await box.check()
     before = await box.get_attribute("value")
