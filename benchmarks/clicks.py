@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import signal
 import sys
@@ -20,16 +19,16 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from random import Random
-from statistics import quantiles
+from statistics import median, quantiles
 from typing import Annotated, Any
 
-import httpx
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.crowd import staffed
-from benchmarks.variants import PROCEDURE, ROOT, BareLife
+from benchmarks.screens import Visitor
+from benchmarks.variants import PROCEDURE, ROOT, BareLife, environment
 from motcua.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk
@@ -45,23 +44,22 @@ AIM = 1.5
 err = Console(stderr=True, highlight=False)
 
 
-class Person:
+class Person(Visitor):
     """A handler with a browser: signed in, the inbox open and following what changes."""
 
-    def __init__(self, url: str, name: str, password: str) -> None:
-        self.client = httpx.AsyncClient(base_url=url, timeout=60)
-        self.name, self.password, self.csrf, self.fetched = name, password, "", 0
-        self.random, self.leaving = Random(name), False
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.csrf, self.fetched, self.random, self.leaving = "", 0, Random(), False
 
-    async def sign_in(self) -> None:
+    async def sign_in(self, person: str, password: str = "") -> None:
         """As the desk's own form does; a first password is changed first."""
-        answer = await self.client.post("/sign-in", data={"name": self.name, "password": self.password})
-        assert answer.status_code == 303, answer.text
+        await super().sign_in(person, password)
+        self.random = Random(person)
         page = await self.client.get("/inbox", follow_redirects=True)
         self.csrf = _csrf(page.text)
         if page.url.path == "/password":
             new = "một mật khẩu đủ dài"
-            sent = {"csrf": self.csrf, "old": self.password, "new": new, "again": new}
+            sent = {"csrf": self.csrf, "old": password, "new": new, "again": new}
             answer = await self.client.post("/password", data=sent)
             assert answer.status_code == 303, answer.text
             self.csrf = _csrf((await self.client.get("/inbox")).text)
@@ -123,9 +121,11 @@ class Office:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.catalog = folder, staffed(Settings().catalog_dir, folder)
-        foreign = ("MOTCUA_", "TEMPORAL_", "DATABASE_URL")
-        env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-        self.env = {**env, "MOTCUA_DATA_DIR": str(folder / "office"), "MOTCUA_CATALOG_DIR": str(self.catalog)}
+        self.env = {
+            **environment(),
+            "MOTCUA_DATA_DIR": str(folder / "office"),
+            "MOTCUA_CATALOG_DIR": str(self.catalog),
+        }
         self.processes: list[asyncio.subprocess.Process] = []
 
     async def start(self, *argv: str) -> asyncio.subprocess.Process:
@@ -168,11 +168,9 @@ async def run(folder: Path, handlers: int, rates: list[float], clicks: int, roun
         async with Store.connect(url) as store:
             desk = Desk(client, store, rulebook(Catalogue.load(office.catalog)))
             err.print(f"{handlers} handlers sign in ...")
-            people = [
-                Person(there["desk"], f"demo-handler-{n + 1}", there["password"]) for n in range(handlers)
-            ]
-            for person in people:
-                await person.sign_in()
+            people = [Person(there["desk"]) for _ in range(handlers)]
+            for number, person in enumerate(people, 1):
+                await person.sign_in(f"demo-handler-{number}", there["password"])
             watching = [asyncio.create_task(person.watch()) for person in people]
             for round_ in range(1, rounds + 1):
                 for rate in rates:
@@ -228,7 +226,7 @@ def show(found: dict[float, dict[str, list[float]]], handlers: int) -> bool:
     for column in ("a second", "clicks", "bare p50", "p95", "desk p50", "p95", "ratio p50", "p95"):
         table.add_column(column, justify="right")
     for rate, both in found.items():
-        figures = [(sorted(each)[len(each) // 2], quantiles(each, n=20)[-1]) for each in both.values()]
+        figures = [(median(each), quantiles(each, n=20)[-1]) for each in both.values()]
         (bare50, bare95), (desk50, desk95) = figures
         good = good and desk95 <= AIM * bare95
         row = (bare50, bare95, desk50, desk95)

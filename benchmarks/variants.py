@@ -65,17 +65,23 @@ class Variant:
 
     def worker(self, data_dir: Path) -> Child:
         """A worker process of its own, so that its CPU can be told from all others'."""
-        # What the shell sets for some other office must not reach this one. And Python must be let write
-        # byte code: the sandbox imports modules again and again, and would compile each one every time.
-        foreign = ("MOTCUA_", "TEMPORAL_", "DATABASE_URL", "PYTHONDONTWRITEBYTECODE")
-        env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         return Child(
             f"worker, {self.name}",
             (sys.executable, *self.argv),
             log_file=data_dir / "logs" / "worker.log",
-            env={**env, **self.env, MARK: str(data_dir)},
+            env={**environment(), **self.env, MARK: str(data_dir)},
             cwd=ROOT,
         )
+
+
+def environment() -> dict[str, str]:
+    """This process's, without what the shell sets for some other office.
+
+    Python must be let write byte code: the sandbox imports modules again and again, and would compile each
+    one every time.
+    """
+    foreign = ("MOTCUA_", "TEMPORAL_", "DATABASE_URL", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
 
 
 class BareLife:

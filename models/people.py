@@ -95,6 +95,10 @@ class Directory(Value):
             asked = following
         return asked if asked.may_see(unit) else None
 
+    def led(self, role: str, unit: str, day: date) -> bool:
+        """Whether somebody in a role is there for a unit on a day, or a substitute."""
+        return any(self.present(person, unit, day) for person in self._named(role, None, unit))
+
     def stood_for(self, person: Person, day: date) -> list[str]:
         """Whom somebody stands in for on a day."""
         return [

@@ -12,7 +12,6 @@ from typing import Any
 from models.base import Instant, Value
 from models.people import UPWARD, Directory, Person, Told
 from models.procedure import Role
-from models.rights import WATCHING
 from motcua.store.notices import NoticeRecord, Reach
 
 
@@ -33,11 +32,8 @@ class Ring(Value):
 class Bell:
     """Says what is before each of these people."""
 
-    def __init__(
-        self, record: NoticeRecord, people: Mapping[str, Person], units: Iterable[str] | None = None
-    ) -> None:
-        self._record, self._people = record, Directory(people=people)
-        self._units = tuple(units or {person.unit for person in people.values()})
+    def __init__(self, record: NoticeRecord, people: Mapping[str, Person], units: Iterable[str]) -> None:
+        self._record, self._people, self._units = record, Directory(people=people), tuple(units)
 
     async def of(self, person: Person, now: datetime, day: date, *, most: int = 200) -> list[Ring]:
         """The latest alarm of each term that concerns somebody on an office date, the latest first."""
@@ -81,17 +77,9 @@ def _reach(directory: Directory, units: tuple[str, ...], person: Person, day: da
     below = [UPWARD[place - 1] if place else "" for place, role in enumerate(UPWARD) if role in roles]
     words = roles | {f"{role.value}@{each.unit}" for each in held for role in each.roles}
     words |= {f"{role}@{unit}" for role in below for unit in units}  # it may name a leader that is nobody
-    alone = [unit for unit in units if not all(_there(directory, role, unit, day) for role in below)]
+    alone = [unit for unit in units if not all(directory.led(role, unit, day) for role in below)]
     drafts = units if Role.UNIT_LEADER in roles else tuple(alone)
     return Reach(tuple(each.id for each in held), tuple(sorted(words)), bool(below), tuple(alone), drafts)
-
-
-def _there(directory: Directory, role: str, unit: str, day: date) -> bool:
-    """Whether somebody in a role is there for a unit on a day."""
-    return any(
-        role in each.roles and (each.unit == unit or role in WATCHING) and directory.present(each, unit, day)
-        for each in directory.people.values()
-    )
 
 
 _SHOWN = tuple(name for name in Ring.model_fields if name != "in_place_of")

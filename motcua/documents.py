@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import io
 import zipfile
-import zlib
 from contextlib import closing, suppress
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple, Protocol
@@ -37,6 +36,8 @@ _PARTS = {
     "xl/workbook.xml": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 _OPEN = "application/vnd.oasis.opendocument."
+_DAMAGED = (zipfile.BadZipFile, RuntimeError, ValueError, EOFError)
+"""What zipfile says of an archive that is broken, locked, or packed or named as it does not know."""
 _NAME = 150
 _CHUNK = 1 << 16
 
@@ -187,7 +188,8 @@ class Documents:
         reference = None if fact is None else reference_of(fact)
         if reference is None:
             raise UnknownDocument(code=code, number=number)
-        told, content = await self._store.private_row(reference.id), await self._store.file(reference.id)
+        told = _known(await self._store.private_row(reference.id))
+        content = await self._store.file(reference.id)
         if told is None or content is None:
             raise UnknownDocument(code=code, number=number)
         document = Document(told["name"], told["type"], content)
@@ -198,13 +200,18 @@ class Documents:
 
 def kept(facts: tuple[Fact, ...], private: dict[str, Any]) -> list[Kept]:
     """The documents of a dossier: the result first, then as they came."""
-    found = []
-    for fact in facts:
-        if (reference := reference_of(fact)) is not None:
-            told = private.get(reference.id)
-            whole = isinstance(told, dict) and told.keys() >= {"name", "type", "size", "sha256"}
-            found.append(Kept(fact, isinstance(fact.event, Issued), told if whole else None))
+    found = (
+        Kept(fact, isinstance(fact.event, Issued), _known(private.get(reference.id)))
+        for fact in facts
+        if (reference := reference_of(fact)) is not None
+    )
     return sorted(found, key=lambda each: not each.issued)
+
+
+def _known(told: Any) -> dict[str, Any] | None:
+    """What is said of a document; None of one that is erased, or that an earlier version took words for."""
+    whole = isinstance(told, dict) and told.keys() >= {"name", "type", "size", "sha256"}
+    return told if whole else None
 
 
 def reference_of(fact: Fact) -> Reference | None:
@@ -239,7 +246,7 @@ def _office(content: bytes) -> str | None:
             if "mimetype" in parts:
                 said = _said(archive, archive.getinfo("mimetype"))
                 return said if said.startswith(_OPEN) and said in TYPES else None
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, OSError, EOFError):
+    except _DAMAGED:
         return None
     return next((kind for part, kind in _PARTS.items() if part in parts), None)
 

@@ -135,9 +135,10 @@ async def _retry(shop: Workshop, names: list[str], user: str, *, every: bool, as
 async def _bell(shop: Workshop, user: str, *, as_json: bool) -> None:
     async with shop.office() as (desk, store):
         desk.rulebook.actor(user)  # refuses a name that nobody has
-        people, now = shop.catalogue().office.staff, datetime.now(UTC)
+        office, now = shop.catalogue().office, datetime.now(UTC)
         day = desk.rulebook.calendar.local(now).date()
-        found = await Bell(NoticeRecord(store), people).of(people[user], now, day)
+        bell = Bell(NoticeRecord(store), office.staff, [unit.id for unit in office.units])
+        found = await bell.of(office.staff[user], now, day)
     if as_json:
         printing.document([ring.model_dump(mode="json") for ring in found])
         return

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import date
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,8 +37,7 @@ def add(app: typer.Typer, shop: Workshop) -> None:
         as_json: Json = False,
     ) -> None:
         """A paper of a dossier, or the register of a period, as PDF (by default into this directory)."""
-        if as_json and file == "-":
-            raise typer.BadParameter("--json and -o - exclude each other")
+        printing.one_output(file, as_json=as_json)
         if kind == "register":
             if code is not None or seq is not None:
                 raise typer.BadParameter("a register is of a period (--from, --to), not of a dossier")
@@ -78,12 +75,9 @@ async def _register(
 
 
 def _write(made: Paper, file: str | None, *, as_json: bool) -> None:
-    if file == "-":
-        sys.stdout.buffer.write(made.content)
-        sys.stdout.buffer.flush()
+    path = printing.write(file, made.name, made.content)
+    if path is None:
         return
-    path = Path(file or made.name)
-    printing.write(path, made.content)
     told = {"file": str(path), **made.model_dump(exclude={"content", "name"})}
     if as_json:
         printing.document(told)

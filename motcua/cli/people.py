@@ -78,6 +78,7 @@ def add(app: typer.Typer, shop: Workshop) -> None:
         as_json: Json = False,
     ) -> None:
         """A document of a dossier, checked against its record (by default into this directory)."""
+        printing.one_output(file, as_json=as_json)
         known_form(code)
         work(_document(shop, code, number, file, as_json=as_json))
 
@@ -213,11 +214,9 @@ async def _act(
     except ValueError as error:
         raise NotJson(where="--data", reason=error) from error
     known_form(code)
-    content = None if file is None else _bytes(file)
+    content = b"" if file is None else _bytes(file)
     async with shop.office() as (desk, store):
-        there = None
-        if file is not None and content is not None:
-            there = await shop.documents(store).received(file, content)
+        there = None if file is None else await shop.documents(store).received(file, content)
         answer = await desk.act(code, command, user, given, request_id, there)
         if as_json:
             plain = answer.model_dump(mode="json")
@@ -230,12 +229,9 @@ async def _act(
 async def _document(shop: Workshop, code: str, number: int, file: str | None, *, as_json: bool) -> None:
     async with shop.office() as (_, store):
         found = await shop.documents(store).given(code, number)
-    if file == "-":
-        sys.stdout.buffer.write(found.content)
-        sys.stdout.buffer.flush()
+    path = printing.write(file, found.name, found.content)
+    if path is None:
         return
-    path = Path(file or found.name)
-    printing.write(path, found.content)
     if as_json:
         printing.document({"file": str(path), **found.told})
     else:

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import typer
 from pydantic import BaseModel
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -43,12 +44,24 @@ if not out.is_terminal:
 err = Console(stderr=True, highlight=False)
 
 
-def write(path: Path, content: bytes) -> None:
-    """A file, or the reason why not."""
+def write(file: str | None, name: str, content: bytes) -> Path | None:
+    """A file under its name, or where it is wanted; returns where it is, None for standard output (-)."""
+    if file == "-":
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return None
+    path = Path(file or name)
     try:
         path.write_bytes(content)
     except OSError as error:
         raise CannotWrite(path=path, reason=error.strerror or error) from error
+    return path
+
+
+def one_output(file: str | None, *, as_json: bool) -> None:
+    """Standard output holds a file or JSON."""
+    if as_json and file == "-":
+        raise typer.BadParameter("--json and -o - exclude each other")
 
 
 def document(value: Any) -> None:

@@ -259,9 +259,6 @@ def listed(papers: Any) -> tuple[say.Listed, ...]:
 
 
 def _listed(paper: Any) -> say.Listed:
-    if not isinstance(paper, dict):
-        return say.Listed(name=words.line(paper))
-    name = paper.get("name") or paper.get("title") or ", ".join(map(str, paper.values()))
-    counted = any(key in paper for key in _COUNTS)
+    counted = isinstance(paper, dict) and any(key in paper for key in _COUNTS)
     counts = {key: paper.get(key, 0) for key in _COUNTS} if counted else {}
-    return say.Listed(name=words.line(name), **counts)
+    return say.Listed(name=words.line(words.paper(paper)), **counts)

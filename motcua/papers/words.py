@@ -86,6 +86,13 @@ def line(text: object) -> str:
     return " ".join("".join(map(_shown, unicodedata.normalize("NFC", str(text)))).split())
 
 
+def paper(given: object) -> str:
+    """The name of a paper that was handed in; other systems' papers hold what they like."""
+    if not isinstance(given, dict):
+        return str(given)
+    return str(given.get("name") or given.get("title") or ", ".join(map(str, given.values())))
+
+
 def lines(text: object) -> str:
     """Free text with its line breaks."""
     return "\n".join(filter(None, map(line, str(text).splitlines())))

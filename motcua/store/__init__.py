@@ -219,11 +219,13 @@ class Store:
         A row whose id is there already stays as it was: its salt is the one that counts. Other content
         under the same id is refused.
         """
-        async with self._connection() as connection, connection.transaction():
-            kept = await self._keep_private(connection, rows)
-            files = [row for row in rows if row.file is not None]
-            if files:
-                await connection.executemany(query("keep_file"), [(row.id, row.file) for row in files])
+        files = [(row.id, row.file) for row in rows if row.file is not None]
+        async with self._connection() as connection:
+            if not files:  # one statement: a transaction around it would make it three
+                return await self._keep_private(connection, rows)
+            async with connection.transaction():
+                kept = await self._keep_private(connection, rows)
+                await connection.executemany(query("keep_file"), files)
             return kept
 
     async def drop_private(self, code: str, command: str, ids: Sequence[str]) -> None:

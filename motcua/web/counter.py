@@ -120,9 +120,7 @@ async def receive(visit: Member, request: Request) -> Response:
         )
     except Unreachable as problem:
         kept = [(k, v) for k, v in form.multi_items() if isinstance(v, str) and k != "csrf"]
-        return visit.page(
-            "resend.html", status=503, file="", back="/counter", kept=kept, title=visit.problem(problem)
-        )
+        return visit.page("resend.html", status=503, back="/counter", kept=kept, title=visit.problem(problem))
     except Problem as problem:
         field = str(problem.facts.get("field", ""))
         return _form(

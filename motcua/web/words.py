@@ -8,6 +8,7 @@ from models import facts as f
 from models.base import Reference
 from models.dossier import Dossier
 from models.facts import Fact
+from motcua.papers.words import paper
 from motcua.web.language import marked as _
 from motcua.web.names import ALARMS, CHANNELS, NEWS, TIMELINESS, WAITS
 from motcua.web.visit import Visit
@@ -121,25 +122,16 @@ def texts(fact: Fact, private: dict[str, Any]) -> list[str]:
         if name in ("document", "file"):
             found += [content["name"]] if isinstance(content, dict) and "name" in content else []
         elif isinstance(content, dict) and "text" in content:
-            found += [content["text"], *(_paper(each) for each in content.get("papers", ()))]
+            found += [content["text"], *(paper(each) for each in content.get("papers", ()))]
         elif isinstance(content, list):
-            found += [_paper(each) for each in content]
+            found += [paper(each) for each in content]
         elif content is not None:
             found.append(str(content))
     return found
-
-
-def _paper(paper: Any) -> str:
-    if not isinstance(paper, dict):
-        return str(paper)
-    # Other systems' papers hold what they like; papers in print name them by the same rule.
-    return str(paper.get("name") or paper.get("title") or ", ".join(map(str, paper.values())))
 
 
 def papers(content: Any) -> list[dict[str, Any]]:
     """The papers that were handed in, each with its numbers."""
     if not isinstance(content, list):
         return []
-    return [
-        {**each, "name": _paper(each)} if isinstance(each, dict) else {"name": str(each)} for each in content
-    ]
+    return [{**(each if isinstance(each, dict) else {}), "name": paper(each)} for each in content]

@@ -269,7 +269,8 @@ async def test_what_became_of_a_notice_is_put_down_once_for_each_round(
 
 async def bell(record: NoticeRecord, user: str, when: str) -> set[tuple[str, str | None]]:
     """What somebody's bell shows, and in whose place."""
-    rings = await Bell(record, PEOPLE.people).of(PEOPLE.people[user], at(when), at(when).date())
+    units = {person.unit for person in PEOPLE.people.values()}
+    rings = await Bell(record, PEOPLE.people, units).of(PEOPLE.people[user], at(when), at(when).date())
     return {(ring.name, ring.in_place_of) for ring in rings}
 
 

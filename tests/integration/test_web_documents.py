@@ -237,6 +237,24 @@ async def test_a_document_that_was_changed_is_not_given_out(now: Web, office: Ru
     assert "Erased." in (await handler.get(f"/dossiers/{code}")).words
 
 
+async def test_words_that_an_earlier_version_took_for_a_file(now: Web, office: Running) -> None:
+    """Listed as gone, and nothing breaks where somebody asks for them."""
+    code = await processing(now)
+    handler = await now.visitor("handler1")
+    await handler.act(code, "attach", files=SCAN)
+    at = await number(now, code)
+    root = await asyncpg.connect(office.local.run.admin_database_url)
+    try:
+        for told in ('"x"', '{"name": "a.pdf"}', "[]"):
+            await root.execute(
+                "update private set content = $1::jsonb where id like $2", told, f"{code}/%/document"
+            )
+            assert (await handler.get(f"/dossiers/{code}/documents/{at}")).status == 404
+            assert "Erased." in (await handler.get(f"/dossiers/{code}")).words
+    finally:
+        await root.close()
+
+
 async def test_a_document_is_no_data(now: Web) -> None:
     """Who scripts the desk cannot claim a file that did not come along."""
     code = await processing(now)

@@ -313,7 +313,11 @@ async def test_an_open_page_hears_of_what_changes(now: Web) -> None:
 
     listening = [asyncio.create_task(listen(visitor)) for visitor in (mine, others)]
     try:
-        await asyncio.sleep(0.3)
+
+        async def listens() -> bool:
+            return all(heard.values())  # each is told at once to look, for it brought no mark
+
+        await until(listens, 5)
         (code,) = await real(now, 1, "receiver1 complete")
 
         async def told() -> bool:
