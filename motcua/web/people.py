@@ -63,7 +63,7 @@ async def administer(visit: Member, person: str, act: str) -> Response:
     return visit.go(f"/people?done={act}")
 
 
-@router.get("/people/book")
+@router.get("/book")
 async def book(visit: Member, request: Request) -> Response:
     """Every sign-in and every refusal, the latest first."""
     visit.must("sign-ins")

@@ -164,7 +164,7 @@ async def test_a_transfer_is_done_and_not_refused(now: Web) -> None:
 async def test_numbers_that_are_none(now: Web) -> None:
     """Digits in other scripts, and more of them than a number can have, are told as what they are."""
     admin, leader, handler = [await now.visitor(who) for who in ("admin1", "leader1", "handler1")]
-    assert (await admin.get("/people/book?before=²")).status == 200
+    assert (await admin.get("/book?before=²")).status == 200
     assert (await admin.get("/calendar?year=²")).status == 200
     code = await processing(now)
     form = (await handler.get(f"/dossiers/{code}")).form(f"/dossiers/{code}/note")

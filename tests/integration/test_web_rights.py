@@ -31,7 +31,7 @@ PAGES = {
     "/board/tasks?unit=demo&role=handler": "board",
     "/calendar": "calendar",
     "/people": "accounts",
-    "/people/book": "sign-ins",
+    "/book": "sign-ins",
 }
 WAYS: dict[Stage, tuple[str, ...]] = {
     Stage.RECEIVE: (),
