@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -156,6 +157,7 @@ class Workshop:
                     beside(_sweep(desk), *([clock.run()] if house.simulated else [])),
                     serving(house, listening),
                 ):
+                    _settle()
                     yield Office(servers, client, desk, store, address(listening), password)
 
     @asynccontextmanager
@@ -166,6 +168,7 @@ class Workshop:
             listening = bound(settings.web_host, settings.web_port)
             house = self._house(desk, store, settings.public_url or address(listening))
             async with beside(_sweep(desk)), serving(house, listening):
+                _settle()
                 yield address(listening)
 
     def _house(self, desk: Desk, store: Store, public_url: str) -> House:
@@ -262,6 +265,12 @@ async def beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     finally:
         for task in tasks:
             task.cancel()
+
+
+def _settle() -> None:
+    """What stands when the doors open will stay: no full collection walks through it while somebody waits."""
+    gc.collect()
+    gc.freeze()
 
 
 def _password(data_dir: Path) -> str:

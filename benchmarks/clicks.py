@@ -1,8 +1,9 @@
 """Many handlers at once: `python -m benchmarks.clicks`.
 
 An office as `starter.py up` opens it, and people with the inbox open who complete tasks through the desk's
-pages at a steady rate; beside it, in turn and at the same rate, steps of the bare workflow. What is timed is
-the click: from the form that is sent to the answer that it is done.
+pages at a steady rate. Beside it, in turn and at the same rate: steps of the bare workflow, and the same
+tasks completed by the desk's operation without a page. What is timed is the click: from the form that is sent
+to the answer that it is done.
 """
 
 from __future__ import annotations
@@ -17,17 +18,19 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median, quantiles
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.crowd import staffed
-from benchmarks.screens import Visitor
+from benchmarks.onlookers import Person
 from benchmarks.variants import PROCEDURE, ROOT, BareLife, environment
 from motcua.catalogue import Catalogue
 from motcua.config import Settings
@@ -41,70 +44,47 @@ from motcua.temporal import connect
 
 AIM = 1.5
 """How much longer a click may take than a step of the bare workflow, at the 95th percentile."""
+KINDS = ("bare", "recorded", "click")
+Act = Callable[[], Awaitable[None]]
 err = Console(stderr=True, highlight=False)
 
 
-class Person(Visitor):
-    """A handler with a browser: signed in, the inbox open and following what changes."""
+class Line:
+    """A connection of somebody's browser, kept open; by hand, for an HTTP library takes 4 ms of its own."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.csrf, self.fetched, self.random, self.leaving = "", 0, Random(), False
-
-    async def sign_in(self, person: str, password: str = "") -> None:
-        """As the desk's own form does; a first password is changed first."""
-        await super().sign_in(person, password)
-        self.random = Random(person)
-        page = await self.client.get("/inbox", follow_redirects=True)
-        self.csrf = _csrf(page.text)
-        if page.url.path == "/password":
-            new = "một mật khẩu đủ dài"
-            sent = {"csrf": self.csrf, "old": password, "new": new, "again": new}
-            answer = await self.client.post("/password", data=sent)
-            assert answer.status_code == 303, answer.text
-            self.csrf = _csrf((await self.client.get("/inbox")).text)
-
-    async def watch(self) -> None:
-        """Follow what changes as the page's script does: the list anew at once, but not all day long."""
-        due: asyncio.Task[None] | None = None
-        last = 0.0
-
-        async def renew(after: float) -> None:
-            nonlocal last
-            await asyncio.sleep(after)
-            last = time.monotonic()
-            if not self.leaving:
-                await self.client.get("/inbox", headers={"x-fragment": "list"})
-                self.fetched += 1
-
-        async with self.client.stream("GET", "/events", timeout=None) as stream:
-            async for line in stream.aiter_lines():
-                if line.startswith("data:") and (due is None or due.done()) and not self.leaving:
-                    due = asyncio.create_task(
-                        renew(
-                            self.random.uniform(4, 8)
-                            if time.monotonic() - last < 10
-                            else self.random.uniform(1, 2)
-                        )
-                    )
+    def __init__(self, person: Person) -> None:
+        self._person, self._url = person, person.client.base_url
+        self._cookies = "; ".join(f"{name}={value}" for name, value in person.client.cookies.items())
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def complete(self, code: str, seen: int) -> None:
-        """Send the form of a task."""
-        data = {"csrf": self.csrf, "request_id": str(uuid.uuid4()), "seen": str(seen)}
-        answer = await self.client.post(f"/dossiers/{code}/complete", data=data)
-        assert answer.status_code == 303, f"{answer.status_code}: {answer.text[:500]}"
+        """Send the form of a task, and wait for the answer that it is done."""
+        form = {"csrf": self._person.csrf, "request_id": str(uuid.uuid4()), "seen": str(seen)}
+        body = urlencode(form).encode()
+        if self._streams is None or self._streams[0].at_eof():
+            self._streams = await asyncio.open_connection(self._url.host, self._url.port)
+        reader, writer = self._streams
+        head = (
+            f"POST /dossiers/{code}/complete HTTP/1.1\r\nhost: {self._url.netloc.decode()}\r\n"
+            f"cookie: {self._cookies}\r\ncontent-type: application/x-www-form-urlencoded\r\n"
+            f"content-length: {len(body)}\r\n\r\n"
+        )
+        writer.write(head.encode() + body)
+        answer = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"(?i)\r\ncontent-length: (\d+)", answer)
+        page = await reader.readexactly(int(length[1]) if length else 0)
+        assert answer.startswith(b"HTTP/1.1 303"), (answer, page[:500])
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._streams is not None:
+            self._streams[1].close()
 
 
-def _csrf(page: str) -> str:
-    found = re.search(r'name="csrf" value="([^"]+)"', page)
-    assert found is not None, page[:500]
-    return found[1]
-
-
-async def at_rate(acts: list[Callable[[], Awaitable[None]]], rate: float, random: Random) -> list[float]:
+async def at_rate(acts: list[Act], rate: float, random: Random) -> list[float]:
     """Begin the acts at random moments, so many a second on the average; milliseconds of each."""
 
-    async def timed(act: Callable[[], Awaitable[None]]) -> float:
+    async def timed(act: Act) -> float:
         began = time.perf_counter()
         await act()
         return (time.perf_counter() - began) * 1000
@@ -152,11 +132,9 @@ class Office:
 
 
 async def run(folder: Path, handlers: int, rates: list[float], clicks: int, rounds: int) -> dict[float, Any]:
-    """Both in turn at each rate, round after round."""
+    """All in turn at each rate, round after round: milliseconds by rate and kind."""
     office, random = Office(folder), Random(1)
-    found: dict[float, dict[str, list[float]]] = {rate: {"bare": [], "desk": []} for rate in rates}
-    watching: list[asyncio.Task[None]] = []
-    people: list[Person] = []
+    found: dict[float, dict[str, list[float]]] = {rate: {kind: [] for kind in KINDS} for rate in rates}
     try:
         err.print("an office with its servers ...")
         there = await office.up()
@@ -171,67 +149,84 @@ async def run(folder: Path, handlers: int, rates: list[float], clicks: int, roun
             people = [Person(there["desk"]) for _ in range(handlers)]
             for number, person in enumerate(people, 1):
                 await person.sign_in(f"demo-handler-{number}", there["password"])
-            watching = [asyncio.create_task(person.watch()) for person in people]
+            lines = [Line(person) for person in people]
+            who = there["desk"], there["password"], str(handlers)
+            onlookers = await office.start("-m", "benchmarks.onlookers", *who)
+            assert onlookers.stdout is not None
+            assert await onlookers.stdout.readline() == b"ready\n"
             for round_ in range(1, rounds + 1):
                 for rate in rates:
                     err.print(f"round {round_} of {rounds}: {rate:g} a second ...")
-                    acts = await _desk_acts(desk, people, clicks, round_)
-                    steps = await _bare_acts(bare, clicks, f"{round_}/{rate}")
-                    for name, what in [("bare", steps), ("desk", acts)][:: 1 if round_ % 2 else -1]:
+                    acts = {
+                        "bare": await _steps(bare, clicks, f"{round_}/{rate}"),
+                        "recorded": await _records(desk, clicks),
+                        "click": await _clicks(desk, lines, clicks),
+                    }
+                    for kind in KINDS if round_ % 2 else reversed(KINDS):
                         await asyncio.sleep(6)  # the lists are quiet again
-                        found[rate][name] += await at_rate(what, rate, random)
-        fetched = sum(person.fetched for person in people)
+                        found[rate][kind] += await at_rate(acts[kind], rate, random)
+            for line in lines:
+                line.close()
+        onlookers.send_signal(signal.SIGTERM)
+        fetched = int(await onlookers.stdout.read())
         err.print(f"the open inboxes fetched their lists {fetched} times")
     finally:
-        for person in people:
-            person.leaving = True
-        for task in watching:
-            task.cancel()
-        await asyncio.gather(*watching, return_exceptions=True)
         await office.stop()
     return found
 
 
-async def _desk_acts(
-    desk: Desk, people: list[Person], count: int, round_: int
-) -> list[Callable[[], Awaitable[None]]]:
+async def _steps(bare: BareLife, count: int, key: str) -> list[Act]:
+    """Steps of the bare workflow."""
+    codes = [await bare.receive(f"{key}/{number}") for number in range(count)]
+    return [partial(bare.step, code, 1) for code in codes]
+
+
+async def _records(desk: Desk, count: int) -> list[Act]:
+    """The desk's operation without its pages, as another client of it would ask."""
+
+    async def act(code: str, seen: int) -> None:
+        await desk.act(code, "complete", "demo-handler-1", {"seen": seen})
+
+    return [partial(act, *task) for task in await _tasks(desk, count)]
+
+
+async def _clicks(desk: Desk, lines: list[Line], count: int) -> list[Act]:
+    """Clicks of one after another."""
+    tasks = await _tasks(desk, count)
+    return [partial(lines[number % len(lines)].complete, *task) for number, task in enumerate(tasks)]
+
+
+async def _tasks(desk: Desk, count: int) -> list[tuple[str, int]]:
+    """Dossiers that are to be processed, with the last fact of each."""
     gate = asyncio.Semaphore(8)
 
-    async def ready(number: int) -> Callable[[], Awaitable[None]]:
+    async def task(number: int) -> tuple[str, int]:
         async with gate:
             submission = Submission(
                 request_id=str(uuid.uuid4()),
                 procedure=PROCEDURE,
                 channel="counter",
                 unit="demo",
-                applicant=Applicant(name=f"Người {round_}.{number}"),
+                applicant=Applicant(name=f"Người {number}"),
             )
             code = (await desk.submit(submission, officer="receiver1")).code
-            seen = (await desk.act(code, "complete", "receiver1")).seq
-            person = people[number % len(people)]
-            return lambda: person.complete(code, seen)
+            return code, (await desk.act(code, "complete", "receiver1")).seq
 
-    return list(await asyncio.gather(*(ready(number) for number in range(count))))
-
-
-async def _bare_acts(bare: BareLife, count: int, key: str) -> list[Callable[[], Awaitable[None]]]:
-    codes = [await bare.receive(f"{key}/{number}") for number in range(count)]
-    return [lambda code=code: bare.step(code, 1) for code in codes]  # type: ignore[misc]
+    return list(await asyncio.gather(*(task(number) for number in range(count))))
 
 
 def show(found: dict[float, dict[str, list[float]]], handlers: int) -> bool:
     """The table for people; whether the aim is reached."""
     console, good = Console(), True
     table = Table(title=f"{handlers} handlers: a completed task, ms")
-    for column in ("a second", "clicks", "bare p50", "p95", "desk p50", "p95", "ratio p50", "p95"):
+    for column in ("a second", "of each", *(f"{kind} {p}" for kind in KINDS for p in ("p50", "p95"))):
         table.add_column(column, justify="right")
-    for rate, both in found.items():
-        figures = [(median(each), quantiles(each, n=20)[-1]) for each in both.values()]
-        (bare50, bare95), (desk50, desk95) = figures
-        good = good and desk95 <= AIM * bare95
-        row = (bare50, bare95, desk50, desk95)
-        ratios = (f"{desk50 / bare50:.2f}", f"{desk95 / bare95:.2f}")
-        table.add_row(f"{rate:g}", str(len(both["desk"])), *(f"{each:.1f}" for each in row), *ratios)
+    for rate, kinds in found.items():
+        figures = [figure for each in kinds.values() for figure in (median(each), quantiles(each, n=20)[-1])]
+        ratios = [figure / figures[place % 2] for place, figure in enumerate(figures)]
+        good = good and ratios[-1] <= AIM
+        table.add_row(f"{rate:g}", str(len(kinds["click"])), *(f"{each:.1f}" for each in figures))
+        table.add_row("", "to bare", *(f"{each:.2f}" for each in ratios), end_section=True)
     console.print(table)
     return good
 

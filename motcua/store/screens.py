@@ -21,6 +21,9 @@ _FIRST, _EVER = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UT
 CODE_BEGINS = re.compile(r"[A-Za-z]\d[A-Za-z0-9.-]*")
 """How a code begins: with the letter and number of an agency. Telephone numbers and names do not."""
 
+_NUMBER = re.compile(r"[\d\s.+()/-]{6,}")
+"""A number as people write it, with whatever between its digits."""
+
 
 class Edges(NamedTuple):
     """Now, the end of today, and the end of what is soon: where one state of a task ends."""
@@ -190,13 +193,14 @@ class Screens:
         return [dict(row) for row in rows]
 
     async def _tsquery(self, words: str | None) -> str | None:
-        """Each word as the beginning of one; None where there is none."""
+        """Words, each as the beginning of one, or the first digits of a number; None where there are none."""
         if not words or not words.strip():
             return None
         async with self._store._connection() as connection:
             plain: str = await connection.fetchval(query("unmarked"), words)
-        found = re.findall(r"\w+", plain)
-        return " & ".join(f"{word}:*" for word in found[:8]) or None
+            digits = await connection.fetchval(query("digits"), words) if _NUMBER.fullmatch(words) else ""
+        found = " & ".join(f"{word}:*" for word in re.findall(r"\w+", plain)[:8])
+        return f"{digits}:* | {found}" if digits else found or None
 
     # The leader's board
 

@@ -113,6 +113,9 @@ order by d.submitted_at desc, d.code desc limit $5
 -- name: unmarked
 select unmarked($1)
 
+-- name: digits
+select digits($1)
+
 -- name: load
 -- Open tasks by officer and role, of one unit or all, in each state; times as in inbox_counts.
 select unit, assignee, role, count(*) as tasks,

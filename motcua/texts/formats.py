@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -106,6 +107,11 @@ class Vocabulary(Value):
         return found
 
 
+@lru_cache(maxsize=10_000)
+def _number(value: int, locale: Locale) -> str:
+    return format_decimal(value, locale=locale)
+
+
 class Formats:
     """The filters of one language in one zone: each public method that is in FILTERS."""
 
@@ -127,7 +133,7 @@ class Formats:
 
     def number(self, value: int) -> str:
         """1.234 | 1,234."""
-        return format_decimal(value, locale=self._locale)
+        return _number(value, self._locale)
 
     def money(self, value: int) -> str:
         """100.000 đồng | 100,000 dong."""

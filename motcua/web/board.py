@@ -41,7 +41,7 @@ class NoSuchDay(BadInput):
 async def board(visit: Member, request: Request) -> Response:
     """Load, lateness, absences, drafts and charts, of the leader's unit or the whole office."""
     visit.must("board")
-    house, unit, edges = visit.house, _unit(visit, request.query_params.get("unit")), visit.edges()
+    house, unit, edges = visit.house, _unit(visit, request.query_params.get("unit")), visit.edges
     mondays = _mondays(visit)
     load, weeks, ageing, drafts, rings, absent = await asyncio.gather(
         house.screens.load(unit, edges),
@@ -127,7 +127,7 @@ async def tasks(visit: Member, request: Request) -> Response:
     asked = request.query_params
     unit, who, role = _unit(visit, asked.get("unit")), asked.get("who", ""), asked.get("role", "")
     wanted = Wanted(holder=who) if who else Wanted(unit=unit, holders=(), roles=(role,))
-    rows = await visit.house.screens.inbox(wanted, visit.edges(), None, MOST)
+    rows = await visit.house.screens.inbox(wanted, visit.edges, None, MOST)
     shown = [_shown(visit, row) for row in rows if unit in (None, row["unit"]) and role in ("", row["role"])]
     roles = {row["role"] for row in shown}
     return visit.page(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from fastapi import FastAPI, Request
+from starlette.types import Message, Receive, Scope, Send
 
-from models.refusals import BadInput
+from models.refusals import BadInput, Forbidden, Problem
 from motcua.web.live import Live
+from motcua.web.visit import Visit
 
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self';"
@@ -30,11 +35,52 @@ class TooLarge(BadInput):
     sentence = "This is too large: more than {most} MB are not taken at once."
 
 
+class AnotherSite(Forbidden):
+    """A browser says that a page of somebody else sends this form."""
+
+    sentence = "This form was sent from another site. Nothing was done."
+
+
+class Manners:
+    """Lets what pages fetch by themselves wait, a moment at most, while somebody waits for a click."""
+
+    PATIENCE = 1.0
+    """Seconds."""
+
+    def __init__(self) -> None:
+        self._clicks, self._one = 0, asyncio.Lock()
+        self._calm = asyncio.Event()
+        self._calm.set()
+
+    @contextmanager
+    def click(self) -> Iterator[None]:
+        """Somebody waits for what is done in this block."""
+        self._clicks += 1
+        self._calm.clear()
+        try:
+            yield
+        finally:
+            self._clicks -= 1
+            if not self._clicks:
+                self._calm.set()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for calm, one behind the other; whoever has waited long enough goes ahead all the same."""
+        async with AsyncExitStack() as held:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.PATIENCE):
+                    await held.enter_async_context(self._one)
+                    await self._calm.wait()
+            yield
+
+
 class Guard:
     """Wraps the application. `upload` is how many bytes a form with a file may have."""
 
-    def __init__(self, app: ASGIApp, live: Live, *, upload: int) -> None:
+    def __init__(self, app: FastAPI, live: Live, *, upload: int) -> None:
         self._app, self._upload, self.live = app, upload, live
+        self._manners = Manners()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -42,9 +88,6 @@ class Guard:
             await self._app(scope, receive, send)
             return
         sent: dict[bytes, bytes] = dict(scope["headers"])
-        if scope["method"] not in ("GET", "HEAD") and _foreign(sent):
-            await _refuse(send, 403, "This form was sent from another site.")
-            return
         most = self._upload if b"multipart/form-data" in sent.get(b"content-type", b"") else FORM
         counted, began = 0, time.perf_counter()
 
@@ -66,12 +109,27 @@ class Guard:
                 ]
             await send(message)
 
+        async def refuse(problem: Problem, status: int) -> None:
+            visit = Visit(Request({**scope, "app": self._app}), self._app.state.house, None)
+            page = visit.page("problem.html", status=status, title=visit.problem(problem), words="")
+            await page(scope, receive, guarded)
+
+        if scope["method"] not in ("GET", "HEAD") and _foreign(sent):
+            await refuse(AnotherSite(), 403)
+            return
         length = sent.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > most:
             await _drain(receive, length)
-            await _refuse(guarded, 413, TooLarge(most=most // 1_000_000).message)
+            await refuse(TooLarge(most=most // 1_000_000), 413)
             return
-        await self._app(scope, measured, guarded)
+        if scope["path"] == "/events":
+            await self._app(scope, measured, guarded)
+        elif b"x-fragment" in sent:
+            async with self._manners.turn():
+                await self._app(scope, measured, guarded)
+        else:
+            with self._manners.click():
+                await self._app(scope, measured, guarded)
 
 
 async def _drain(receive: Receive, length: bytes) -> None:
@@ -92,10 +150,3 @@ def _foreign(sent: dict[bytes, bytes]) -> bool:
     if origin is None:
         return False
     return urlsplit(origin.decode("latin-1")).netloc.encode() != sent.get(b"host")
-
-
-async def _refuse(send: Send, status: int, words: str) -> None:
-    body = f"<!doctype html><meta charset=utf-8><title>{status}</title><h1>{status}</h1><p>{words}".encode()
-    headers = [(b"content-type", b"text/html; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

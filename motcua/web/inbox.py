@@ -66,7 +66,7 @@ async def inbox(visit: Member, request: Request) -> Response:
     state = next((each for each in STATES if each == asked.get("state")), None)
     wanted = _wanted(visit, view, state)
     narrowed = wanted.model_copy(update=_narrowing(asked.get("q", ""), asked))
-    edges = visit.edges()
+    edges = visit.edges
     rows, counts = await asyncio.gather(
         house.screens.inbox(narrowed, edges, _place(asked.get("after")), PAGE + 1),
         house.screens.counts(wanted, edges),
@@ -140,7 +140,7 @@ def _steps(visit: Visit) -> list[tuple[str, str]]:
 
 def _shown(visit: Visit, row: dict[str, Any]) -> dict[str, Any]:
     """A task with the words of its line."""
-    edges = visit.edges()
+    edges = visit.edges
     urgent = row["urgent_at"]
     state = edges.state(row["place"], urgent)
     left = ""

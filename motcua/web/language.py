@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +13,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from motcua.texts.formats import LANGUAGES, Language
 
@@ -57,8 +59,22 @@ def environment(language: Language) -> Environment:
         lstrip_blocks=True,
     )
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+    made.globals["_"] = _short(language)
     made.globals["asset"] = asset
     return made
+
+
+def _short(language: Language) -> Callable[..., Markup]:
+    """The `_` of templates: what Jinja's own does, which a list of tasks calls five hundred times."""
+
+    @cache
+    def said(message: str) -> Markup:
+        return Markup(translations(language).gettext(message))  # noqa: S704 - the catalogue's own texts
+
+    def short(message: str, **values: Any) -> Markup:
+        return said(message) % values if values else said(message)
+
+    return short
 
 
 @cache

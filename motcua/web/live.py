@@ -15,6 +15,8 @@ from motcua.store import Store
 log = structlog.get_logger()
 
 CHANNEL = "motcua_desk"
+GATHERED = 0.2
+"""Seconds over which changes are gathered: a click has its answer before fifty pages are told of it."""
 BEAT = 15.0
 """Seconds between two looks at whether a page may still listen; saying so keeps others from hanging up."""
 _MOST = 200
@@ -37,6 +39,7 @@ class Live:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._pages: set[asyncio.Queue[Change | None]] = set()
+        self._heard: dict[str, Change] = {}
         self._open = True
         self._life, self._told = secrets.token_hex(4), 0
 
@@ -54,7 +57,7 @@ class Live:
                 lost.set()
             else:
                 code, seq, *units = told.split()
-                self._tell(Change(code, int(seq), tuple(units)))
+                self._gather(Change(code, int(seq), tuple(units)))
 
         while True:
             lost.clear()
@@ -66,8 +69,8 @@ class Live:
                 log.warning("pages are not told of changes", why=problem.message)
             await asyncio.sleep(1)
 
-    async def changes(self, unit: str | None, since: str) -> AsyncIterator[Change | None]:
-        """What changes in a unit, or anywhere; None at each beat, whatever else there is.
+    async def changes(self, unit: str | None, since: str) -> AsyncIterator[list[Change]]:
+        """What changes in a unit, or anywhere, as it comes; nothing at each beat, whatever else there is.
 
         A page that was made at another mark than now's has missed something while it came or was cut off.
         """
@@ -81,16 +84,21 @@ class Live:
             while self._open:
                 if clock() >= beat:
                     beat = clock() + BEAT
-                    yield None
+                    yield []
                 try:
                     async with asyncio.timeout_at(beat):
-                        change = await mine.get()
+                        told = [await mine.get()]
                 except TimeoutError:
                     continue
-                if change is None:
+                while not mine.empty():
+                    told.append(mine.get_nowait())
+                seen = [
+                    each for each in told if each and (unit is None or not each.units or unit in each.units)
+                ]
+                if seen:
+                    yield seen
+                if None in told:
                     return
-                if unit is None or not change.units or unit in change.units:
-                    yield change
         finally:
             self._pages.discard(mine)
 
@@ -99,6 +107,17 @@ class Live:
         self._open = False
         for page in self._pages:
             _put(page, None)
+
+    def _gather(self, change: Change) -> None:
+        if not self._heard:
+            asyncio.get_running_loop().call_later(GATHERED, self._tell_heard)
+        earlier = self._heard.get(change.code, change)
+        self._heard[change.code] = change._replace(units=tuple({*earlier.units, *change.units}))
+
+    def _tell_heard(self) -> None:
+        heard, self._heard = self._heard, {}
+        for change in heard.values():
+            self._tell(change)
 
     def _tell(self, change: Change) -> None:
         self._told += 1

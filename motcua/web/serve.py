@@ -58,6 +58,7 @@ async def serving(house: House, listening: socket.socket) -> AsyncIterator[None]
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=3,
+        timeout_keep_alive=75,  # seconds: people think between two clicks
         proxy_headers=True,
         forwarded_allow_ips="127.0.0.1",
     )

@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from models.refusals import Problem
 from motcua.web.doors import Member
-from motcua.web.live import Live
+from motcua.web.live import Change, Live
 from motcua.web.visit import COOKIE, Visit
 
 router = APIRouter()
@@ -31,17 +31,21 @@ async def events(request: Request, visit: Member, since: str = "", dossier: str 
 
 async def _lines(live: Live, visit: Visit, token: str | None, since: str, dossier: str) -> AsyncIterator[str]:
     yield "retry: 2000\n\n"
-    async for change in live.changes(visit.unit, since):
-        if change is None:
+    async for changes in live.changes(visit.unit, since):
+        if not changes:
             try:
                 await visit.house.accounts.session(token, clicked=False)
             except Problem:  # signed out elsewhere, or the record is away: the page asks again and is told
                 return
             yield ": still here\n\n"
-        elif not change.code and dossier:
-            yield f"event: changed\ndata: {dossier} {await _seq(visit, dossier)}\n\n"
         else:
-            yield f"event: changed\ndata: {change.code} {change.seq}\n\n"
+            yield "".join([await _said(visit, change, dossier) for change in changes])
+
+
+async def _said(visit: Visit, change: Change, dossier: str) -> str:
+    if not change.code and dossier:
+        change = Change(dossier, await _seq(visit, dossier), ())
+    return f"event: changed\ndata: {change.code} {change.seq}\n\n"
 
 
 async def _seq(visit: Visit, code: str) -> int:

@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from babel.dates import format_date
@@ -196,6 +197,7 @@ class Visit:
             return self.say("late by {time}", time=self.formats.worktime(-left))
         return self.say("{time} left", time=self.formats.worktime(left))
 
+    @cached_property
     def edges(self) -> Edges:
         """Where the states of tasks end now."""
         return self.house.edges(self.now)

@@ -147,7 +147,9 @@ async def test_forms_of_other_sites_and_other_sessions_do_nothing(desk: Web) -> 
         {"origin": "null"},
     ]
     for headers in foreign:
-        assert (await visitor.client.post("/absences", data=fields, headers=headers)).status_code == 403
+        refused = await visitor.client.post("/absences", data=fields, headers=headers)
+        assert refused.status_code == 403
+        assert "another site" in refused.text
     theirs = dict((await other.get("/absences")).form("/absences").fields)["csrf"]
     for token in ("", "x", theirs):
         answer = await visitor.client.post("/absences", data={**fields, "csrf": token})
@@ -158,8 +160,8 @@ async def test_forms_of_other_sites_and_other_sessions_do_nothing(desk: Web) -> 
     assert await desk.house.notices.absence_rows(date(2027, 1, 4)) == []
     good = {"origin": desk.url, "sec-fetch-site": "same-origin"}
     assert (await visitor.client.post("/absences", data=fields, headers=good)).status_code == 200
-    refused = [line for line in (await book(desk, "handler1"))[before:] if line.startswith("forbidden")]
-    assert refused[0] == "forbidden POST /absences: FormFromElsewhere"
+    entered = [line for line in (await book(desk, "handler1"))[before:] if line.startswith("forbidden")]
+    assert entered[0] == "forbidden POST /absences: FormFromElsewhere"
 
 
 @pytest.mark.parametrize(

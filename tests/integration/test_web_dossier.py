@@ -511,6 +511,9 @@ async def test_too_much_at_once_is_refused(now: Web) -> None:
     big = await visitor.send(form, text="x" * 30_000_000)
     assert big.status == 413
     assert "too large" in big.words
+    local = await now.visitor("handler1", language="vi")
+    again = await local.send((await local.get(f"/dossiers/{code}")).form(form.action), text="x" * 30_000_000)
+    assert (again.status, "Quá lớn" in again.words) == (413, True)
 
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(40):

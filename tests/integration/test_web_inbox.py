@@ -6,11 +6,13 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime
 
 import httpx
 import pytest
 
+from motcua.web import live
 from tests.running import Life, Running, always_open, submission, until
 from tests.unit.office import CALENDAR, at
 from tests.web import Answered, Visitor, Web, web
@@ -169,7 +171,15 @@ async def test_states_narrow_and_their_numbers_are_right(office: Running, then: 
     assert sorted(code for part in parts.values() for code in part) == sorted(whole)
 
 
-TYPED = ["nguyen thi thu", "NGUYỄN THỊ THU", "thu nguyễn", "0912 345", "079099123", "thu  hươ"]
+TYPED = [
+    *("nguyen thi thu", "NGUYỄN THỊ THU", "thu nguyễn", "thu  hươ"),
+    *("0912 345", "345 678", "0912345678", "+84 912.345.678", "(+84)912-345-678"),
+    *("079099123", "079 099 123 456"),
+]
+NUMBERS = [
+    *("0987.654.321", "0987-654-321", "0987654321"),
+    *("+84 987 654 321", "0084987654321", "+84 (0)987 654321", "(+84)987654321"),
+]
 ODD = ["'", "a:* | b", "!!", "\\", "%", "(((", "<script>", "&", "a" * 500, "💥"]
 
 
@@ -184,6 +194,16 @@ async def test_applicants_are_found_as_people_type_them(office: Running, then: W
         assert life.code in page.text
         other = await visitor.get(path, params={"q": "khong co ai"})
         assert life.code not in other.text
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+async def test_a_number_is_found_by_its_digits(office: Running, then: Web, number: str) -> None:
+    """However it was written down (found as one with dots that nobody could find)."""
+    life = await Life.begin(office, applicant={"name": "Trần Văn Số", "phone": number})
+    visitor = await then.visitor("receiver1")
+    for typed in ("0987654321", "0987 65", "0987.654.321", "+84987654321"):
+        assert life.code in (await visitor.get("/search", params={"q": typed})).text
+    assert life.code not in (await visitor.get("/search", params={"q": "0987654322"})).text
 
 
 @pytest.mark.parametrize("words", ODD)
@@ -351,3 +371,34 @@ async def test_what_changes_while_a_page_is_on_its_way_is_told(now: Web) -> None
     assert await first(visitor, f"{mark}&dossier={code}") == f"{code} {row.seq}"
     assert await first(visitor, mark) == "0"
     assert await first(other, f"{mark}&dossier={code}") == f"{code} 0"
+
+
+async def test_changes_at_once_are_told_at_once(now: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each open page has one line for a dossier, with its last fact, however many came in a moment."""
+    monkeypatch.setattr(live, "GATHERED", 1.5)
+    visitor = await now.visitor("handler1")
+    (code,) = await real(now, 1, "receiver1 complete")
+    heard: asyncio.Queue[str] = asyncio.Queue()
+
+    async def note(text: str) -> str:
+        answer = await now.house.desk.act(code, "note", "leader1", {"text": text})
+        return f"{code} {answer.seq}"
+
+    async def listen() -> None:
+        async with visitor.client.stream("GET", "/events", timeout=30) as stream:
+            async for line in stream.aiter_lines():
+                if line.startswith(f"data: {code}"):
+                    heard.put_nowait(line.removeprefix("data: "))
+
+    listening = asyncio.create_task(listen())
+    try:
+        async with asyncio.timeout(20):
+            first = await note("the first opens a moment, which ends before the others come")
+            while await heard.get() != first:
+                pass
+            notes = [await note(f"{number}") for number in range(3)]
+            assert await heard.get() == notes[-1]
+    finally:
+        listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening
