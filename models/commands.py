@@ -103,6 +103,8 @@ class Assign(Asked):
     kind: Literal["assign"] = "assign"
     to: Identifier
     task: int | None = None
+    holder: Actor | None = added(None)
+    """Who that is, filled in by the desk: rules know no directory. None in commands of earlier releases."""
 
 
 class Complete(Asked):

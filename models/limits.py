@@ -14,6 +14,8 @@ from pydantic_core import CoreSchema, core_schema
 from models.base import YEARS
 from models.refusals import BadInput
 
+MOST = 10_000
+"""More days or hours than this are a slip of the pen."""
 HOURS_A_DAY = 8
 """A working day is 8 hours when fractions of a day are counted (S4 in docs/sources.md)."""
 
@@ -140,8 +142,8 @@ def _amount(text: str) -> tuple[Decimal, str]:
             reason="Write it like '5 days', '4 hours', '24 clock hours', '30 calendar days', 'same day'.",
         )
     amount = Decimal(found.group(1))
-    if abs(amount) > 10_000:
-        raise BadLimit(text=text, reason="More than 10,000 is a mistake.")
+    if abs(amount) > MOST:
+        raise BadLimit(text=text, reason=f"More than {MOST:,} is a mistake.")
     return amount, found.group(2).removesuffix("s")
 
 

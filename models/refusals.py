@@ -151,6 +151,12 @@ class TaskNotClaimed(Refusal):
     sentence = "Nobody has claimed this task of dossier {code}."
 
 
+class NotTheirTask(Refusal):
+    """A task is for its role in the dossier's unit; nobody else could do it, or even see it."""
+
+    sentence = "{assignee} cannot be given this task of dossier {code}: it is for a {needed} of {unit}."
+
+
 class FourEyes(Refusal):
     """An approver must never have handled the same dossier."""
 

@@ -82,10 +82,14 @@ def _may(d: Dossier, command: Any) -> None:
         raise r.WrongRole(
             command=kind, needed=" or ".join(needed), actor=actor.id, roles=", ".join(actor.roles) or "none"
         )
-    if kind != "file" and actor.unit != d.unit and not actor.has(*EVERYWHERE):
+    if kind != "file" and not _of_its_unit(d, actor):
         raise r.WrongUnit(code=d.code, unit=d.unit, actor=actor.id, actor_unit=actor.unit)
     if d.stage not in stages:
         raise _wrong_stage(d, command)
+
+
+def _of_its_unit(d: Dossier, actor: c.Actor) -> bool:
+    return actor.unit == d.unit or actor.has(*EVERYWHERE)
 
 
 def _wrong_stage(d: Dossier, command: Any) -> r.WrongStage:
@@ -251,6 +255,9 @@ def _assign(d: Dossier, command: c.Assign, at: datetime) -> Iterator[Event]:
     task = _this_task(d, command.task)
     if _decides(d, task) and command.to in d.handled_by:
         raise r.FourEyes(actor=command.to, code=d.code)
+    holder = command.holder
+    if holder is not None and not (holder.has(task.role) and _of_its_unit(d, holder)):
+        raise r.NotTheirTask(code=d.code, assignee=command.to, needed=task.role, unit=d.unit)
     yield f.Assigned(task=task.id, to=command.to)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from models.base import YEARS
 from models.commands import Actor
 from models.people import Absence
 from models.procedure import Role
@@ -44,6 +45,9 @@ class Absences:
         self._may(actor, away)
         if until < since:
             raise BadAbsence(person=person, reason="it must not end before it begins")
+        for day in (since, until):
+            if day.year not in YEARS:
+                raise BadAbsence(person=person, reason=f"the year {day.year} is a mistake")
         if substitute is not None:
             stand_in = self._rulebook.actor(substitute)
             if stand_in.id == away.id:

@@ -396,7 +396,8 @@ class Desk:
                 self._known_unit(unit, InvalidCommand, command=kind)
                 check_works(self.rulebook.units, unit, await self._day(code))
             case Assign(to=to):
-                self.rulebook.actor(to)  # refuses a name that nobody has
+                holder = self.rulebook.actor(to)  # refuses a name that nobody has
+                command = command.model_copy(update={"holder": holder})
         if not rows:
             return command, []
         kept = await self._store.keep_private(rows)

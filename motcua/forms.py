@@ -200,7 +200,7 @@ def read_command(
         raise UnknownCommand(command=kind, known=", ".join(sorted(set(_KINDS) - set(INTERNAL))))
     if not isinstance(data, dict):
         raise InvalidCommand(command=kind, field="data", reason="must be an object")
-    for reserved in ("id", "actor", "kind"):
+    for reserved in ("id", "actor", "kind", "holder"):
         if reserved in data:
             raise InvalidCommand(command=kind, field=reserved, reason="is not yours to set")
     if field := _unkeepable({**data, "request_id": request_id}):

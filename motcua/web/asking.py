@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal, NamedTuple
 
 from starlette.datastructures import FormData, UploadFile
 
 from models.dossier import Dossier
+from models.limits import MOST
 from models.offers import Offer
 from models.refusals import BadInput
 from motcua.web.language import marked as _
@@ -19,7 +21,13 @@ Kind = Literal["text", "line", "number", "moment", "choice", "lines", "file", "s
 class NotANumber(BadInput):
     """Something else where a number is needed."""
 
-    sentence = "{field}: {value} is no number."
+    sentence = "{field}: {value} is no whole number."
+
+
+class OutOfRange(BadInput):
+    """A number that is too small or too large."""
+
+    sentence = "{field}: {value:,} is not between {least:,} and {most:,}."
 
 
 class Field(NamedTuple):
@@ -233,14 +241,25 @@ def _value(command: str, name: str, text: str) -> Any:
         case "amount" | "score":
             return _number(name, text)
         case "limit":
-            return f"{_number(name, text)} days"
+            return _days_for(name, text)
         case "due" if command == "accept":
             return f"until {text}"
     return text.replace("\r\n", "\n")
 
 
+_WHOLE = re.compile(r"[0-9]{1,15}|[0-9]{1,3}(?P<between>[., \u00a0])[0-9]{3}(?:(?P=between)[0-9]{3}){0,3}")
+
+
 def _number(field: str, text: str) -> int:
-    plain = text.replace(".", "").replace(",", "").replace(" ", "")
-    if not plain.isascii() or not plain.isdigit() or len(plain) > 15:
+    """A whole number, its thousands set apart or not: 1.000 and 1,000 are a thousand, and 1.5 is none."""
+    if _WHOLE.fullmatch(text.strip()) is None:
         raise NotANumber(field=field, value=text[:40])
-    return int(plain)
+    return int(re.sub("[^0-9]", "", text))
+
+
+def _days_for(field: str, text: str) -> str:
+    """A limit in working days."""
+    days = _number(field, text)
+    if not 1 <= days <= MOST:
+        raise OutOfRange(field=field, value=days, least=1, most=MOST)
+    return f"{days} days"

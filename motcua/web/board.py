@@ -14,6 +14,7 @@ from models.changes import Change, name_of
 from models.procedure import Role
 from models.refusals import BadInput, Problem, http_status
 from models.terms import starts
+from motcua.absences import BadAbsence
 from motcua.calendars import Totals, Touched
 from motcua.catalogue.changes import change_of
 from motcua.store.screens import Wanted
@@ -240,6 +241,8 @@ async def add_absence(visit: Member, request: Request) -> Response:
     try:
         person = given["person"] or visit.person.id
         since, until = _day(given["since"]), _day(given["until"])
+        if until < visit.today():  # it would stand in no list, and could not be taken back
+            raise BadAbsence(person=person, reason="it is over already")
         await visit.house.absences.add(person, since, until, given["substitute"] or None, visit.person.id)
     except Problem as problem:
         return await _absences(

@@ -12,9 +12,9 @@ from models.commands import File
 from models.dossier import Dossier
 from models.fold import fold
 from models.procedure import Procedure
-from models.refusals import Problem, Unreachable, http_status
+from models.refusals import Problem, RequestReused, Unreachable, http_status
 from models.rules import decide
-from motcua.web.doors import Member, form_of
+from motcua.web.doors import Member, form_of, resend
 from motcua.web.house import named
 from motcua.web.visit import Visit
 
@@ -119,8 +119,7 @@ async def receive(visit: Member, request: Request) -> Response:
             at=visit.now if visit.house.simulated else None,
         )
     except Unreachable as problem:
-        kept = [(k, v) for k, v in form.multi_items() if isinstance(v, str) and k != "csrf"]
-        return visit.page("resend.html", status=503, back="/counter", kept=kept, title=visit.problem(problem))
+        return resend(visit, "/counter", form, problem)
     except Problem as problem:
         field = str(problem.facts.get("field", ""))
         return _form(
@@ -130,7 +129,8 @@ async def receive(visit: Member, request: Request) -> Response:
             problem=visit.problem(problem),
             field=field,
             status=http_status(problem),
-            request_id=request_id,
+            # What has been used for something else is never taken again: the next attempt has one of its own.
+            request_id="" if isinstance(problem, RequestReused) else request_id,
         )
     return visit.go(f"/counter/received/{answer.code}")
 

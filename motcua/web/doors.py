@@ -8,13 +8,16 @@ import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import Depends, Request
+import structlog
+from fastapi import Depends, Request, Response
 from starlette.datastructures import FormData
 
 from models.refusals import BadInput, Forbidden, Unreachable
 from motcua.accounts import NotSignedIn, Session
 from motcua.web.house import House
 from motcua.web.visit import COOKIE, Visit
+
+log = structlog.get_logger()
 
 
 class FormFromElsewhere(Forbidden):
@@ -52,6 +55,22 @@ def file_of(form: FormData) -> str:
     """Under which name a form has a file with it; empty where it has none."""
     return next(
         (name for name, value in form.multi_items() if not isinstance(value, str) and value.filename), ""
+    )
+
+
+def resend(visit: Visit, back: str, form: FormData, problem: Unreachable) -> Response:
+    """A service is away: what was typed stays in the page, and sending it again is the same request.
+
+    Only a file has to be chosen again: a page cannot hold one.
+    """
+    log.warning("a form could not be answered", path=back, why=problem.message)
+    return visit.page(
+        "resend.html",
+        status=503,
+        back=back,
+        file=file_of(form),
+        kept=[(key, value) for key, value in form.multi_items() if isinstance(value, str) and key != "csrf"],
+        title=visit.problem(problem),
     )
 
 

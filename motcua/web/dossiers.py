@@ -20,7 +20,7 @@ from motcua.documents import TYPES, kept
 from motcua.past import Past
 from motcua.store.notices import NoticeFilter
 from motcua.web import asking, names, words
-from motcua.web.doors import Member, file_of, form_of, whole
+from motcua.web.doors import Member, form_of, resend, whole
 from motcua.web.visit import Visit, track
 
 router = APIRouter()
@@ -109,6 +109,7 @@ async def _page(
     lines = [shown.line(fact) for fact in shown.past.facts]
     applicant = shown.private.get(d.applicant.id) if d.applicant else None
     notices = await visit.house.notices.listed(NoticeFilter(code=code, limit=50))
+    there = opened in offered
     urgent = _urgent(d)
     edges = visit.house.edges(shown.now)
     return visit.page(
@@ -141,9 +142,20 @@ async def _page(
         problem=problem,
         opened=opened,
         given=given or {},
+        there=there,
+        typed=[] if there else _typed(given or {}, visit),
         words=names,
         say=say,
     )
+
+
+def _typed(given: dict[str, str], visit: Visit) -> list[tuple[str, str]]:
+    """What somebody wrote into a form that is offered to them no more, under the names of its fields."""
+    return [
+        (visit.say(names.FIELDS[name]), words)
+        for name, words in given.items()
+        if name in names.FIELDS and words.strip()
+    ]
 
 
 def _urgent(d: Dossier) -> datetime | None:
@@ -216,7 +228,7 @@ async def act(visit: Member, request: Request, code: str, command: str) -> Respo
             document = await visit.house.documents.received(upload.filename or "", await upload.read())
         await visit.house.desk.act(code, command, visit.actor, data, request_id or None, document)
     except Unreachable as problem:
-        return _again(visit, code, command, given, problem, file_of(form))
+        return resend(visit, f"/dossiers/{code}/{command}", form, problem)
     except Outdated as problem:
         return await _page(
             visit,
@@ -239,24 +251,6 @@ async def act(visit: Member, request: Request, code: str, command: str) -> Respo
     if command == "transfer" and not visit.person.sees_all:
         return visit.go(f"/inbox?done={command}")  # it is not theirs to see any more
     return visit.go(f"/dossiers/{code}?done={command}")
-
-
-def _again(
-    visit: Visit, code: str, command: str, given: dict[str, str], problem: Unreachable, file: str
-) -> Response:
-    """A service is away: what was typed stays in the page, and sending it again is the same request.
-
-    Only a file has to be chosen again: a page cannot hold one.
-    """
-    kept = [(name, value) for name, value in given.items() if name != "csrf"]
-    return visit.page(
-        "resend.html",
-        status=503,
-        back=f"/dossiers/{code}/{command}",
-        file=file,
-        kept=kept,
-        title=visit.problem(problem),
-    )
 
 
 class UnknownPage(BadInput):

@@ -149,4 +149,7 @@ def _foreign(sent: dict[bytes, bytes]) -> bool:
         return True
     if origin is None:
         return False
-    return urlsplit(origin.decode("latin-1")).netloc.encode() != sent.get(b"host")
+    try:
+        return urlsplit(origin.decode("latin-1")).netloc.encode("latin-1") != sent.get(b"host")
+    except ValueError:  # no address at all
+        return True

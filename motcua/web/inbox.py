@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Request, Response
 
+from models.base import YEARS
 from models.refusals import BadInput, Problem
 from motcua.store.screens import CODE_BEGINS, State, Wanted
 from motcua.web.doors import Member, form_of, whole
@@ -176,7 +177,7 @@ def _place(key: str | None) -> tuple[int, datetime, str] | None:
         place, at, code = key.split("~")
         moment = datetime.max if at == _NEVER else datetime.fromisoformat(at)  # noqa: DTZ901
         if (
-            (moment.tzinfo is None and at != _NEVER)
+            (at != _NEVER and (moment.tzinfo is None or moment.year not in YEARS))
             or not _CODE.fullmatch(code)
             or place not in ("0", "1", "2")
         ):
@@ -264,8 +265,9 @@ async def search(visit: Member, request: Request) -> Response:
         at, _, code = asked["before"].partition("~")
         try:
             before = datetime.fromisoformat(at), code
-            assert before[0].tzinfo is not None
-        except (ValueError, AssertionError) as error:
+            if before[0].tzinfo is None or before[0].year not in YEARS:
+                raise ValueError(at)
+        except ValueError as error:
             raise BadAddress(what=asked["before"][:60]) from error
     rows = await visit.house.screens.search(visit.unit, text, before, PAGE + 1) if text or before else []
     last = rows[PAGE - 1] if len(rows) > PAGE else None

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from babel.dates import format_date
 from fastapi import Request, Response
@@ -19,15 +20,29 @@ from models.dossier import NATIONAL_STATUS
 from models.limits import Limit
 from models.people import Person
 from models.procedure import Role, Stage
-from models.refusals import Forbidden, Problem
+from models.refusals import Forbidden, Problem, Unreachable
 from models.rights import LEADERS, OFFICE
 from models.view import DossierRow
 from motcua.accounts import From, Session
 from motcua.store.screens import Edges, State
+from motcua.texts.formats import Formats
 from motcua.web import names
 from motcua.web.house import House, named
 from motcua.web.language import LANGUAGES, Language, environment, gettext, translations
 
+
+def _pattern(reason: str) -> re.Pattern[str]:
+    """Finds a reason with whatever it tells; {n} stands for a number."""
+    parts = re.split(r"\{(\w+)\}", reason)
+    return re.compile(
+        "".join(
+            re.escape(part) if not place % 2 else f"(?P<{part}>{'[0-9]+' if part == 'n' else '.*'})"
+            for place, part in enumerate(parts)
+        )
+    )
+
+
+_REASONS = [(_pattern(reason), reason) for reason in names.REASONS]
 COOKIE, LANGUAGE = "motcua", "motcua_language"
 
 
@@ -35,6 +50,20 @@ class NotForYou(Forbidden):
     """A page of the desk that is for other roles."""
 
     sentence = "This page is for {roles}; {actor} has other work here."
+
+
+class _Grouped(int):
+    """A number that stands in a sentence as its language groups it, where the sentence groups it."""
+
+    formats: Formats
+
+    def __new__(cls, value: int, formats: Formats) -> _Grouped:
+        made = super().__new__(cls, value)
+        made.formats = formats
+        return made
+
+    def __format__(self, spec: str) -> str:
+        return self.formats.number(int(self)) if spec == "," else super().__format__(spec)
 
 
 class Visit:
@@ -102,7 +131,8 @@ class Visit:
 
     def problem(self, problem: Problem) -> str:
         """A refusal's sentence in the visitor's language; as it came where what it tells is not known."""
-        told = translations(self.language).gettext(problem.sentence)
+        sentence = names.SENTENCES.get(problem.type, problem.sentence)
+        told = translations(self.language).gettext(sentence)
         try:
             return (
                 told.format_map(self._told(problem)) if problem.facts or "{" not in told else problem.message
@@ -127,7 +157,18 @@ class Visit:
                 case "needed" | "roles":
                     told[key] = ", ".join(self._role(each) for each in re.split(r", | or ", text))
                 case "field":
-                    told[key] = self.say(names.FIELDS.get(text.rsplit(".", maxsplit=1)[-1], text))
+                    last = re.sub(r"\[.*", "", text.rsplit(".", maxsplit=1)[-1])
+                    about = f"{problem.facts.get('command', problem.type)}.{last}"
+                    told[key] = self.say(names.FIELDS.get(about) or names.FIELDS.get(last, text))
+                case "kind" if text in names.PAPERS:
+                    told[key] = self.say(names.PAPERS[text]).lower()
+                case "known":
+                    kinds = text.split(", ")
+                    told[key] = ", ".join(self.say(names.PAPERS.get(each, each)).lower() for each in kinds)
+                case _ if type(value) is int:
+                    told[key] = _Grouped(value, self.formats)
+                case "reason" if isinstance(problem, Unreachable):
+                    told[key] = self.say("it does not answer")  # the log has what the library said
                 case "reason" | "what":
                     told[key] = self._reason(text)
         return told
@@ -136,13 +177,10 @@ class Visit:
         return self.role_name(Role(text)) if text in set(Role) else self.say(text)
 
     def _reason(self, text: str) -> str:
-        """A reason in the visitor's language, where it is one of those that differ by a number only."""
-        number = re.search(r"\d+", text)
-        if number is None:
-            return self.say(text) if text in names.REASONS else text
-        pattern = f"{text[: number.start()]}{{n}}{text[number.end() :]}"
-        if pattern in names.REASONS:
-            return self.say(pattern, n=number[0])
+        """A reason in the visitor's language, where it is one that the pages know."""
+        for pattern, reason in _REASONS:
+            if (found := pattern.fullmatch(text)) is not None:
+                return self.say(reason, **found.groupdict())
         return text
 
     def when(self, at: datetime | None) -> str:
@@ -308,6 +346,18 @@ class Visit:
             .render(visit=self, house=self.house, path=self.request.url.path, csrf=self._csrf, **values)
         )
         return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
+
+    @property
+    def here(self) -> str | None:
+        """Where to come back to in the other language. None where a form was answered: what stands there is
+        nowhere else. Guests, who are asked to sign in on such pages, come back to where the form was.
+        """
+        if self.request.method in ("GET", "HEAD"):
+            return self.address()
+        if self.signed_in:
+            return None
+        asked = urlsplit(self.request.headers.get("referer", ""))
+        return local(f"{asked.path or '/'}{'?' if asked.query else ''}{asked.query}")
 
     def go(self, address: str) -> Response:
         """Go on to another page of the desk; an address outside leads to the first one."""

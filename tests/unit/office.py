@@ -225,6 +225,8 @@ class Case:
         """One command; returns its facts, which the dossier now has."""
         who, kind = what.split()
         self.asked += 1
+        if kind == "assign" and data.get("to") in STAFF:
+            data["holder"] = STAFF[data["to"]]  # as the desk does
         command = COMMANDS.validate_python(
             {"id": f"c{self.asked}", "kind": kind, "actor": STAFF[who]}
             | {name: value for name, value in (NEEDED.get(kind, {}) | data).items() if value != ""}

@@ -7,7 +7,7 @@ import re
 from tests.story.cli import ROOT
 
 STORE = ROOT / "motcua" / "store"
-SMALL = {"unmarked", "filters", "add_filter", "drop_filter"}
+SMALL = {"unmarked", "digits", "filters", "add_filter", "drop_filter"}
 """Statements that read or write a row by its key, or none at all."""
 
 
