@@ -33,11 +33,15 @@ Act = Literal["set-password", "unlock", "disable", "enable", "sign-out"]
 
 
 class SignInRefused(Forbidden):
-    """Name and password do not go together, or the account is closed: which of them is not said."""
+    """Name and password do not go together, or the account is closed or locked: which of them is not said."""
 
     sentence = (
-        "This name and password do not go together, or the account is closed. An administrator can help."
+        "This name and password do not go together, or the account is closed, or locked for {minutes} minutes"
+        " after {attempts} wrong passwords. An administrator can help."
     )
+
+    def __init__(self) -> None:
+        super().__init__(minutes=LOCK // timedelta(minutes=1), attempts=ATTEMPTS)
 
 
 class AccountLocked(Forbidden):
@@ -58,6 +62,12 @@ class BadPassword(BadInput):
     """A new password that cannot be used."""
 
     sentence = "This password cannot be used: {reason}"
+
+
+class NoSuchPerson(BadInput):
+    """Nobody of this name works here."""
+
+    sentence = "Nobody at this office has the user name {person}."
 
 
 class NotYourAccounts(Forbidden):
@@ -96,7 +106,7 @@ class Accounts:
         self._people, self._lasts, self._idle = people, lasts, idle
 
     async def sign_in(self, name: str, password: str, origin: From) -> str:
-        """What the browser keeps from now on; SignInRefused or AccountLocked, both on record."""
+        """What the browser keeps from now on; SignInRefused, which is on record."""
         person, account = self._people.get(name), await self.record.account(name[:200])
         if person is None or account is None or account["password"] is None or account["disabled"]:
             await _matches(_NOBODY, password)
@@ -105,8 +115,9 @@ class Accounts:
             raise SignInRefused
         failed = await self.record.count_failure(name, ATTEMPTS, LOCK)
         if failed is None:
+            await _matches(_NOBODY, password)
             await self.record.enter(name, "refused", "locked", None, origin)
-            raise AccountLocked(minutes=LOCK // timedelta(minutes=1))
+            raise SignInRefused
         if not await _matches(account["password"], password):
             await self.record.enter(name, "refused", "wrong password", None, origin)
             if failed >= ATTEMPTS:
@@ -172,7 +183,7 @@ class Accounts:
         if not any(role in OFFICE["accounts"] for role in actor.roles):
             raise NotYourAccounts(actor=actor.id)
         if person not in self._people:
-            raise SignInRefused
+            raise NoSuchPerson(person=person[:60])
         match act:
             case "set-password":
                 return await self.first_password(person, actor.id, origin)

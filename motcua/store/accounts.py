@@ -60,6 +60,11 @@ class AccountRecord:
         """Whose session it is, if it still is one: not ended, not too old, used within `idle`."""
         return await self._row("session", token, idle, clicked)
 
+    async def person_of_form(self, csrf: str) -> str | None:
+        """To whose session a form was given, also when that has ended."""
+        row = await self._row("person_of_form", csrf)
+        return row["person"] if row else None
+
     async def end_session(self, token: str, by: str) -> str | None:
         """End one; whose it was."""
         row = await self._row("end_session", token, by)

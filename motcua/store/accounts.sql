@@ -52,6 +52,9 @@ with found as (
 )
 select person, csrf, must_change from found
 
+-- name: person_of_form
+select person from sessions where csrf = $1
+
 -- name: end_session
 update sessions set ended_at = clock_timestamp(), ended_by = $2 where token = $1 and ended_at is null
 returning person

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,7 +17,7 @@ from starlette.exceptions import HTTPException
 from models.refusals import Forbidden, Problem, Unreachable, http_status
 from motcua.accounts import NotSignedIn
 from motcua.web import board, counter, dossiers, inbox, people, public, stream
-from motcua.web.doors import MustChange, guest
+from motcua.web.doors import MustChange, form_of, guest, resend
 from motcua.web.guard import Guard, TooLarge
 from motcua.web.house import House
 from motcua.web.language import HERE
@@ -25,6 +26,9 @@ from motcua.web.live import Live
 from motcua.web.visit import Visit
 
 log = structlog.get_logger()
+_SECRET = ("/sign-in", "/password")
+"""Forms with passwords: no page keeps them."""
+_UNREAD = _("This request cannot be read.")
 _NOT_THERE = {404: _("There is no such page."), 405: _("This cannot be done here.")}
 
 
@@ -72,8 +76,12 @@ async def _refused(request: Request, problem: Exception) -> Response:
         await visit.house.accounts.refused(visit.person.id, what, visit.origin)
     words = ""
     if isinstance(problem, Unreachable):
+        if request.method == "POST" and request.url.path not in _SECRET:
+            with contextlib.suppress(Problem, HTTPException):  # a form that cannot be read is not kept
+                address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+                return resend(visit, address, await form_of(request), problem)
         log.warning("a page could not be made", path=request.url.path, why=problem.message)
-        words = visit.say("Nothing that you entered is lost: go back, wait a moment and send it again.")
+        words = visit.say("Wait a moment, then load this page again.")
     status = 413 if isinstance(problem, TooLarge) else http_status(problem)
     return visit.page("problem.html", status=status, title=visit.problem(problem), words=words)
 
@@ -84,7 +92,7 @@ async def _not_there(request: Request, error: Exception) -> Response:
         visit = await guest(request)
     except Problem:
         visit = _visit(request)
-    title = visit.say(_NOT_THERE.get(error.status_code, "This request cannot be read."))
+    title = visit.say(_NOT_THERE.get(error.status_code, _UNREAD))
     return visit.page("problem.html", status=error.status_code, title=title, words="")
 
 

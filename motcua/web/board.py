@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import FormData
 
+from models.chain import fingerprint
 from models.changes import Change, name_of
 from models.procedure import Role
 from models.refusals import BadInput, Problem, http_status
@@ -241,7 +242,7 @@ async def add_absence(visit: Member, request: Request) -> Response:
     try:
         person = given["person"] or visit.person.id
         since, until = _day(given["since"]), _day(given["until"])
-        if until < visit.today():  # it would stand in no list, and could not be taken back
+        if since <= until < visit.today():  # it would stand in no list, and could not be taken back
             raise BadAbsence(person=person, reason="it is over already")
         await visit.house.absences.add(person, since, until, given["substitute"] or None, visit.person.id)
     except Problem as problem:
@@ -285,7 +286,14 @@ async def _calendar(visit: Visit, year: str = "", *, status: int = 200, **more: 
         if (asked := whole(year)) is not None and shown.first.year <= asked <= shown.last.year
         else visit.today().year
     )
-    page: dict[str, Any] = {"problem": "", "given": {}, "totals": None, "touched": [], "done": ""}
+    page: dict[str, Any] = {
+        "problem": "",
+        "given": {},
+        "totals": None,
+        "touched": [],
+        "done": "",
+        "looked_at": "",
+    }
     return visit.page(
         "calendar.html",
         status=status,
@@ -336,10 +344,16 @@ async def change_calendar(visit: Member, request: Request, act: str) -> Response
             await house.calendars.undo(str(form.get("id", "")), visit.person.id)
             return visit.go("/calendar?done=undone")
         change = _change(visit, form)
+        looked_at, status, note = fingerprint(change), 200, ""
         if act == "apply":
             visit.must("change-calendar")
-            await house.calendars.apply(change, visit.person.id)
-            return visit.go("/calendar?done=applied")
+            if form.get("looked_at") == looked_at:
+                await house.calendars.apply(change, visit.person.id)
+                return visit.go("/calendar?done=applied")
+            status = 409
+            note = visit.say(
+                "This is not the change that was looked at: see what it would do, then apply it."
+            )
         totals, touched = Totals(), list[Touched]()
         async for each in house.calendars.preview(change, totals, at=visit.now):
             if len(touched) < MOST:
@@ -348,4 +362,12 @@ async def change_calendar(visit: Member, request: Request, act: str) -> Response
         return await _calendar(
             visit, status=http_status(problem), problem=visit.problem(problem), given=given
         )
-    return await _calendar(visit, given=given, totals=totals, touched=touched)
+    return await _calendar(
+        visit,
+        status=status,
+        problem=note,
+        given=given,
+        totals=totals,
+        touched=touched,
+        looked_at=looked_at,
+    )

@@ -64,6 +64,7 @@ def resend(visit: Visit, back: str, form: FormData, problem: Unreachable) -> Res
     Only a file has to be chosen again: a page cannot hold one.
     """
     log.warning("a form could not be answered", path=back, why=problem.message)
+    visit.token = visit.token or str(form.get("csrf", ""))  # who it is could not be asked: as it was sent
     return visit.page(
         "resend.html",
         status=503,

@@ -152,9 +152,9 @@ async def _page(
 def _typed(given: dict[str, str], visit: Visit) -> list[tuple[str, str]]:
     """What somebody wrote into a form that is offered to them no more, under the names of its fields."""
     return [
-        (visit.say(names.FIELDS[name]), words)
+        (visit.field_name(name), words)
         for name, words in given.items()
-        if name in names.FIELDS and words.strip()
+        if visit.field_name(name) and words.strip()
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import time
 from collections import OrderedDict
 from typing import Any
@@ -49,7 +50,7 @@ async def sign_in_page(visit: Guest, back: str = "/inbox") -> Response:
     """Name and password."""
     if visit.signed_in:
         return visit.go(back)
-    return visit.page("sign-in.html", back=local(back), problem=None, name="", kept=(), file="")
+    return visit.page("sign-in.html", back=local(back), problem=None, name="", kept=(), file="", whose="")
 
 
 async def ask_to_sign_in(visit: Visit, problem: Problem) -> Response:
@@ -67,7 +68,12 @@ async def ask_to_sign_in(visit: Visit, problem: Problem) -> Response:
     except Problem:  # what cannot be read cannot be kept
         return visit.go("/sign-in")
     kept = [(name, value) for name, value in form.multi_items() if isinstance(value, str) and name != "csrf"]
-    page: dict[str, Any] = {"problem": visit.problem(problem), "name": "", "back": request.url.path}
+    page: dict[str, Any] = {
+        "problem": visit.problem(problem),
+        "name": "",
+        "back": request.url.path,
+        "whose": str(form.get("csrf", "")),
+    }
     file = file_of(form)
     await form.close()
     return visit.page("sign-in.html", status=401, kept=kept, file=file, **page)
@@ -81,7 +87,9 @@ def _quoted(text: str) -> str:
 async def sign_in(visit: Guest, request: Request) -> Response:
     """Begin a session. Its token is a new one: what a browser brought along counts for nothing."""
     form = await form_of(request)
-    name, password, back, file = (str(form.get(field, "")) for field in ("name", "password", "back", "file"))
+    name, password, back, file, whose = (
+        str(form.get(field, "")) for field in ("name", "password", "back", "file", "whose")
+    )
     kept = [
         (key, value) for key, value in form.multi_items() if isinstance(value, str) and key[:5] == "kept:"
     ]
@@ -97,13 +105,19 @@ async def sign_in(visit: Guest, request: Request) -> Response:
             back=local(back),
             kept=again,
             file=file,
+            whose=whose,
         )
     if kept:
         session = await visit.house.accounts.session(token)
-        again = [(key[5:], value) for key, value in kept]
-        answer: Response = Visit(request, visit.house, session).page(
-            "resend.html", file=file, back=local(back), kept=again, title=""
-        )
+        back_again = Visit(request, visit.house, session)
+        if await visit.house.accounts.record.person_of_form(whose) == session.person.id:
+            again = [(key[5:], value) for key, value in kept]
+            answer: Response = back_again.page(
+                "resend.html", file=file, back=local(back), kept=again, title=""
+            )
+        else:  # a computer that several people use: nobody sends another's words as their own
+            title = back_again.say("What had been typed here was somebody else's, and has not been sent.")
+            answer = back_again.page("problem.html", title=title, words="")
     else:
         answer = visit.go(back or "/inbox")
     answer.set_cookie(
@@ -176,7 +190,7 @@ class _Looks:
 async def track_form(visit: Guest, code: str = "") -> Response:
     """Where one types a code."""
     if code.strip():
-        return visit.go(f"/track/{_quoted(code.strip())}")
+        return visit.go(f"/track/{_quoted(_read_off(code))}")
     return visit.page("track.html", row=None, code="", problem=None)
 
 
@@ -184,6 +198,7 @@ async def track_form(visit: Guest, code: str = "") -> Response:
 async def track(visit: Guest, code: str, k: str = "", rated: str = "") -> Response:
     """How a dossier stands, in words, and nothing of whom it is about."""
     looks: _Looks = _looks_of(visit)
+    code = _read_off(code)
     try:
         looks.count(visit.origin.address)
         row = await visit.house.desk.row(code)
@@ -228,6 +243,11 @@ async def rate(visit: Guest, request: Request, code: str) -> Response:
     said = hashlib.sha256(f"{score} {text}".encode()).hexdigest()[:32]
     await visit.house.desk.act(code, "rate", actor, data, f"rate/{said}")
     return visit.go(f"/track/{_quoted(code)}?k={_quoted(key)}&rated=1")
+
+
+def _read_off(code: str) -> str:
+    """A code as it is, from how somebody reads it off a paper: in small letters, with any hyphens."""
+    return re.sub("[\u2010-\u2015\u2212]", "-", "".join(code.split())).upper()
 
 
 async def _fits(visit: Visit, code: str, key: str) -> bool:

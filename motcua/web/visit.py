@@ -71,6 +71,8 @@ class Visit:
 
     def __init__(self, request: Request, house: House, session: Session | None) -> None:
         self.request, self.house, self._session = request, house, session
+        self.token = session.csrf if session else ""
+        """What every form holds, so that nobody else's can be sent in the visitor's name."""
         self.now = house.clock()
         self.mark: str = request.app.state.live.mark
         self.language = self._language()
@@ -248,9 +250,26 @@ class Visit:
         """What a command is called."""
         return names.COMMANDS.get(command, "")
 
+    def field_name(self, field: str) -> str:
+        """What a field of a form is called; empty for those that nobody fills in."""
+        return self.say(names.FIELDS[field]) if field in names.FIELDS else ""
+
+    def about(self, address: str) -> str:
+        """What a form that is sent to an address of a dossier is about."""
+        found = re.fullmatch(r"/dossiers/([^/]+)/([a-z-]+)", address)
+        return (
+            f"{found[1]}: {self.say(names.COMMANDS[found[2]])}"
+            if found and found[2] in names.COMMANDS
+            else ""
+        )
+
     def alarm_name(self, alarm: str) -> str:
         """What an alarm or a letter is called."""
         return self.say(names.ALARMS.get(alarm, alarm))
+
+    def book_reason(self, why: str) -> str:
+        """Why something is in the book of sign-ins."""
+        return self._reason(why)
 
     def role_name(self, role: Role) -> str:
         """A role's name."""
@@ -329,9 +348,7 @@ class Visit:
         return str(uuid.uuid4())
 
     def _csrf(self) -> Markup:
-        """What every form holds, so that nobody else's can be sent in the visitor's name."""
-        token = self._session.csrf if self._session else ""
-        return Markup('<input type="hidden" name="csrf" value="{}">').format(token)
+        return Markup('<input type="hidden" name="csrf" value="{}">').format(self.token)
 
     channels, acts, book = names.CHANNELS, names.ACTS, names.BOOK
     places, terms = names.PLACES, names.TERMS

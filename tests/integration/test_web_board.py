@@ -196,6 +196,11 @@ async def test_the_calendar_is_changed_and_changed_back(office: Running, desk: W
     form = (await head.get("/calendar?year=2026")).form("/calendar/preview")
     seen = await head.send(form, **FEAST)
     assert 'formaction="/calendar/apply"' in seen.text
+    other = await head.send(seen.form("/calendar/preview"), "/calendar/apply", decree="QĐ 13/2026")
+    assert other.status == 409  # what was changed after it was looked at is looked at again
+    assert "not the change that was looked at" in other.words
+    assert "Lễ hội" not in (await head.get("/calendar?year=2026")).words
+    seen = await head.send(form, **FEAST)
     applied = await head.send(seen.form("/calendar/preview"), "/calendar/apply")
     assert applied.status == 200, applied.words[:300]
     assert "The change is in force" in applied.words
