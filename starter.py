@@ -145,7 +145,7 @@ class Workshop:
             public_url = settings.public_url or address(listening)
             for number in range(1, settings.workers + 1):
                 await servers.add(self._worker(servers, client, number, public_url))
-            async with Store.connect(run.database_url, most=25) as store:
+            async with Store.connect(run.database_url, most=25, patience=PATIENCE) as store:
                 desk = Desk(client, store, rulebook, rpc_timeout=settings.rpc_timeout)
                 house = self._house(desk, store, public_url)
                 password = _password(servers.data_dir)
@@ -265,6 +265,10 @@ async def beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     finally:
         for task in tasks:
             task.cancel()
+
+
+PATIENCE = 30
+"""Seconds for which somebody waits for a record that hangs, before they are told."""
 
 
 def _settle() -> None:

@@ -64,6 +64,12 @@ class BadPassword(BadInput):
     sentence = "This password cannot be used: {reason}"
 
 
+class OwnAccount(BadInput):
+    """Whoever is signed in would be out, perhaps for good."""
+
+    sentence = "Nobody closes the account that they are signed in with."
+
+
 class NoSuchPerson(BadInput):
     """Nobody of this name works here."""
 
@@ -191,7 +197,7 @@ class Accounts:
                 await self.record.unlock(person)
             case "disable":
                 if person == actor.id:
-                    raise BadPassword(reason="nobody closes the account that they are signed in with.")
+                    raise OwnAccount
                 await self.record.set_disabled(person, True)
                 await self.record.end_sessions(person, actor.id)
             case "enable":

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import posixpath
+import re
 import zipfile
 from contextlib import closing, suppress
 from pathlib import PurePosixPath, PureWindowsPath
@@ -222,6 +224,9 @@ def reference_of(fact: Fact) -> Reference | None:
     return None
 
 
+_TYPES, _MOST_DECLARED = "[Content_Types].xml", 1_000_000
+
+
 def type_of(content: bytes) -> str | None:
     """What a file is by what is in it; None for everything that is not taken."""
     if content.startswith(b"%PDF-"):
@@ -239,9 +244,12 @@ def _office(content: bytes) -> str | None:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parts = set(archive.namelist())
             if any(
-                part.lower().endswith("vbaproject.bin") or part.startswith(("Basic/", "Scripts/"))
+                part.lower().endswith("vbaproject.bin")
+                or posixpath.normpath(part).lstrip("/").startswith(("Basic/", "Scripts/"))
                 for part in parts
             ):
+                return None
+            if _TYPES in parts and _declares_macros(archive):
                 return None
             if "mimetype" in parts:
                 said = _said(archive, archive.getinfo("mimetype"))
@@ -249,6 +257,13 @@ def _office(content: bytes) -> str | None:
     except _DAMAGED:
         return None
     return next((kind for part, kind in _PARTS.items() if part in parts), None)
+
+
+def _declares_macros(archive: zipfile.ZipFile) -> bool:
+    """Whether an Office file says of some part, whatever its name, that it holds macros; or says too much."""
+    with archive.open(_TYPES) as part:
+        declared = part.read(_MOST_DECLARED)  # no more is unpacked, whatever size the archive gives
+    return len(declared) == _MOST_DECLARED or re.search(rb"(?i)vbaproject|macroenabled", declared) is not None
 
 
 def _said(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> str:

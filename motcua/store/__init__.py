@@ -94,15 +94,15 @@ class Store:
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, url: str, *, most: int = 10) -> AsyncIterator[Store]:
-        """A store on the database at `url`; closed on exit."""
+    async def connect(cls, url: str, *, most: int = 10, patience: float = 60) -> AsyncIterator[Store]:
+        """A store on the database at `url`; closed on exit. A statement is waited for `patience` seconds."""
         try:
             pool = await asyncpg.create_pool(
                 url,
                 min_size=1,
                 max_size=most,
                 timeout=10,
-                command_timeout=60,
+                command_timeout=patience,
                 init=_set_codecs,
                 connection_class=_Connection,
                 # Not the owner: this role can add facts, never change or delete them.

@@ -233,8 +233,9 @@ class NoticeRecord:
             return [dict(row) for row in await connection.fetch(query("absences"), since)]
 
     async def add_absence(self, absence: Absence, actor: str) -> int:
-        """Enter an absence; its number."""
-        async with self._store._connection() as connection:
+        """Enter an absence; its number. Entered twice in a row it is one."""
+        async with self._store._connection() as connection, connection.transaction():
+            await connection.execute(query("lock_person"), absence.person)
             number: int = await connection.fetchval(
                 query("add_absence"),
                 absence.person,

@@ -368,8 +368,21 @@ select number, person, since, until, substitute, entered_by, entered_at from abs
 where until >= $1 and ended_at is null order by number
 
 -- name: add_absence
-insert into absences (person, since, until, substitute, entered_by) values ($1, $2, $3, $4, $5)
-returning number
+-- The same again, as by a double click, is the one that was entered last.
+with latest as (
+    select number, since, until, substitute from absences where person = $1 and ended_at is null
+    order by number desc limit 1
+), there as (
+    select number from latest where (since, until) = ($2, $3) and substitute is not distinct from $4
+), entered as (
+    insert into absences (person, since, until, substitute, entered_by)
+    select $1, $2, $3, $4, $5 where not exists (select from there)
+    returning number
+)
+select number from there union all select number from entered
+
+-- name: lock_person
+select pg_advisory_xact_lock(hashtextextended('absences of ' || $1, 0))
 
 -- name: end_absence
 update absences set ended_by = $2, ended_at = clock_timestamp() where number = $1 and ended_at is null

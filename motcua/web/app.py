@@ -83,7 +83,12 @@ async def _refused(request: Request, problem: Exception) -> Response:
         log.warning("a page could not be made", path=request.url.path, why=problem.message)
         words = visit.say("Wait a moment, then load this page again.")
     status = 413 if isinstance(problem, TooLarge) else http_status(problem)
-    return visit.page("problem.html", status=status, title=visit.problem(problem), words=words)
+    typed: list[tuple[str, str]] = []
+    if request.method == "POST" and request.url.path not in _SECRET:
+        with contextlib.suppress(Problem, HTTPException):
+            form = await form_of(request)
+            typed = visit.typed({key: value for key, value in form.multi_items() if isinstance(value, str)})
+    return visit.page("problem.html", status=status, title=visit.problem(problem), words=words, typed=typed)
 
 
 async def _not_there(request: Request, error: Exception) -> Response:

@@ -20,12 +20,15 @@ from motcua.calendars import Totals, Touched
 from motcua.catalogue.changes import change_of
 from motcua.store.screens import Wanted
 from motcua.web import charts
+from motcua.web.asking import NotANumber, OutOfRange
 from motcua.web.doors import Member, form_of, whole
 from motcua.web.inbox import AT_ONCE, Done, NothingChosen, _shown
 from motcua.web.names import ROLES
 from motcua.web.visit import Visit
 
 router = APIRouter()
+REST = 30
+"""For so many working days at most alarms are let rest from the board."""
 
 WEEKS = 12
 MOST = 200
@@ -185,10 +188,14 @@ async def acknowledge(visit: Member, request: Request) -> Response:
     form = await form_of(request)
     days = str(form.get("days", "1"))
     chosen = [code for code in map(str, form.getlist("code")) if _CODE.fullmatch(code)][:MOST]
-    if not chosen or whole(days) is None:
+    if not chosen:
         raise NothingChosen
+    if (count := whole(days)) is None:
+        raise NotANumber(field="limit", value=days[:20])
+    if not 1 <= count <= REST:
+        raise OutOfRange(field="limit", value=count, least=1, most=REST)
     calendar = visit.house.calendar
-    until = calendar.add_days(starts(calendar, visit.now), min(int(days), 30))
+    until = calendar.add_days(starts(calendar, visit.now), count)
     batch, results = str(form.get("batch", "")), []
     for code in chosen:
         try:

@@ -15,6 +15,7 @@ from models.explanation import explained
 from models.facts import Fact
 from models.offers import offers
 from models.refusals import BadInput, Forbidden, Outdated, Problem, UnknownDossier, Unreachable, http_status
+from models.terms import Term
 from models.view import DossierRow
 from motcua.documents import TYPES, kept
 from motcua.past import Past
@@ -110,7 +111,8 @@ async def _page(
     applicant = shown.private.get(d.applicant.id) if d.applicant else None
     notices = await visit.house.notices.listed(NoticeFilter(code=code, limit=50))
     there = opened in offered
-    urgent = _urgent(d)
+    pressing = _urgent(d)
+    urgent = pressing.due_at if pressing else None
     edges = visit.house.edges(shown.now)
     return visit.page(
         "dossier.html",
@@ -124,6 +126,7 @@ async def _page(
         else "",
         state=edges.state(1 if d.paused else 0, urgent) if urgent else None,
         urgent=urgent,
+        of=_term_name(visit, d, pressing.of, pressing.name) if pressing and pressing.of != "dossier" else "",
         track=track(d.stage, d.outcome),
         applicant=applicant,
         papers=words.papers(shown.private.get(d.papers.id) if d.papers else None),
@@ -143,49 +146,41 @@ async def _page(
         opened=opened,
         given=given or {},
         there=there,
-        typed=[] if there else _typed(given or {}, visit),
+        typed=[] if there else visit.typed(given or {}),
         words=names,
         say=say,
     )
 
 
-def _typed(given: dict[str, str], visit: Visit) -> list[tuple[str, str]]:
-    """What somebody wrote into a form that is offered to them no more, under the names of its fields."""
-    return [
-        (visit.field_name(name), words)
-        for name, words in given.items()
-        if visit.field_name(name) and words.strip()
-    ]
-
-
-def _urgent(d: Dossier) -> datetime | None:
-    """The nearest due instant of those that are the office's to keep."""
+def _urgent(d: Dossier) -> Term | None:
+    """The term that is due next of those that are the office's to keep."""
     if d.ready_at is not None or d.outcome is not None:
         return None
-    return min(
-        (t.due_at for t in d.terms if t.closed_at is None and t.of in ("intake", "step", "dossier")),
-        default=None,
-    )
+    own = (t for t in d.terms if t.closed_at is None and t.of in ("intake", "step", "dossier"))
+    return min(own, key=lambda term: term.due_at, default=None)
+
+
+def _term_name(visit: Visit, d: Dossier, of: str, name: str) -> str:
+    """What a term is about, in words."""
+    if of == "step":
+        name = visit.step_name(d.procedure.code, d.procedure.version.isoformat(), name)
+    elif of == "link":
+        name = next((visit.unit_name(link.unit) for link in d.links if link.link == name), name)
+    return visit.say(names.TERMS[of], name=name)
 
 
 def _terms(shown: _Open) -> list[dict[str, Any]]:
     """Every deadline, the open ones first, with the days that it is made of."""
     visit, d = shown.visit, shown.dossier
-    found = []
-    for term in explained(shown.past.unfiled, shown.past.facts):
-        name = term.name
-        if term.of == "step":
-            name = visit.step_name(d.procedure.code, d.procedure.version.isoformat(), term.name)
-        elif term.of == "link":
-            name = next((visit.unit_name(link.unit) for link in d.links if link.link == term.name), term.name)
-        found.append(
-            {
-                "term": term,
-                "name": visit.say(names.TERMS[term.of], name=name),
-                "left": "" if term.closed_at or term.paused else visit.countdown(term.due_at, at=shown.now),
-                "late": not term.closed_at and not term.paused and term.due_at < shown.now,
-            }
-        )
+    found = [
+        {
+            "term": term,
+            "name": _term_name(visit, d, term.of, term.name),
+            "left": "" if term.closed_at or term.paused else visit.countdown(term.due_at, at=shown.now),
+            "late": not term.closed_at and not term.paused and term.due_at < shown.now,
+        }
+        for term in explained(shown.past.unfiled, shown.past.facts)
+    ]
     return sorted(found, key=lambda each: (each["term"].closed_at is not None, each["term"].id))
 
 

@@ -65,6 +65,7 @@ class Live:
                 async with self._store.listening(CHANNEL, heard):
                     self._tell(ANYTHING)
                     await lost.wait()
+                self._tell(ANYTHING)  # a list that cannot be fetched now says that the connection is lost
             except Unreachable as problem:
                 log.warning("pages are not told of changes", why=problem.message)
             await asyncio.sleep(1)

@@ -149,6 +149,12 @@ PLACES: dict[str, str] = {
     "accounts": _("Accounts"),
     "sign-ins": _("Sign-ins and refusals"),
 }
+LIMITS: dict[str, tuple[str, str]] = {
+    "days": (_("{n} working day"), _("{n} working days")),
+    "hours": (_("{n} working hour"), _("{n} working hours")),
+    "calendar days": (_("{n} calendar day"), _("{n} calendar days")),
+    "clock hours": (_("{n} hour"), _("{n} hours")),
+}
 WHY: dict[str, str] = {
     "weekend": _("weekend"),
     "closed": _("closed"),
@@ -243,7 +249,6 @@ REASONS: tuple[str, ...] = (
     _("the present password is not right."),
     _("it is the one that you have."),
     _("it is too easy to guess: few different characters, or your own name."),
-    _("nobody closes the account that they are signed in with."),
     _("it must not end before it begins"),
     _("nobody stands in for themselves"),
     _("no completion came last."),
@@ -261,6 +266,7 @@ REASONS: tuple[str, ...] = (
     _("lies outside the calendar, which knows {first} to {last}"),
     _("is there twice"),
     _("String should match pattern '{pattern}'"),
+    _("entry {n}: {field}: {rest}"),
     _("Tuple should have at least {n} item after validation, not 0"),
     _("it is over already"),
     _("wrong password"),

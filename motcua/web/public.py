@@ -71,7 +71,7 @@ async def ask_to_sign_in(visit: Visit, problem: Problem) -> Response:
     page: dict[str, Any] = {
         "problem": visit.problem(problem),
         "name": "",
-        "back": request.url.path,
+        "back": visit.address(),  # with its query: a list's button says by it which task it is about
         "whose": str(form.get("csrf", "")),
     }
     file = file_of(form)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -182,7 +182,10 @@ class Visit:
         """A reason in the visitor's language, where it is one that the pages know."""
         for pattern, reason in _REASONS:
             if (found := pattern.fullmatch(text)) is not None:
-                return self.say(reason, **found.groupdict())
+                told = found.groupdict()
+                if "rest" in told:  # a reason within a reason
+                    told |= {"field": self.field_name(told["field"]), "rest": self._reason(told["rest"])}
+                return self.say(reason, **told)
         return text
 
     def when(self, at: datetime | None) -> str:
@@ -254,9 +257,17 @@ class Visit:
         """What a field of a form is called; empty for those that nobody fills in."""
         return self.say(names.FIELDS[field]) if field in names.FIELDS else ""
 
+    def typed(self, given: Mapping[str, str]) -> list[tuple[str, str]]:
+        """What somebody wrote into a form, under the names of its fields."""
+        return [
+            (self.field_name(name), words)
+            for name, words in given.items()
+            if self.field_name(name) and words.strip()
+        ]
+
     def about(self, address: str) -> str:
         """What a form that is sent to an address of a dossier is about."""
-        found = re.fullmatch(r"/dossiers/([^/]+)/([a-z-]+)", address)
+        found = re.fullmatch(r"/dossiers/([^/]+)/([a-z-]+)(?:[?].*)?", address)
         return (
             f"{found[1]}: {self.say(names.COMMANDS[found[2]])}"
             if found and found[2] in names.COMMANDS
@@ -292,14 +303,10 @@ class Visit:
     def limit(self, limit: Limit) -> str:
         """A limit in words."""
         number, _, unit = str(limit).partition(" ")
-        if limit.kind == "days" and unit in ("day", "days"):
-            return self.say("{n} working days", n=number)
-        if limit.kind == "hours":
-            return self.say("{n} working hours", n=number)
-        if limit.kind == "calendar days":
-            return self.say("{n} calendar days", n=number)
-        if limit.kind == "clock hours":
-            return self.say("{n} hours", n=number)
+        one, many = names.LIMITS.get(limit.kind, ("", ""))
+        if many and not (limit.kind == "days" and unit not in ("day", "days")):
+            words = one if number == "1" else many
+            return self.say(words, n=number.replace(".", ",") if self.language == "vi" else number)
         return self.say("same day") if limit.kind == "same day" else self.say("fixed date")
 
     def date(self, day: date | str, *, weekday: bool = False) -> str:

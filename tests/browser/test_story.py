@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Route
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from tests import pdf
 from tests.browser.conftest import Cast, Person, accessible, code_in, keyboard_reaches
@@ -294,3 +295,53 @@ async def test_an_open_inbox_follows_and_keeps_ones_place(desk: Web, cast: Cast)
     await house.desk.act(first, "note", "leader1", {"text": "xem lại"})
     await watching.page.wait_for_selector("#changed:not([hidden])", timeout=15000)
     await accessible(watching.page)
+
+
+async def test_a_list_that_renews_itself_leaves_the_keyboard_where_it_is(desk: Web, cast: Cast) -> None:
+    """The focus fell back to the top of the page every few seconds, or onto a link that Enter then opened."""
+    house = desk.house
+
+    async def fresh() -> str:
+        answer = await house.desk.submit(submission("1.001612"), officer="receiver1")
+        await house.desk.act(answer.code, "complete", "receiver1")
+        return answer.code
+
+    first = await fresh()
+    watching = await cast.person(desk.url, "handler2", language="en")
+    await watching.open("/inbox?view=free")
+    page, row = watching.page, f'tr[data-code="{first}"]'
+    has = "what => document.activeElement === document.querySelector(what)"
+    for what in (f"{row} input", f"{row} [data-do=c]", f"{row} a.code", ".bulk button", "[data-all]"):
+        await page.focus(what)
+        await page.wait_for_selector(f'tr[data-code="{await fresh()}"]', timeout=20000)
+        assert await page.evaluate(has, what), what
+    await page.focus(f"{row} input")
+    await house.desk.act(first, "claim", "handler1")
+    await page.wait_for_selector(row, state="detached", timeout=20000)
+    assert await page.evaluate("document.activeElement.matches('#list a.code')")  # of the row beside it
+
+
+async def test_no_button_moves_away_under_a_pointer(desk: Web, cast: Cast) -> None:
+    """A list waits, but not for ever, while the mouse is on one."""
+    answer = await desk.house.desk.submit(submission("1.001612"), officer="receiver1")
+    await desk.house.desk.act(answer.code, "complete", "receiver1")
+    watching = await cast.person(desk.url, "handler2", language="en")
+    await watching.open("/inbox?view=free")
+    button = f'tr[data-code="{answer.code}"] [data-do=c]'
+    await watching.page.hover(button)
+    other = await desk.house.desk.submit(submission("1.001612"), officer="receiver1")
+    await desk.house.desk.act(other.code, "complete", "receiver1")
+    with pytest.raises(PlaywrightTimeout):
+        await watching.page.wait_for_selector(f'tr[data-code="{other.code}"]', timeout=5000)
+    await watching.page.mouse.move(0, 0)
+    await watching.page.wait_for_selector(f'tr[data-code="{other.code}"]', timeout=5000)
+
+
+async def test_an_open_dossier_says_that_one_has_been_signed_out(desk: Web, cast: Cast) -> None:
+    """It spoke of a lost connection, for ever; whoever went on typing learned of it at sending."""
+    answer = await desk.house.desk.submit(submission("1.001612"), officer="receiver1")
+    reading = await cast.person(desk.url, "handler2", language="en")
+    await reading.open(f"/dossiers/{answer.code}")
+    await desk.house.accounts.record.end_sessions("handler2", "admin1")
+    await reading.page.wait_for_selector("#out:not([hidden])", timeout=30000)
+    assert await reading.page.is_hidden("#lost")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from datetime import date
 from typing import Any
 
 import pytest
 
 from models.refusals import Problem
 from tests.running import Running, always_open, submission
-from tests.web import Web, web
+from tests.web import PASSWORD, Answered, Web, web
 
 TYPED = "một ghi chú dài mà không ai muốn gõ lại"
 
@@ -240,3 +242,120 @@ async def test_a_calendar_change_that_cannot_be(now: Web, changes: dict[str, Any
     assert answer.status_code == 422
     said = answer.text.split('role="alert"')[1].split("</p>")[0]
     assert never not in said
+
+
+async def test_words_of_a_dossier_that_has_gone_to_another_unit(now: Web) -> None:
+    """A plain 403, and the note was gone."""
+    code = await opened(now)
+    visitor = await now.visitor("receiver1")
+    form = (await visitor.get(f"/dossiers/{code}")).form(f"/dossiers/{code}/note")
+    await now.house.desk.act(code, "transfer", "leader1", {"unit": "police"})
+    refused = await visitor.send(form, text=TYPED)
+    assert (refused.status, TYPED in refused.text) == (403, True)
+
+
+async def test_the_button_of_a_row_after_signing_in_again(now: Web) -> None:
+    """What the address says of it was lost, and the act went to whatever else was chosen."""
+    ticked, meant = await opened(now), await opened(now)
+    visitor = await now.visitor("receiver1")
+    page = await visitor.get("/inbox?view=free")
+    rows = {code: await now.house.store.row(code) for code in (ticked, meant)}
+    keys = {code: f"{code}:{row.tasks[0].id}:{row.seq}" for code, row in rows.items() if row is not None}
+    await now.house.accounts.record.end_sessions("receiver1", "test")
+    out = await visitor.send(
+        page.form("/inbox/bulk"), f"/inbox/claim?task={keys[meant]}", task=[keys[ticked]]
+    )
+    assert out.status == 401
+    back = await visitor.send(out.form("/sign-in"), name="receiver1", password=PASSWORD)
+    done = await visitor.send(back.form(f"/inbox/claim?task={keys[meant].replace(':', '%3A')}"))
+    assert done.status == 200
+    for code, holder in ((meant, "receiver1"), (ticked, None)):
+        row = await now.house.store.row(code)
+        assert row is not None
+        assert row.tasks[0].assignee == holder
+
+
+async def test_nobody_sends_the_words_of_another(now: Web) -> None:
+    """On a computer that two use, one's note became the other's; what would be sent was not shown either."""
+    code = await opened(now)
+    first = await now.visitor("receiver1")
+    form = (await first.get(f"/dossiers/{code}")).form(f"/dossiers/{code}/note")
+    for who in ("receiver2", "receiver1"):
+        await now.house.accounts.record.end_sessions("receiver1", "test")
+        out = await first.send(form, text=TYPED)
+        assert out.status == 401
+        page = await first.send(out.form("/sign-in"), name=who, password=PASSWORD)
+        if who == "receiver2":
+            assert "somebody else's" in page.words
+            assert TYPED not in page.text
+            await first.client.post("/sign-out", data={"csrf": _csrf_of(await first.get("/inbox"))})
+        else:
+            assert f"{code}: Leave a note" in page.words
+            assert TYPED in page.words
+            assert (await first.send(page.form(f"/dossiers/{code}/note"))).status == 200
+    facts = await now.house.store.facts(code)
+    assert [fact.actor for fact in facts if fact.kind == "noted"] == ["receiver1"]
+
+
+def _csrf_of(page: Answered) -> str:
+    return dict(page.form("/sign-out").fields)["csrf"]
+
+
+async def test_an_absence_is_entered_once(now: Web) -> None:
+    """However often the form is sent, at once or later; another one in between makes it news again."""
+    visitor = await now.visitor("handler2")
+    form = (await visitor.get("/absences")).form("/absences")
+    days = {"since": "2031-05-05", "until": "2031-05-06"}
+    await asyncio.gather(*(visitor.send(form, **days) for _ in range(5)))
+    await visitor.send(form, **days)
+    assert await _absences(now) == [None]
+    await visitor.send(form, **days, substitute="handler1")
+    await visitor.send(form, **days)
+    assert await _absences(now) == [None, "handler1", None]
+    for row in await now.house.notices.absence_rows(date(2031, 5, 5)):
+        await now.house.notices.end_absence(row["number"], "admin1")
+
+
+async def _absences(now: Web) -> list[str | None]:
+    rows = await now.house.notices.absence_rows(date(2031, 5, 5))
+    return [
+        row["substitute"]
+        for row in sorted(rows, key=lambda row: int(row["number"]))
+        if row["person"] == "handler2"
+    ]
+
+
+@pytest.mark.parametrize("typed", ["{}", " {} ", "{lower}", "{dashes}", "{spaced}"])
+async def test_a_code_as_citizens_type_it(now: Web, typed: str) -> None:
+    """Read off a paper: in small letters, with the dashes that a letter was printed with."""
+    code = await opened(now)
+    said = typed.format(
+        code, lower=code.lower(), dashes=code.replace("-", "\u2013"), spaced=code.replace("-", " - ")
+    )
+    guest = await now.visitor()
+    page = await guest.get("/track", params={"code": said})
+    assert (page.status, code in page.text) == (200, True)
+
+
+async def test_links_of_somebody_who_sees_more(now: Web) -> None:
+    """A view of the whole office shows a handler their unit."""
+    await opened(now, ("receiver1", "complete"))
+    visitor = await now.visitor("handler1")
+    assert (await visitor.get("/inbox?view=all")).status == 200
+
+
+async def test_what_cannot_be_read_is_told_in_vietnamese(now: Web) -> None:
+    """Three thousand fields."""
+    visitor = await now.visitor("handler1", language="vi")
+    answer = await visitor.client.post("/inbox/bulk", data={f"f{n}": "x" for n in range(3000)})
+    assert "cannot be read" not in answer.text
+
+
+async def test_a_limit_of_one_day(now: Web) -> None:
+    """It was "1 working days", and in Vietnamese "0.5"."""
+    code = await opened(now, ("receiver1", "complete"))
+    english, local = await now.visitor("handler1"), await now.visitor("handler1", language="vi")
+    page, same = await english.get(f"/dossiers/{code}"), await local.get(f"/dossiers/{code}")
+    assert "1 working days" not in page.words
+    assert "0.5 ngày" not in same.words
+    assert "Whole dossier: due" in page.words

@@ -220,7 +220,7 @@ async def test_nothing_that_is_typed_breaks_the_search(then: Web, words: str) ->
     "query",
     [
         *("view=nothing", "after=x", "after=0~yesterday~A", "after=9~2026-01-01T00:00:00%2B00:00~A"),
-        *("after=0~2026-01-01~A", "view=all", "q=%00", "step=%00", "%00=1"),
+        *("after=0~2026-01-01~A", "q=%00", "step=%00", "%00=1"),
     ],
 )
 async def test_addresses_that_are_none(then: Web, query: str) -> None:

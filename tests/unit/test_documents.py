@@ -28,13 +28,23 @@ DOCUMENTS = Documents(cast(Store, None), most_mb=1)
 """Without a record: nothing is kept before a file has been found fit."""
 
 
-def zipped(**parts: bytes) -> bytes:
-    """A zip archive of parts; `__` stands for a slash and `_` for a dot."""
+WORD = {"word/document.xml": b""}
+DECLARED, VBA = "[Content_Types].xml", b'<Override ContentType="application/vnd.ms-office.vbaProject"/>'
+ODT = b"application/vnd.oasis.opendocument.text"
+
+
+def archive(parts: dict[str, bytes]) -> bytes:
+    """A zip archive."""
     made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
+    with zipfile.ZipFile(made, "w") as written:
         for name, content in parts.items():
-            archive.writestr(name.replace("__", "/").replace("_", "."), content)
+            written.writestr(name, content)
     return made.getvalue()
+
+
+def zipped(**parts: bytes) -> bytes:
+    """The same; `__` stands for a slash and `_` for a dot."""
+    return archive({name.replace("__", "/").replace("_", "."): content for name, content in parts.items()})
 
 
 @pytest.mark.parametrize(
@@ -69,6 +79,10 @@ async def test_what_is_taken(name: str, content: bytes, kind: str) -> None:
         ("a.docx", zipped(a_txt=b"x"), DocumentRefused),
         ("a.docm", zipped(word__document_xml=b"", word__vbaProject_bin=b""), DocumentRefused),
         ("a.docx", zipped(word__document_xml=b"", word__vbaProject_bin=b""), DocumentRefused),
+        ("a.docx", archive({**WORD, "word/macros.bin": b"", DECLARED: VBA}), DocumentRefused),
+        ("a.docx", archive({**WORD, DECLARED: b"application/x.macroEnabled.main+xml"}), DocumentRefused),
+        ("a.docx", archive({**WORD, DECLARED: b" " * 1_000_000}), DocumentRefused),
+        ("a.odt", archive({"mimetype": ODT, "./Basic/x.xml": b"x"}), DocumentRefused),
         ("a.docx", docx()[:-40], DocumentRefused),
         ("a.odt", zipped(mimetype=b"text/html"), DocumentRefused),
         ("a.odt", zipped(mimetype=b"x" * 5000), DocumentRefused),

@@ -73,6 +73,22 @@ if (stream && (list || dossier) && "EventSource" in window) {
   const lost = $("#lost");
   let waiting = null;
   let renewed = 0;
+  let wanted = 0; // since when something newer is to be shown
+  // What has the focus, to be found again in another list: by its row and what it is, else the row's link, else the list.
+  const kind = (one) => [one.tagName, one.name, one.closest("tr") ? "" : one.value, one.dataset.do, one.className].join(" ");
+  function place(one) {
+    if (!one || !list.contains(one)) return () => {};
+    const code = one.closest("tr[data-code]") && one.closest("tr[data-code]").dataset.code;
+    const what = kind(one);
+    const number = lines().indexOf(one.closest("tr"));
+    return () => {
+      const row = code && lines().find((each) => each.dataset.code === code);
+      const near = row || (code && lines()[Math.min(number, lines().length - 1)]);
+      const same = (code ? row : list) && all("a, button, input", code ? row : list).find((each) => kind(each) === what);
+      const found = same || (near && $("a.code", near)) || $("a, button, input", list);
+      if (found) found.focus({ preventScroll: true });
+    };
+  }
   async function renew() {
     waiting = null;
     renewed = Date.now();
@@ -82,16 +98,20 @@ if (stream && (list || dossier) && "EventSource" in window) {
       if (!answer.ok) throw new Error(String(answer.status));
       // The value says task and last fact: what has moved on meanwhile was not chosen as it is now.
       const chosen = new Set(all("input[name=task]:checked", list).map((box) => box.value));
+      const text = await answer.text();
+      if ($("button:hover, a.button:hover", list) && Date.now() - wanted < 10000) { soon(500); return; } // no button moves away under a pointer
       const standing = lines()[at] && lines()[at].dataset.code;
-      const focused = list.contains(document.activeElement);
-      list.innerHTML = await answer.text();
+      const back = place(document.activeElement);
+      list.innerHTML = text;
       all("input[name=task]", list).forEach((box) => { box.checked = chosen.has(box.value); });
-      const place = lines().findIndex((row) => row.dataset.code === standing);
-      if (place >= 0) { at = place; if (focused) stand(place); else lines()[place].classList.add("at"); } else { at = -1; }
+      at = lines().findIndex((row) => row.dataset.code === standing);
+      if (at >= 0) lines()[at].classList.add("at");
+      back();
       lost.hidden = true;
+      wanted = 0;
     } catch { lost.hidden = false; soon(3000); }
   }
-  function soon(after) { if (waiting === null) waiting = setTimeout(renew, after * (1 + Math.random())); } // not all pages of the office at once
+  function soon(after) { if (waiting === null && !wanted) wanted = Date.now(); if (waiting === null) waiting = setTimeout(renew, after * (1 + Math.random())); } // not all pages of the office at once
   // A browser keeps trying after a lost connection, but not after an answer that is no stream (a server that
   // starts again, a session that has ended): this does, less and less often. A page that nobody looks at listens
   // to nothing, for browsers have few connections to give; what it missed it is told by its mark.
@@ -102,11 +122,11 @@ if (stream && (list || dossier) && "EventSource" in window) {
     clearTimeout(again);
     if (events !== null && events.readyState !== EventSource.CLOSED) return;
     events = new EventSource(dossier ? `${stream}&dossier=${dossier.dataset.code}` : stream);
-    events.addEventListener("open", () => { lost.hidden = true; patience = 2000; });
+    events.addEventListener("open", () => { lost.hidden = true; $("#out").hidden = true; patience = 2000; });
     events.addEventListener("error", () => {
       lost.hidden = false;
       if (events.readyState !== EventSource.CLOSED) return;
-      if (list) soon(patience);
+      if (list) soon(patience); else still();
       again = setTimeout(listen, patience * (1 + Math.random()));
       patience = Math.min(2 * patience, 60000);
     });
@@ -115,6 +135,14 @@ if (stream && (list || dossier) && "EventSource" in window) {
       if (list) soon(Date.now() - renewed < 10000 ? 4000 : 1000); // at once, but not all day long
       if (dossier && code === dossier.dataset.code && Number(seq) > Number(dossier.dataset.seq)) $("#changed").hidden = false;
     });
+  }
+  // A page that is no list would not be asked to sign in before it sends something.
+  async function still() {
+    try {
+      const answer = await fetch("/password", { redirect: "manual", headers: { "x-fragment": "none" } });
+      $("#out").hidden = answer.type !== "opaqueredirect";
+      if (!$("#out").hidden) lost.hidden = true;
+    } catch { /* the ribbon says already that the connection is lost */ }
   }
   function leave() { clearTimeout(again); if (events !== null) events.close(); }
   listen();
