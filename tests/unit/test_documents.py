@@ -38,7 +38,8 @@ def archive(parts: dict[str, bytes]) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as written:
         for name, content in parts.items():
-            written.writestr(name, content)
+            packed = zipfile.ZIP_STORED if name == "mimetype" else zipfile.ZIP_DEFLATED
+            written.writestr(name, content, packed)
     return made.getvalue()
 
 
