@@ -60,7 +60,7 @@ RULES = procedure(
 )
 COMMANDS = (
     *("handler1 claim", "handler1 release", "handler2 claim", "handler2 release"),
-    *(f"leader1 assign to={user}" for user in ("handler1", "handler2", "leader1")),
+    *(f"leader1 assign to={user}" for user in ("handler1", "handler2")),
     *("head1 stop", "head1 resume", "leader1 transfer unit=police", "head1 transfer unit=demo"),
     *("handler1 complete", "acknowledge 1", "acknowledge 5", "acknowledge 40", "extend"),
     *("mail away", "mail back", "return"),
