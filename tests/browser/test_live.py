@@ -23,6 +23,13 @@ async def desk(office: Running) -> AsyncIterator[Web]:
         yield served
 
 
+async def free(desk: Web) -> str:
+    """A dossier whose task nobody has yet."""
+    answer = await desk.house.desk.submit(submission("1.001612"), officer="receiver1")
+    await desk.house.desk.act(answer.code, "complete", "receiver1")
+    return answer.code
+
+
 async def test_an_open_inbox_comes_back_after_a_server_that_was_away(desk: Web, cast: Cast) -> None:
     """After an answer that is no stream a browser tries no more; pages stayed as they were until reloaded."""
     watching = await cast.person(desk.url, "handler2", language="en")
@@ -37,9 +44,8 @@ async def test_an_open_inbox_comes_back_after_a_server_that_was_away(desk: Web, 
     await watching.open("/inbox?view=free")  # the leader's fifty are with somebody
     await watching.page.wait_for_selector("#lost:not([hidden])", timeout=15000)
     await watching.page.unroute("**/events*")
-    answer = await desk.house.desk.submit(submission("1.001612"), officer="receiver1")
-    await desk.house.desk.act(answer.code, "complete", "receiver1")
-    await watching.page.wait_for_selector(f'tr[data-code="{answer.code}"]', timeout=20000)
+    code = await free(desk)
+    await watching.page.wait_for_selector(f'tr[data-code="{code}"]', timeout=20000)
     await watching.page.wait_for_selector("#lost[hidden]", state="attached", timeout=20000)
     assert asked >= 1
     told = [line for line in watching.complaints if "503" in line]
@@ -49,17 +55,16 @@ async def test_an_open_inbox_comes_back_after_a_server_that_was_away(desk: Web, 
 
 async def test_a_task_that_moved_on_is_not_chosen_any_more(desk: Web, cast: Cast) -> None:
     """The list ticked whatever step the dossier had come to, as if it had been looked at."""
-    answer = await desk.house.desk.submit(submission("1.001612"), officer="receiver1")
-    await desk.house.desk.act(answer.code, "complete", "receiver1")
+    code = await free(desk)
     watching = await cast.person(desk.url, "handler2", language="en")
-    await watching.open(f"/inbox?view=unit&q={answer.code}")
-    box = watching.page.locator(f'tr[data-code="{answer.code}"] input')
+    await watching.open(f"/inbox?view=unit&q={code}")
+    box = watching.page.locator(f'tr[data-code="{code}"] input')
     await box.check()
     before = await box.get_attribute("value")
-    await desk.house.desk.act(answer.code, "note", "leader1", {"text": "khoan đã"})
+    await desk.house.desk.act(code, "note", "leader1", {"text": "khoan đã"})
     await watching.page.wait_for_function(
         "([code, before]) => document.querySelector(`tr[data-code='${code}'] input`)?.value !== before",
-        arg=[answer.code, before],
+        arg=[code, before],
         timeout=20000,
     )
     assert not await box.is_checked()
@@ -68,18 +73,12 @@ async def test_a_task_that_moved_on_is_not_chosen_any_more(desk: Web, cast: Cast
 async def test_an_open_inbox_follows_and_keeps_ones_place(desk: Web, cast: Cast) -> None:
     """A new task appears by itself; what was chosen stays chosen; an open dossier says that it changed."""
     house = desk.house
-
-    async def fresh() -> str:
-        answer = await house.desk.submit(submission("1.001612"), officer="receiver1")
-        await house.desk.act(answer.code, "complete", "receiver1")
-        return answer.code
-
-    first = await fresh()
+    first = await free(desk)
     watching = await cast.person(desk.url, "handler2", language="en")
     await watching.open("/inbox?view=free")
     box = watching.page.locator(f'tr[data-code="{first}"] input')
     await box.check()
-    second = await fresh()
+    second = await free(desk)
     await watching.page.wait_for_selector(f'tr[data-code="{second}"]', timeout=15000)
     assert await box.is_checked()
     await watching.open(f"/dossiers/{first}")
@@ -91,20 +90,14 @@ async def test_an_open_inbox_follows_and_keeps_ones_place(desk: Web, cast: Cast)
 async def test_a_list_that_renews_itself_leaves_the_keyboard_where_it_is(desk: Web, cast: Cast) -> None:
     """The focus fell back to the top of the page every few seconds, or onto a link that Enter then opened."""
     house = desk.house
-
-    async def fresh() -> str:
-        answer = await house.desk.submit(submission("1.001612"), officer="receiver1")
-        await house.desk.act(answer.code, "complete", "receiver1")
-        return answer.code
-
-    first = await fresh()
+    first = await free(desk)
     watching = await cast.person(desk.url, "handler2", language="en")
     await watching.open("/inbox?view=free")
     page, row = watching.page, f'tr[data-code="{first}"]'
     has = "what => document.activeElement === document.querySelector(what)"
     for what in (f"{row} input", f"{row} [data-do=c]", ".bulk button"):
         await page.focus(what)
-        await page.wait_for_selector(f'tr[data-code="{await fresh()}"]', timeout=20000)
+        await page.wait_for_selector(f'tr[data-code="{await free(desk)}"]', timeout=20000)
         assert await page.evaluate(has, what), what
     await page.focus(f"{row} input")
     await house.desk.act(first, "claim", "handler1")
@@ -114,18 +107,16 @@ async def test_a_list_that_renews_itself_leaves_the_keyboard_where_it_is(desk: W
 
 async def test_no_button_moves_away_under_a_pointer(desk: Web, cast: Cast) -> None:
     """A list waits, but not for ever, while the mouse is on one."""
-    answer = await desk.house.desk.submit(submission("1.001612"), officer="receiver1")
-    await desk.house.desk.act(answer.code, "complete", "receiver1")
+    code = await free(desk)
     watching = await cast.person(desk.url, "handler2", language="en")
     await watching.open("/inbox?view=free")
-    button = f'tr[data-code="{answer.code}"] [data-do=c]'
+    button = f'tr[data-code="{code}"] [data-do=c]'
     await watching.page.hover(button)
-    other = await desk.house.desk.submit(submission("1.001612"), officer="receiver1")
-    await desk.house.desk.act(other.code, "complete", "receiver1")
+    other = await free(desk)
     with pytest.raises(PlaywrightTimeout):
-        await watching.page.wait_for_selector(f'tr[data-code="{other.code}"]', timeout=5000)
+        await watching.page.wait_for_selector(f'tr[data-code="{other}"]', timeout=5000)
     await watching.page.mouse.move(0, 0)
-    await watching.page.wait_for_selector(f'tr[data-code="{other.code}"]', timeout=5000)
+    await watching.page.wait_for_selector(f'tr[data-code="{other}"]', timeout=5000)
 
 
 async def test_an_open_dossier_says_that_one_has_been_signed_out(
