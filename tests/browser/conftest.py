@@ -49,7 +49,7 @@ async def chromium() -> AsyncIterator[Browser]:
 class Person:
     """Somebody at a screen of their own."""
 
-    def __init__(self, base: str, context: BrowserContext, page: Page, pictures: Path) -> None:
+    def __init__(self, base: str, context: BrowserContext, page: Page, pictures: Path | None) -> None:
         self.base, self.context, self.page, self._pictures = base, context, page, pictures
         self.complaints: list[str] = []
         page.on("console", lambda said: self._hear(said.type, said.text))
@@ -105,7 +105,8 @@ class Person:
             await self.page.set_viewport_size({"width": width, "height": 800})
             wide = await self.page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, f"{name} scrolls sideways at {width} px: {wide}"
-            await self.page.screenshot(path=self._pictures / f"{name}-{width}.png", full_page=True)
+            if self._pictures is not None:
+                await self.page.screenshot(path=self._pictures / f"{name}-{width}.png", full_page=True)
         await self.page.set_viewport_size({"width": 1280, "height": 800})
 
 
@@ -173,10 +174,12 @@ async def keyboard_reaches(page: Page) -> None:
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pictures are put: MOTCUA_SCREENSHOTS, or a folder that is thrown away."""
+def pictures() -> Path | None:
+    """Where pictures are put: MOTCUA_SCREENSHOTS; none are taken where nobody would look at them."""
     chosen = os.environ.get("MOTCUA_SCREENSHOTS")
-    folder = Path(chosen) if chosen else tmp_path_factory.mktemp("pictures")
+    if not chosen:
+        return None
+    folder = Path(chosen)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -184,7 +187,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Cast:
     """The people of a story, each with a browser of their own."""
 
-    def __init__(self, chromium: Browser, pictures: Path) -> None:
+    def __init__(self, chromium: Browser, pictures: Path | None) -> None:
         self._chromium, self._pictures = chromium, pictures
         self._people: list[Person] = []
 
@@ -214,7 +217,7 @@ class Cast:
 
 
 @pytest.fixture
-async def cast(chromium: Browser, pictures: Path) -> AsyncIterator[Cast]:
+async def cast(chromium: Browser, pictures: Path | None) -> AsyncIterator[Cast]:
     """The people of one story."""
     cast = Cast(chromium, pictures)
     yield cast

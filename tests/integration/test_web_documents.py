@@ -72,10 +72,11 @@ async def kinds(desk: Web, code: str) -> list[str]:
 
 
 async def files(desk: Web, code: str) -> list[bytes]:
-    """Every file that is kept of a dossier, straight from the table."""
+    """Every file that is kept of a dossier, straight from the table, the earliest first."""
     async with desk.house.store._connection() as connection:
         rows = await connection.fetch(
-            "select f.content from files f join private p using (id) where p.code = $1", code
+            "select f.content from files f join private p using (id) where p.code = $1 order by p.created_at",
+            code,
         )
     return [row["content"] for row in rows]
 
