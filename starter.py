@@ -18,21 +18,30 @@ import psutil
 from temporalio.client import Client
 from temporalio.runtime import Runtime
 
+from models.archive import Replays, Swept
 from models.calendar import Calendar
 from models.refusals import Problem, exit_code
+from models.seals import Keys, Seal
 from motcua import cli
 from motcua.accounts import Accounts, made_up
+from motcua.archive import Archive
+from motcua.audit import Verified, verify
 from motcua.caseloads.player import Player, Tally
 from motcua.caseloads.script import Case
 from motcua.catalogue import Catalogue
 from motcua.config import BadSetting, Settings
 from motcua.desk import Desk, Rulebook
 from motcua.documents import Clamd, Documents
+from motcua.keeper import sealer
 from motcua.local import Child, LocalOffice, NoOffice, busy, whereabouts
 from motcua.papers import Papers
+from motcua.proof.keys import KeyRing
+from motcua.proof.stamps import authorities
+from motcua.replays import Replaying, Where
 from motcua.rulebook import rulebook
 from motcua.store import Store
 from motcua.store.migrate import migrate
+from motcua.store.proof import ProofRecord
 from motcua.telemetry import MetricsPortInUse, configure_logging, quiet_runtime
 from motcua.temporal import connect, pollers, register
 from motcua.virtual import VirtualClocks
@@ -78,6 +87,72 @@ class Office:
         return used
 
 
+class Proving:
+    """What proves the record of an office; Temporal is asked only where histories are."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        address: str | None,
+        namespace: str | None,
+        url: str,
+        office: str,
+    ) -> None:
+        self.store = store
+        self._settings = settings
+        self._where = Where(address, namespace, url, office, settings.archive_url)
+        self._record = ProofRecord(store, office)
+        self._ring = KeyRing(settings.seals(namespace), office)
+        self.sealer = sealer(store, settings, self._where)
+
+    @property
+    def keys(self) -> Keys:
+        """The public keys of its seals."""
+        return self._ring.keys
+
+    async def verify(self, tell: Callable[[int], None]) -> Verified:
+        """Check the record against itself and what is kept outside the database."""
+        return await verify(
+            self.store,
+            tell,
+            office=self._where.office,
+            outside=self._ring,
+            shelf=self._where.shelf(),
+            roots=authorities(self._settings.tsa_ca) if self._settings.tsa_ca else (),
+            spread_over=(self._where.url, os.cpu_count() or 1),
+        )
+
+    async def sweep(self, tell: Callable[[Swept], None]) -> Swept:
+        """Archive every closed history that is not there yet."""
+        return await (await self._archive()).sweep(tell)
+
+    async def replay(
+        self,
+        tell: Callable[[int, int], None],
+        *,
+        since: datetime | None = None,
+        code: str | None = None,
+        jobs: int | None = None,
+    ) -> Replays:
+        """Run this code over histories."""
+        client = await connect(self._where.address, self._where.namespace)
+        replaying = Replaying(client, self.store, self._where)
+        return await replaying.all(tell, since=since, code=code, jobs=jobs)
+
+    async def export(self, code: str, run: str | None) -> tuple[str, str]:
+        """(run, history as JSON) of a dossier's last run, or of one of them."""
+        return await (await self._archive()).export(code, run)
+
+    async def seals(self) -> tuple[list[Seal], set[int]]:
+        """The seals, and the numbers of those that are stamped."""
+        return await self._record.seals(), set(await self._record.stamps())
+
+    async def _archive(self) -> Archive:
+        client = await connect(self._where.address, self._where.namespace)
+        return Archive(client, self._record, self._where.shelf())
+
+
 class Workshop:
     """Makes what commands work with."""
 
@@ -111,6 +186,13 @@ class Workshop:
             return
         async with Store.connect(url) as store:
             yield store
+
+    @asynccontextmanager
+    async def proving(self) -> AsyncIterator[Proving]:
+        """What proves the record of that office."""
+        address, namespace, url = whereabouts(self.settings)
+        async with Store.connect(url) as store:
+            yield Proving(self.settings, store, address, namespace, url, self.catalogue().office.id)
 
     @asynccontextmanager
     async def papers(self) -> AsyncIterator[Papers]:

@@ -21,12 +21,15 @@ from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunn
 from activities.deliver import Delivering
 from activities.notify import Notifying
 from activities.record import Recording
+from activities.upkeep import Upkeep
 from models.calendar import Calendar
 from models.notices import DESK, EMAIL, Channels
 from models.refusals import Problem, exit_code
+from motcua.archive import Archive
 from motcua.catalogue import Catalogue, Webhook
 from motcua.config import Settings
 from motcua.desk import Desk
+from motcua.keeper import Keeper, Watch, sealer
 from motcua.links import Messages
 from motcua.local import whereabouts
 from motcua.notices.addressing import Addressing
@@ -38,17 +41,19 @@ from motcua.notices.topics import Topics
 from motcua.notices.webhook import BadEndpoint, Endpoint, Webhooks
 from motcua.outbox import Outbox
 from motcua.papers import Papers
+from motcua.replays import Where
 from motcua.rulebook import rulebook
-from motcua.schedules import keep_digest
+from motcua.schedules import keep_digest, keep_proof
 from motcua.store import Store
 from motcua.store.migrate import migrate
 from motcua.store.notices import NoticeRecord
+from motcua.store.proof import ProofRecord
 from motcua.telemetry import Counts, configure_logging, runtime
 from motcua.temporal import connect, register, sandbox
 from motcua.texts import Texts
 from workflows.dossier import SEARCH_ATTRIBUTES, TASK_QUEUE, DossierWorkflow
 from workflows.notice import NOTICE_QUEUE, NoticeWorkflow
-from workflows.upkeep import DigestWorkflow
+from workflows.upkeep import UPKEEP_QUEUE, ArchiveWorkflow, DigestWorkflow, ReplayWorkflow, SealWorkflow
 
 log = structlog.get_logger()
 
@@ -66,11 +71,13 @@ async def serving(
     desk: Desk,
     settings: Settings,
     meter: MetricMeter,
+    where: Where,
 ) -> AsyncIterator[None]:
-    """Work for dossiers and for their notices, each on a task queue of its own, until the block ends."""
+    """Work for dossiers, notices and upkeep, each on a task queue of its own, until the block ends."""
     async with post_office(store, catalogue, desk, settings, Counts(meter)) as (addressing, post):
         recording, delivering = Recording(store, addressing, meter), Delivering(Messages(desk))
         notifying = Notifying(post)
+        upkeep = Upkeep(Keeper(client, store, sealer(store, settings, where), where))
         common: dict[str, Any] = {
             "workflow_runner": sandbox() if settings.sandbox else UnsandboxedWorkflowRunner(),
             "workflow_task_poller_behavior": PollerBehaviorAutoscaling(),
@@ -97,18 +104,29 @@ async def serving(
             max_concurrent_local_activities=2 * NOTICES_AT_ONCE,
             **common,
         )
-        async with dossiers, notices, beside(Outbox(client, store, meter).run()):
+        proving = Worker(
+            client,
+            task_queue=UPKEEP_QUEUE,
+            workflows=[ArchiveWorkflow, SealWorkflow, ReplayWorkflow],
+            activities=[upkeep.archive, upkeep.seal, upkeep.stamp, upkeep.replay],
+            max_cached_workflows=10,
+            max_concurrent_activities=3,
+            **common,
+        )
+        watch = Watch(client, ProofRecord(store, where.office), settings.retention, meter)
+        async with dossiers, notices, proving, beside(Outbox(client, store, meter).run(), watch.run()):
             yield
 
 
 @asynccontextmanager
-async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Have something run beside the block; where it fails, so does the block."""
+async def beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Have these run beside the block; where one fails, so does the block."""
     try:
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(work)
+            tasks = [group.create_task(work) for work in works]
             yield
-            task.cancel()
+            for task in tasks:
+                task.cancel()
     except* Exception as errors:
         raise errors.exceptions[0] from None
 
@@ -194,10 +212,14 @@ async def serve(settings: Settings) -> None:
     await register(client, SEARCH_ATTRIBUTES)
     await migrate(url)
     rules = catalogue.office.notices
-    await keep_digest(client, rules.digest, catalogue.calendar(catalogue.office.calendar).zone)
+    zone = catalogue.calendar(catalogue.office.calendar).zone
+    await keep_digest(client, rules.digest, zone)
+    await keep_proof(client, settings.retention, zone)
+    where = Where(address, namespace, url, catalogue.office.id, settings.archive_url)
     async with Store.connect(url, most=20) as store:
+        await Archive(client, ProofRecord(store, where.office), where.shelf()).keep_for(settings.retention)
         desk = Desk(client, store, rulebook(catalogue), rpc_timeout=settings.rpc_timeout)
-        async with serving(client, store, catalogue, desk, settings, telemetry.metric_meter):
+        async with serving(client, store, catalogue, desk, settings, telemetry.metric_meter, where):
             log.info("worker serves", task_queue=TASK_QUEUE, pid=os.getpid())
             await stop.wait()
             log.info("worker stops", pid=os.getpid())

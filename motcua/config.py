@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -66,6 +67,16 @@ class Settings(BaseSettings):
     """A file with the only authorities whose certificates the mail server and channels may have."""
     send_simulated: bool = False
     """Whether mail and webhooks also tell of simulated dossiers; a rehearsal must not by accident."""
+    retention_hours: float = Field(default=90 * 24, ge=1, le=24 * 365 * 10)
+    """Hours for which Temporal keeps closed histories; they are archived long before (docs/audit.md)."""
+    archive_url: str = Field(default="", pattern=r"^(s3://[a-z0-9.-]+(/[^\s?#]+)?)?$")
+    """Where archived histories are put: `s3://bucket/prefix`, with AWS_* for access; empty: PostgreSQL."""
+    seal_dir: Path | None = None
+    """The folder, outside the database, with the keys and copies of seals; else below the data directory."""
+    tsa_url: str = Field(default="", pattern=r"^(https?://[^\s/]\S*)?$")
+    """The time-stamping authority (RFC 3161) that stamps each seal; empty: none."""
+    tsa_ca: Path | None = None
+    """A file with the root certificates of time-stamping authorities whose stamps are believed."""
     min_free_mb: int = 300
     """Free disk space, in MB, below which the embedded servers do not start."""
     smtp_url: SecretStr | None = None
@@ -82,6 +93,15 @@ class Settings(BaseSettings):
     """Seconds that posting one notice may take."""
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
     """PostgreSQL, when it is not the embedded one."""
+
+    def seals(self, namespace: str | None) -> Path:
+        """The folder of the seals' keys and copies; each namespace has its own."""
+        return self.seal_dir or self.data_dir / "seals" / (namespace or "default")
+
+    @property
+    def retention(self) -> timedelta:
+        """For how long Temporal keeps closed histories."""
+        return timedelta(hours=self.retention_hours)
 
     @classmethod
     def read(cls) -> Self:

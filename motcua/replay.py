@@ -3,31 +3,50 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from temporalio import workflow
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHistory
 from temporalio.worker import (
     ExecuteWorkflowInput,
     Interceptor,
     Replayer,
+    StartActivityInput,
+    StartLocalActivityInput,
     UnsandboxedWorkflowRunner,
     WorkflowInboundInterceptor,
     WorkflowInterceptorClassInput,
+    WorkflowOutboundInterceptor,
     WorkflowRunner,
 )
+from temporalio.workflow import ActivityHandle
 
+from activities.record import Batch
 from models.base import Value
+from models.dossier import Dossier
+from models.facts import Fact
 from motcua.temporal import CONVERTER
 from workflows.dossier import DossierWorkflow
+from workflows.notice import NoticeWorkflow
+from workflows.upkeep import ArchiveWorkflow, DigestWorkflow, ReplayWorkflow, SealWorkflow
+
+WORKFLOWS = (DossierWorkflow, NoticeWorkflow, DigestWorkflow, ArchiveWorkflow, SealWorkflow, ReplayWorkflow)
+"""Everything that leaves a history."""
+BEFORE, AFTER = 3, 2
+"""So many events around the place of a divergence are shown."""
 
 
 class Divergence(Value):
-    """A dossier whose history the deployed code would not have written."""
+    """A history that the deployed code would not have written."""
 
     code: str
+    """The id of the workflow: of a dossier, its code."""
     reason: str
+    events: tuple[str, ...] = ()
+    """What the history has around that place, one event a line; the one that does not fit is marked."""
 
 
 class Head(NamedTuple):
@@ -35,6 +54,17 @@ class Head(NamedTuple):
 
     seq: int
     hash: str
+
+
+class Retold(NamedTuple):
+    """What the deployed code makes of one history."""
+
+    history: WorkflowHistory
+    divergence: Divergence | None
+    head: Head | None
+    """Where a dossier's workflow stands at the end; None for other workflows, and where it diverged."""
+    facts: tuple[Fact, ...]
+    """What it put on record in this run, or took over because it was there first; in order."""
 
 
 class Replayed(Value):
@@ -51,28 +81,50 @@ async def replay(
     histories: AsyncIterable[WorkflowHistory] | Iterable[WorkflowHistory],
     *,
     runner: WorkflowRunner | None = None,
-    workflows: Sequence[type] = (DossierWorkflow,),
+    workflows: Sequence[type] = WORKFLOWS,
 ) -> Replayed:
     """Replay each history, one at a time; open dossiers may be among them."""
-    instances = _Instances()
+    replayed, diverged, heads = 0, [], dict[str, Head]()
+    async with aclosing(retell(histories, runner=runner, workflows=workflows)) as stories:
+        async for retold in stories:
+            replayed += 1
+            code = retold.history.workflow_id
+            if retold.divergence is not None:
+                diverged.append(retold.divergence)
+            elif retold.head is not None and retold.head.seq >= heads.get(code, Head(0, "")).seq:
+                heads[code] = retold.head
+    return Replayed(replayed=replayed, diverged=tuple(diverged), heads=heads)
+
+
+async def retell(
+    histories: AsyncIterable[WorkflowHistory] | Iterable[WorkflowHistory],
+    *,
+    runner: WorkflowRunner | None = None,
+    workflows: Sequence[type] = WORKFLOWS,
+) -> AsyncGenerator[Retold, None]:
+    """Replay each history, one at a time, and tell what came of each before the next is read."""
+    spy = _Spy()
     replayer = Replayer(
         workflows=workflows,
         workflow_runner=runner or UnsandboxedWorkflowRunner(),
         data_converter=CONVERTER,
-        interceptors=[instances],
+        interceptors=[spy],
     )
-    replayed, diverged, heads = 0, [], dict[str, Head]()
     async with replayer.workflow_replay_iterator(_each(histories)) as results:
         async for result in results:
-            replayed += 1
             code = result.history.workflow_id
-            dossier = instances.taken[code].state() if code in instances.taken else None
-            instances.taken.clear()
+            instance = spy.taken.get(code)
             if result.replay_failure is not None:
-                diverged.append(Divergence(code=code, reason=_reason(result.replay_failure)))
-            elif dossier is not None and dossier.seq >= heads.get(code, Head(0, "")).seq:
-                heads[code] = Head(dossier.seq, dossier.head)
-    return Replayed(replayed=replayed, diverged=tuple(diverged), heads=heads)
+                divergence, head = _divergence(result.history, result.replay_failure), None
+            else:
+                divergence, head = None, None
+                if isinstance(instance, _Standing):
+                    dossier = instance.state()
+                    head = Head(dossier.seq, dossier.head)
+            facts = tuple(fact for _, fact in sorted(spy.facts.items()))
+            spy.taken.clear()
+            spy.facts.clear()
+            yield Retold(result.history, divergence, head, facts)
 
 
 async def _each(
@@ -86,27 +138,80 @@ async def _each(
             yield history
 
 
-def _reason(failure: Exception) -> str:
-    """The sentence inside what the SDK's core prints of a failure."""
-    found = re.search(r'message: "(.*?)", source: ', str(failure))
-    return found.group(1) if found else str(failure)
+def _divergence(history: WorkflowHistory, failure: Exception) -> Divergence:
+    """The sentence inside what the SDK's core prints of a failure, and the events around its place."""
+    text = str(failure)
+    found = re.search(r'message: "(.*?)", source: ', text)
+    place = re.search(r"event_id: (\d+)|HistoryEvent\(id: (\d+)", text)
+    events: tuple[str, ...] = ()
+    if place is not None:
+        number = int(place.group(1) or place.group(2))
+        events = tuple(
+            f"{'>' if event.event_id == number else ' '} {event.event_id:>4}  {_name(event.event_type)}"
+            for event in history.events
+            if number - BEFORE <= event.event_id <= number + AFTER
+        )
+    return Divergence(code=history.workflow_id, reason=found.group(1) if found else text, events=events)
 
 
-class _Instances(Interceptor):
-    """Takes hold of the workflows that are replayed, to ask them where they stand."""
+def _name(number: int) -> str:
+    words = EventType.Name(number).removeprefix("EVENT_TYPE_").split("_")  # type: ignore[arg-type]
+    return "".join(word.capitalize() for word in words)
+
+
+@runtime_checkable
+class _Standing(Protocol):
+    """A dossier's workflow; in the sandbox its class is not the one that is imported here."""
+
+    def state(self) -> Dossier: ...
+
+
+class _Spy(Interceptor):
+    """Takes hold of the workflows that are replayed, and of what they record."""
 
     def __init__(self) -> None:
-        self.taken: dict[str, DossierWorkflow] = {}
+        self.taken: dict[str, object] = {}
+        self.facts: dict[int, Fact] = {}
+
+    def recorded(self, batch: Batch, handle: ActivityHandle[Any]) -> None:
+        """A batch was handed over; what was on record before it is heard once the handle is done."""
+        for fact in batch.facts:
+            self.facts[fact.seq] = fact
+        handle.add_done_callback(lambda done: self._answered(batch, done))
+
+    def _answered(self, batch: Batch, done: Any) -> None:
+        if done.cancelled() or done.exception() is not None or not done.result():
+            return
+        # Other facts were there first (decision 0002): those count, and what was not recorded does not.
+        for seq in [seq for seq in self.facts if seq >= batch.facts[0].seq]:
+            del self.facts[seq]
+        self.facts.update((fact.seq, fact) for fact in done.result())
 
     def workflow_interceptor_class(
         self,
         input: WorkflowInterceptorClassInput,  # noqa: A002 - Temporal's name for it
     ) -> type[WorkflowInboundInterceptor]:
-        taken = self.taken
+        spy = self
+
+        class Listen(WorkflowOutboundInterceptor):
+            def start_local_activity(self, input: StartLocalActivityInput) -> ActivityHandle[Any]:  # noqa: A002
+                handle = super().start_local_activity(input)
+                if input.activity == "record":
+                    spy.recorded(input.args[0], handle)
+                return handle
+
+            def start_activity(self, input: StartActivityInput) -> ActivityHandle[Any]:  # noqa: A002
+                handle = super().start_activity(input)
+                if input.activity == "record":
+                    spy.recorded(input.args[0], handle)
+                return handle
 
         class Take(WorkflowInboundInterceptor):
+            def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+                super().init(Listen(outbound))
+
             async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 - the same
-                taken[workflow.info().workflow_id] = workflow.instance()
+                spy.taken[workflow.info().workflow_id] = workflow.instance()
                 return await super().execute_workflow(input)
 
         return Take

@@ -1,4 +1,4 @@
-"""What Temporal starts by the office's clock: the morning mail."""
+"""What Temporal starts by the office's clock: morning mail, archive, the day's seal, replay."""
 
 from __future__ import annotations
 
@@ -10,51 +10,82 @@ from temporalio.client import (
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
     ScheduleCalendarSpec,
+    ScheduleIntervalSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleRange,
     ScheduleSpec,
     ScheduleUpdate,
+    ScheduleUpdateInput,
 )
 from temporalio.service import RPCError, RPCStatusCode
 
 from motcua.temporal import RPC_TIMEOUT
 from workflows.notice import NOTICE_QUEUE
-from workflows.upkeep import DigestWorkflow
+from workflows.upkeep import UPKEEP_QUEUE, ArchiveWorkflow, DigestWorkflow, ReplayWorkflow, SealWorkflow
 
-DIGEST = "motcua-digest"
+DIGEST, ARCHIVE, SEAL, REPLAY = "motcua-digest", "motcua-archive", "motcua-seal", "motcua-replay"
 CATCH_UP = timedelta(hours=3)
 """After servers were away a morning mail still makes sense for so long."""
+SEAL_AT, REPLAY_AT = time(0, 10), time(2, 0)
+"""Office time: when the day is over, and when nobody works."""
 
 
 async def keep_digest(client: Client, at: time | None, zone: str) -> None:
     """Have the digests written every day at an office time of day; with None, no more."""
-    handle = client.get_schedule_handle(DIGEST)
     if at is None:
         try:
-            await handle.delete(rpc_timeout=RPC_TIMEOUT)
+            await client.get_schedule_handle(DIGEST).delete(rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
         return
-    schedule = Schedule(
-        action=ScheduleActionStartWorkflow(
-            DigestWorkflow.run,
-            id="digest",
-            task_queue=NOTICE_QUEUE,
-            execution_timeout=CATCH_UP,
-        ),
-        # Every day: whether the office opens on it, its own calendar says when the time has come.
-        spec=ScheduleSpec(
-            calendars=[
-                ScheduleCalendarSpec(hour=[ScheduleRange(at.hour)], minute=[ScheduleRange(at.minute)])
-            ],
-            time_zone_name=zone,
-        ),
-        # One that hangs must not have the next one skipped. Each digest is written once, whoever writes it.
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.TERMINATE_OTHER, catchup_window=CATCH_UP),
+    action = ScheduleActionStartWorkflow(
+        DigestWorkflow.run, id="digest", task_queue=NOTICE_QUEUE, execution_timeout=CATCH_UP
     )
+    # Every day: whether the office opens on it, its own calendar says when the time has come.
+    # One that hangs must not have the next one skipped. Each digest is written once, whoever writes it.
+    policy = SchedulePolicy(overlap=ScheduleOverlapPolicy.TERMINATE_OTHER, catchup_window=CATCH_UP)
+    await _keep(client, DIGEST, Schedule(action=action, spec=_daily(at, zone), policy=policy))
+
+
+async def keep_proof(client: Client, retention: timedelta, zone: str) -> None:
+    """Have closed histories archived long before Temporal forgets them; seal and replay every day."""
+    every = min(timedelta(hours=1), max(timedelta(minutes=1), retention / 6))
+    # What is missed while servers are away is made good by the next: each goes by what it finds.
+    policy = SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(hours=20))
+    for name, action, spec in (
+        (
+            ARCHIVE,
+            ScheduleActionStartWorkflow(ArchiveWorkflow.run, id="archive", task_queue=UPKEEP_QUEUE),
+            ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
+        ),
+        (
+            SEAL,
+            ScheduleActionStartWorkflow(SealWorkflow.run, id="seal", task_queue=UPKEEP_QUEUE),
+            _daily(SEAL_AT, zone),
+        ),
+        (
+            REPLAY,
+            ScheduleActionStartWorkflow(ReplayWorkflow.run, id="replay", task_queue=UPKEEP_QUEUE),
+            _daily(REPLAY_AT, zone),
+        ),
+    ):
+        await _keep(client, name, Schedule(action=action, spec=spec, policy=policy))
+
+
+def _daily(at: time, zone: str) -> ScheduleSpec:
+    hour, minute = [ScheduleRange(at.hour)], [ScheduleRange(at.minute)]
+    return ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=hour, minute=minute)], time_zone_name=zone)
+
+
+async def _keep(client: Client, name: str, schedule: Schedule) -> None:
     try:
-        await client.create_schedule(DIGEST, schedule, rpc_timeout=RPC_TIMEOUT)
+        await client.create_schedule(name, schedule, rpc_timeout=RPC_TIMEOUT)
     except ScheduleAlreadyRunningError:
-        await handle.update(lambda _: ScheduleUpdate(schedule=schedule), rpc_timeout=RPC_TIMEOUT)
+
+        def anew(there: ScheduleUpdateInput) -> ScheduleUpdate:
+            schedule.state = there.description.schedule.state  # whoever paused it had a reason
+            return ScheduleUpdate(schedule=schedule)
+
+        await client.get_schedule_handle(name).update(anew, rpc_timeout=RPC_TIMEOUT)

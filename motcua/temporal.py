@@ -8,11 +8,17 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from google.protobuf.duration_pb2 import Duration
 from temporalio.api.enums.v1 import IndexedValueType, TaskQueueType
 from temporalio.api.failure.v1 import Failure
+from temporalio.api.namespace.v1 import NamespaceConfig
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.api.workflowservice.v1 import (
+    DescribeNamespaceRequest,
+    DescribeTaskQueueRequest,
+    UpdateNamespaceRequest,
+)
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
@@ -110,6 +116,15 @@ class SearchAttributesMissing(Unreachable):
     )
 
 
+class RetentionNotSet(Unreachable):
+    """Temporal does not let this account say for how long closed histories are kept."""
+
+    sentence = (
+        "Temporal's namespace {namespace} cannot be made to keep closed histories for {hours:g} hours"
+        " ({reason}); have its administrator do so, and set MOTCUA_RETENTION_HOURS to what holds."
+    )
+
+
 async def connect(
     address: str | None = None, namespace: str | None = None, *, runtime: Runtime | None = None
 ) -> Client:
@@ -156,6 +171,35 @@ async def register(client: Client, keys: Sequence[SearchAttributeKey[Any]]) -> N
         names = ", ".join(key.name for key in keys)
         raise SearchAttributesMissing(
             namespace=client.namespace, names=names, reason=_reason(error)
+        ) from error
+
+
+async def retention(client: Client) -> timedelta:
+    """For how long the namespace keeps closed histories."""
+    described = await client.workflow_service.describe_namespace(
+        DescribeNamespaceRequest(namespace=client.namespace), timeout=RPC_TIMEOUT
+    )
+    return described.config.workflow_execution_retention_ttl.ToTimedelta()
+
+
+async def keep_for(client: Client, wanted: timedelta) -> None:
+    """Have the namespace keep closed histories for so long."""
+    if await retention(client) == wanted:
+        return
+    ttl = Duration()
+    ttl.FromTimedelta(wanted)
+    try:
+        await client.workflow_service.update_namespace(
+            UpdateNamespaceRequest(
+                namespace=client.namespace, config=NamespaceConfig(workflow_execution_retention_ttl=ttl)
+            ),
+            timeout=RPC_TIMEOUT,
+        )
+    except RPCError as error:
+        if error.status in AWAY:
+            raise TemporalUnreachable(address=client.namespace, reason=_reason(error)) from error
+        raise RetentionNotSet(
+            namespace=client.namespace, hours=wanted.total_seconds() / 3600, reason=_reason(error)
         ) from error
 
 

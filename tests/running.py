@@ -37,6 +37,7 @@ from motcua.config import Settings
 from motcua.desk import Desk, Rulebook
 from motcua.local import LocalOffice
 from motcua.past import recall
+from motcua.replays import Where
 from motcua.store import Store
 from motcua.store.migrate import migrate
 from motcua.temporal import CONVERTER, connect, register
@@ -128,6 +129,11 @@ class Running:
     clocks: VirtualClocks
     runtime: Runtime
 
+    @property
+    def url(self) -> str:
+        """The address of its database, for the application's role."""
+        return self.local.run.database_url
+
     async def history(self, code: str) -> WorkflowHistory:
         """What Temporal has recorded of a dossier."""
         return await self.client.get_workflow_handle(code).fetch_history()
@@ -153,11 +159,14 @@ async def running(
     """The embedded servers with a migrated database, registered attributes and one worker."""
     async with LocalOffice(data_dir, runtime=runtime) as local:
         await migrate(local.run.admin_database_url)
-        client = await connect(local.run.temporal.address, local.run.temporal.namespace, runtime=runtime)
+        address, namespace = local.run.temporal.address, local.run.temporal.namespace
+        client = await connect(address, namespace, runtime=runtime)
         await register(client, SEARCH_ATTRIBUTES)
         async with Store.connect(local.run.database_url) as store:
             desk = Desk(client, store, rulebook())
-            async with serving(client, store, catalogue, desk, settings, runtime.metric_meter):
+            where = Where(address, namespace, local.run.database_url, catalogue.office.id)
+            settings = settings.model_copy(update={"data_dir": data_dir})
+            async with serving(client, store, catalogue, desk, settings, runtime.metric_meter, where):
                 yield Running(local, client, store, desk, VirtualClocks(client), runtime)
 
 
@@ -174,7 +183,10 @@ async def impatient(office: Running) -> AsyncIterator[Running]:
         client = server.client
         await register(client, SEARCH_ATTRIBUTES)
         desk = Desk(client, office.store, rulebook())
-        async with serving(client, office.store, CATALOGUE, desk, SETTINGS, office.runtime.metric_meter):
+        settings = SETTINGS.model_copy(update={"data_dir": office.local.data_dir})
+        where = Where(server.client.service_client.config.target_host, client.namespace, office.url, OFFICE)
+        meter = office.runtime.metric_meter
+        async with serving(client, office.store, CATALOGUE, desk, settings, meter, where):
             yield replace(office, client=client, desk=desk, clocks=VirtualClocks(client))
 
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.common import RetryPolicy
 
 from activities.notify import Notifying
+from activities.upkeep import Upkeep
+from models.archive import Replays, Swept
+
+UPKEEP_QUEUE = "motcua-upkeep"
+"""A task queue of their own: what takes minutes takes no slot away from people."""
+_PATIENT = RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=10))
 
 
 @workflow.defn(name="Digest")
@@ -21,4 +28,58 @@ class DigestWorkflow:
             workflow.now(),
             start_to_close_timeout=timedelta(minutes=2),
             summary="write the digests",
+        )
+
+
+@workflow.defn(name="Archive")
+class ArchiveWorkflow:
+    """What Temporal has closed is archived before it forgets it."""
+
+    @workflow.run
+    async def run(self) -> Swept:
+        """Sweep until all is there."""
+        return await workflow.execute_activity_method(
+            Upkeep.archive,
+            start_to_close_timeout=timedelta(hours=6),
+            heartbeat_timeout=timedelta(minutes=5),
+            retry_policy=_PATIENT,
+            summary="archive closed histories",
+        )
+
+
+@workflow.defn(name="Seal")
+class SealWorkflow:
+    """The day's seal, and the stamps that are still waited for."""
+
+    @workflow.run
+    async def run(self) -> int:
+        """Seal the record, then have it stamped; returns the seal's number."""
+        number = await workflow.execute_activity_method(
+            Upkeep.seal,
+            start_to_close_timeout=timedelta(minutes=30),
+            retry_policy=_PATIENT,
+            summary="seal the record",
+        )
+        await workflow.execute_activity_method(
+            Upkeep.stamp,
+            start_to_close_timeout=timedelta(minutes=10),
+            retry_policy=_PATIENT,
+            summary="have seals stamped",
+        )
+        return number
+
+
+@workflow.defn(name="Replay")
+class ReplayWorkflow:
+    """The deployed code, run over every history again."""
+
+    @workflow.run
+    async def run(self) -> Replays:
+        """Replay everything once."""
+        return await workflow.execute_activity_method(
+            Upkeep.replay,
+            start_to_close_timeout=timedelta(hours=20),
+            heartbeat_timeout=timedelta(minutes=5),
+            retry_policy=RetryPolicy(maximum_attempts=2),
+            summary="replay all histories",
         )

@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from models.refusals import Problem, exit_code
 from motcua.cli import (
     absences,
+    audit,
     calendars,
     deadlines,
     embedded,
@@ -22,7 +23,7 @@ from motcua.cli import (
     outages,
     papers,
     people,
-    proof,
+    reporting,
     texts,
     units,
     web,
@@ -42,7 +43,7 @@ def build(shop: Workshop) -> typer.Typer:
         help="motcua: the dossiers of a one-stop-shop office, each one a durable workflow.",
     )
     parts = (embedded, people, looking, papers, notices, absences, texts, outages, units, deadlines)
-    for part in (*parts, calendars, proof, web):
+    for part in (*parts, calendars, reporting, audit, web):
         part.add(app, shop)
     return app
 

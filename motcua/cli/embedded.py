@@ -17,7 +17,7 @@ from motcua.caseloads.player import Tally
 from motcua.caseloads.script import Case
 from motcua.caseloads.town import TownPlan, read_town
 from motcua.catalogue import without_holiday
-from motcua.cli import printing, proof
+from motcua.cli import printing, reporting
 from motcua.cli.people import Json
 from motcua.cli.workshop import Office, Workshop, until_told, work
 
@@ -88,13 +88,13 @@ async def _demo(
             printing.err.print(f"{town.name}: {dossiers:,} dossiers from {town.first} to {town.last}")
             printing.err.print(f"Temporal's own pages: {office.ui}/namespaces/{name}/workflows")
         played = await _play(office, cases)
-        found = await proof.period(office.desk, office.store, town.first, town.last)
+        found = await reporting.period(office.desk, office.store, town.first, town.last)
         checked = await _check(office, as_json=as_json)
         if as_json:
             printing.document({**found.as_json(), **played, **checked})
         else:
             print()
-            proof.show(office.desk, found)
+            reporting.show(office.desk, found)
             _print_run(played, checked)
         if not leave:
             _stays(office, checked["code"], as_json=as_json)
@@ -130,14 +130,14 @@ async def _import(
     cases = log.cases[:limit]
     async with shop.embedded(f"import-{log.mapping.name}", log.rulebook()) as office:
         played = await _play(office, cases)
-        found = await proof.period(office.desk, office.store)
+        found = await reporting.period(office.desk, office.store)
         checked = await _check(office, as_json=as_json)
         late = await log.late(office.store)
         if as_json:
             printing.document({**found.as_json(), **late, **played, **checked})
         else:
             print()
-            proof.show(office.desk, found)
+            reporting.show(office.desk, found)
             _print_late(late)
             _print_run(played, checked)
         if stay:

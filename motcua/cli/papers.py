@@ -10,7 +10,7 @@ import typer
 from motcua.cli import printing
 from motcua.cli.deadlines import BadTime
 from motcua.cli.people import Json, known_form
-from motcua.cli.proof import day_of
+from motcua.cli.reporting import day_of
 from motcua.cli.workshop import Workshop, work
 from motcua.papers import Paper
 

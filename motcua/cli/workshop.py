@@ -6,10 +6,14 @@ import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Any, Protocol
 
+from models.archive import Replays, Swept
 from models.calendar import Calendar
+from models.seals import Keys, Seal
 from motcua.accounts import Accounts
+from motcua.audit import Verified
 from motcua.caseloads.player import Tally
 from motcua.caseloads.script import Case
 from motcua.catalogue import Catalogue
@@ -17,6 +21,7 @@ from motcua.config import Settings
 from motcua.desk import Desk, Rulebook
 from motcua.documents import Documents
 from motcua.papers import Papers
+from motcua.proof.sealer import Sealer
 from motcua.store import Store
 
 
@@ -46,6 +51,45 @@ class Office(Protocol):
         ...
 
 
+class Proving(Protocol):
+    """What proves the record of an office."""
+
+    store: Store
+    sealer: Sealer
+
+    @property
+    def keys(self) -> Keys:
+        """The public keys of its seals."""
+        ...
+
+    async def verify(self, tell: Callable[[int], None]) -> Verified:
+        """Check the record; `tell` hears the number of facts checked so far."""
+        ...
+
+    async def sweep(self, tell: Callable[[Swept], None]) -> Swept:
+        """Archive every closed history that is not there yet."""
+        ...
+
+    async def replay(
+        self,
+        tell: Callable[[int, int], None],
+        *,
+        since: datetime | None = None,
+        code: str | None = None,
+        jobs: int | None = None,
+    ) -> Replays:
+        """Run this code over histories; `tell` hears how many were gone through, and of how many."""
+        ...
+
+    async def export(self, code: str, run: str | None) -> tuple[str, str]:
+        """(run, history as JSON) of a dossier's last run, or of one of them."""
+        ...
+
+    async def seals(self) -> tuple[list[Seal], set[int]]:
+        """The seals, and the numbers of those that are stamped."""
+        ...
+
+
 class Workshop(Protocol):
     """Makes what commands work with."""
 
@@ -65,6 +109,10 @@ class Workshop(Protocol):
 
     def record(self) -> AbstractAsyncContextManager[Store | None]:
         """Its record alone; None where no office runs."""
+        ...
+
+    def proving(self) -> AbstractAsyncContextManager[Proving]:
+        """What proves that record; Temporal is asked only where histories are."""
         ...
 
     def papers(self) -> AbstractAsyncContextManager[Papers]:

@@ -34,11 +34,10 @@ TABLE = (
     Row(("workflows",), ("models", "activities"), ("temporalio", "structlog")),
     Row(("activities",), ("models",), ("temporalio",)),
     Row((STORE,), ("models",), ("asyncpg", "pydantic")),
-    Row(
-        ("motcua.audit", "motcua.past", "motcua.reports"),
-        ("models", STORE),
-        ("asyncpg", "pydantic"),
-    ),
+    Row(("motcua.past", "motcua.reports"), ("models", STORE), ("asyncpg", "pydantic")),
+    # What proves the record needs neither Temporal nor the office's code: an outsider could have written it.
+    Row(("motcua.proof",), ("models", STORE), ("cryptography", "httpx", "pydantic", "rfc3161_client")),
+    Row(("motcua.audit",), ("models", STORE, "motcua.past", "motcua.proof"), ("cryptography", "pydantic")),
     Row(("motcua.texts",), ("models", CATALOGUE), ("jinja2", "babel", "markupsafe", "pydantic")),
     Row(("motcua.notices.letter",), ("models", "motcua.texts.topic"), ()),
     Row(
@@ -87,7 +86,25 @@ TABLE = (
         ("temporalio", "structlog"),
     ),
     # Replaying decodes payloads as every client does: with the one converter of motcua.temporal.
-    Row(("motcua.replay",), ("models", "workflows", TEMPORAL), ("temporalio", "structlog")),
+    Row(("motcua.replay",), ("models", "workflows", "activities", TEMPORAL), ("temporalio", "structlog")),
+    Row(("motcua.archive",), ("models", STORE, TEMPORAL), ("temporalio", "structlog")),
+    Row(("motcua.shelf",), ("models",), ("obstore",)),
+    Row(
+        ("motcua.replays",),
+        (
+            *("models", STORE, TEMPORAL, "motcua.past", "motcua.audit"),
+            *("motcua.archive", "motcua.replay", "motcua.shelf"),
+        ),
+        ("temporalio",),
+    ),
+    Row(
+        ("motcua.keeper",),
+        (
+            *("models", STORE, TEMPORAL, "motcua.archive", "motcua.config", "motcua.proof"),
+            "motcua.replays",
+        ),
+        ("temporalio", "structlog"),
+    ),
     Row(("motcua.virtual",), ("models", "workflows", TEMPORAL), ("temporalio", "google")),
     Row(
         ("motcua.caseloads",),
@@ -99,7 +116,15 @@ TABLE = (
     Row(
         ("motcua.cli",),
         (
-            *("models", "motcua.desk", STORE, "motcua.audit", "motcua.past", "motcua.reports"),
+            *(
+                "models",
+                "motcua.desk",
+                STORE,
+                "motcua.audit",
+                "motcua.past",
+                "motcua.proof",
+                "motcua.reports",
+            ),
             *(CATALOGUE, "motcua.caseloads", "motcua.config", "motcua.outages", "motcua.succession"),
             *("motcua.calendars", "motcua.absences", "motcua.bell", "motcua.papers", "motcua.accounts"),
             *("motcua.texts", "motcua.documents"),

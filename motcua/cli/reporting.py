@@ -1,4 +1,4 @@
-"""What leaders and auditors ask for: the report of a period, and whether the record holds."""
+"""What leaders ask for: the report of a period."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from models.base import YEARS
-from motcua.audit import verify
 from motcua.cli import printing
 from motcua.cli.deadlines import BadTime
 from motcua.cli.people import Json
@@ -16,9 +15,6 @@ from motcua.cli.workshop import Workshop, work
 from motcua.desk import Desk
 from motcua.reports import By, Line, Report, report
 from motcua.store import Store
-
-MANY = 20
-"""So many broken places are printed for people; `--json` has them all."""
 
 
 def add(app: typer.Typer, shop: Workshop) -> None:
@@ -38,14 +34,6 @@ def add(app: typer.Typer, shop: Workshop) -> None:
         if days[0] and days[1] and days[0] > days[1]:
             raise BadTime(what="--to", text=f"{last} (it lies before --from {first})")
         work(_report(shop, days[0], days[1], by, as_json=as_json))
-
-    audit = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Prove the record.")
-    app.add_typer(audit, name="audit")
-
-    @audit.command("verify")
-    def verify_command(as_json: Json = False) -> int:
-        """Check every chain of facts, and that the read model ends where the chains end."""
-        return int(work(_verify(shop, as_json=as_json)))
 
 
 def day_of(what: str, text: str) -> date:
@@ -124,23 +112,3 @@ def show(desk: Desk, found: Report) -> None:
 def _percent(line: Line, count: int) -> str:
     share = line.share(count)
     return "" if share is None else f"{share:.2f} %"
-
-
-async def _verify(shop: Workshop, *, as_json: bool) -> int:
-    async with shop.office() as (_, store):
-        total = (await store.counts())["facts"]
-        with printing.bar("verifying") as bar:
-            found = await verify(store, lambda facts: bar.to(facts, total, "facts"))
-    if as_json:
-        printing.document(found)
-    else:
-        print(f"{found.dossiers:,} dossiers, {found.facts:,} facts: " + _verdict(len(found.broken)))
-        for broken in found.broken[:MANY]:
-            print(f"  {broken.code} fact {broken.seq}: {broken.what}")
-        if len(found.broken) > MANY:
-            print(f"  … and {len(found.broken) - MANY:,} more (--json has them all)")
-    return 1 if found.broken else 0
-
-
-def _verdict(broken: int) -> str:
-    return f"{broken:,} BROKEN" if broken else "every chain holds"

@@ -1,0 +1,57 @@
+"""Upkeep: what keeps the record provable. Each of these may be cut short, and goes on by what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from temporalio import activity
+
+from models.archive import Replays, Swept
+
+
+class Keeper(Protocol):
+    """Who keeps the record provable (a port; `motcua.keeper` has the real one)."""
+
+    async def archive(self, tell: Callable[[Swept], None]) -> Swept:
+        """Archive every closed history that is not there yet."""
+        ...
+
+    async def seal(self) -> int:
+        """Seal the record as it stands; returns the seal's number."""
+        ...
+
+    async def stamp(self) -> int:
+        """Have seals stamped that are not; returns how many were."""
+        ...
+
+    async def replay(self, tell: Callable[[int], None]) -> Replays:
+        """Run the deployed code over every history, and hold what it says against the record."""
+        ...
+
+
+class Upkeep:
+    """The activities of upkeep."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+
+    @activity.defn(name="archive")
+    async def archive(self) -> Swept:
+        """Sweep closed histories into the archive."""
+        return await self._keeper.archive(activity.heartbeat)
+
+    @activity.defn(name="seal")
+    async def seal(self) -> int:
+        """Seal the record."""
+        return await self._keeper.seal()
+
+    @activity.defn(name="stamp")
+    async def stamp(self) -> int:
+        """Have seals stamped."""
+        return await self._keeper.stamp()
+
+    @activity.defn(name="replay")
+    async def replay(self) -> Replays:
+        """Replay every history."""
+        return await self._keeper.replay(activity.heartbeat)

@@ -1,0 +1,65 @@
+"""What is known of an archived history, beside its bytes."""
+
+from __future__ import annotations
+
+from models.base import Instant, Value
+
+HERE = "postgresql"
+"""The place of bytes that lie in PostgreSQL; else it is the address of an object."""
+
+
+class Archived(Value):
+    """A closed history of Temporal that was kept."""
+
+    run: str
+    workflow: str
+    type: str
+    status: str
+    """How it ended: completed, continued as new, …"""
+    closed_at: Instant
+    events: int
+    size: int
+    """Bytes of the history, a `temporal.api.history.v1.History`, before they were compressed."""
+    sha256: str
+    """Of these bytes."""
+    place: str
+
+
+class Swept(Value):
+    """What a sweep of the archive did."""
+
+    closed: int = 0
+    """Histories that Temporal had closed."""
+    archived: int = 0
+    """Those of them that were new to the archive."""
+    lost: int = 0
+    """Those that were gone before they could be fetched."""
+
+
+class Gap(Value):
+    """Closed histories that are not archived although they should be by now."""
+
+    missing: int = 0
+    oldest: Instant | None = None
+    """When the oldest of them closed."""
+
+
+class Difference(Value):
+    """Where history, facts and read model do not say the same of a dossier, or the code diverged."""
+
+    code: str
+    run: str | None = None
+    what: str
+    lines: tuple[str, ...] = ()
+    """What may help to see why, for people."""
+
+
+class Replays(Value):
+    """What came of running the deployed code over histories again."""
+
+    replayed: int
+    """Histories that were gone through."""
+    diverged: tuple[Difference, ...] = ()
+    """Histories that the deployed code would not have written."""
+    differing: tuple[Difference, ...] = ()
+    """Dossiers of which history, facts and read model do not say the same."""

@@ -1,0 +1,124 @@
+"""The office's journal: what happened to the record itself, chained by hash like a dossier's facts.
+
+An entry is hashed exactly as a fact (models/chain.py), with the office's name for `code`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from models.base import Instant, Value, added
+from models.chain import GENESIS, digest
+from models.seals import Hash, KeyAdded, KeyRevoked
+
+
+class HistoryArchived(Value):
+    """A closed history of Temporal was put into the archive."""
+
+    kind: Literal["history-archived"] = "history-archived"
+    workflow: str
+    run: str
+    type: str
+    status: str
+    closed_at: Instant
+    events: int
+    size: int
+    """Bytes before they were compressed."""
+    sha256: Hash
+    """Of these bytes."""
+
+
+class SealKeyAdded(Value):
+    """A key that signs seals came."""
+
+    kind: Literal["seal-key-added"] = "seal-key-added"
+    word: KeyAdded
+
+
+class SealKeyRevoked(Value):
+    """A key is not believed any more."""
+
+    kind: Literal["seal-key-revoked"] = "seal-key-revoked"
+    word: KeyRevoked
+
+
+class HistoriesReplayed(Value):
+    """The deployed code was run over histories again."""
+
+    kind: Literal["histories-replayed"] = "histories-replayed"
+    replayed: int
+    diverged: int
+    differing: int = added(0)
+    """Dossiers of which history, facts and read model do not say the same."""
+
+
+Happening = Annotated[
+    HistoryArchived | SealKeyAdded | SealKeyRevoked | HistoriesReplayed, Field(discriminator="kind")
+]
+
+
+class Entry(Value):
+    """A line of the journal."""
+
+    seq: int
+    at: Instant
+    actor: str
+    unit: str = ""
+    command: str
+    """The id of what was asked; unique, so that asking again writes nothing."""
+    event: Happening
+    prev_hash: str
+    hash: str
+
+
+class Line(Value):
+    """What is to be written."""
+
+    at: Instant
+    actor: str
+    command: str
+    event: Happening
+
+
+def plain(event: Happening) -> dict[str, Any]:
+    """An event's data, without its kind."""
+    return event.model_dump(mode="json", exclude={"kind"})
+
+
+def instant(at: datetime) -> str:
+    """A moment in UTC as it is hashed: without a fraction where it is whole."""
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def write(office: str, lines: list[Line], *, after: int = 0, head: str = GENESIS) -> list[Entry]:
+    """Lines as the entries that follow entry number `after`, whose hash is `head`."""
+    entries = []
+    for line in lines:
+        after += 1
+        said = digest(
+            code=office,
+            seq=after,
+            kind=line.event.kind,
+            at=instant(line.at),
+            actor=line.actor,
+            unit="",
+            command=line.command,
+            data=plain(line.event),
+            prev_hash=head,
+        )
+        entries.append(
+            Entry(
+                seq=after,
+                at=line.at,
+                actor=line.actor,
+                command=line.command,
+                event=line.event,
+                prev_hash=head,
+                hash=said,
+            )
+        )
+        head = said
+    return entries

@@ -1,0 +1,98 @@
+"""The audit: is the record whole and unaltered, and does it say what the facts say?
+
+What can be proved by it, from what, and until when: docs/audit.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+from cryptography.x509 import Certificate
+
+from motcua.audit.crew import spread
+from motcua.audit.dossiers import Auditor
+from motcua.audit.found import Broken, Part, Verified
+from motcua.audit.whole import (
+    Journal,
+    Outside,
+    Shelf,
+    altered_rules,
+    archive_holds,
+    key_faults,
+    seals_hold,
+)
+from motcua.store import Store
+from motcua.store.proof import ProofRecord
+from motcua.store.record import Record
+
+__all__ = ["Broken", "Verified", "verify"]
+
+TOGETHER = 200
+"""Dossiers that are looked at together: so many are in memory at once, for each process."""
+FEW = 2000
+"""So many dossiers are looked through before it is worth to start processes."""
+
+
+async def verify(
+    store: Store,
+    tell: Callable[[int], None] = lambda _: None,
+    *,
+    office: str = "",
+    outside: Outside | None = None,
+    shelf: Shelf | None = None,
+    roots: Sequence[Certificate] = (),
+    spread_over: tuple[str, int] | None = None,
+) -> Verified:
+    """Check the whole record against itself, and against what is kept `outside` the database.
+
+    Streams: memory does not grow with the office. `tell` hears the number of facts checked so far.
+    `spread_over` is the database's address and how many processes may share the work.
+    """
+    record, facts = Record(store), 0
+    dossiers, broken = 0, list[Broken]()
+
+    def take(part: Part) -> None:
+        nonlocal dossiers, facts
+        dossiers, facts = dossiers + part.dossiers, facts + part.facts
+        broken.extend(part.broken)
+        tell(facts)
+
+    pieces = record.codes(TOGETHER)
+    if spread_over is not None and (await store.counts())["dossiers"] > FEW:
+        url, jobs = spread_over
+        async for part in spread(partial(_auditor, url), pieces, jobs):
+            take(part)
+    else:
+        auditor = Auditor(store)
+        async for codes in pieces:
+            take(await auditor.look(codes))
+    broken.sort(key=lambda each: (each.code, each.seq))
+    broken += await altered_rules(store)
+    proof = ProofRecord(store, office)
+    journal = Journal(office)
+    await journal.read(proof, await proof.sealed_heads(office))
+    broken += journal.broken
+    if outside is not None:
+        broken += key_faults(outside.keys.words, journal.words)
+    faults, seals, sealed = await seals_hold(proof, outside, roots)
+    broken += faults
+    faults, histories = await archive_holds(proof, journal, shelf)
+    broken += faults
+    return Verified(
+        dossiers=dossiers,
+        facts=facts,
+        broken=tuple(broken),
+        journal=journal.entries,
+        seals=seals,
+        sealed=sealed,
+        histories=histories,
+    )
+
+
+@asynccontextmanager
+async def _auditor(url: str) -> AsyncIterator[Callable[[Sequence[str]], Awaitable[Part]]]:
+    """What a process of the crew looks through dossiers with."""
+    async with Store.connect(url, most=2) as store:
+        yield Auditor(store).look

@@ -1,0 +1,73 @@
+"""Work spread over processes, some pieces of it at a time, so that memory does not grow with the work."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import multiprocessing
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any, TypeVar
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+
+_hands: _Hands | None = None
+"""What this process works with, if it is one of a crew."""
+
+
+class _Hands:
+    """An event loop of its own, and what was made on it once for all pieces."""
+
+    def __init__(
+        self, tools: Callable[[], AbstractAsyncContextManager[Callable[[Any], Awaitable[Any]]]]
+    ) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._stack = AsyncExitStack()
+        self._work = self._loop.run_until_complete(self._stack.enter_async_context(tools()))
+
+    def do(self, piece: Any) -> Any:
+        return self._loop.run_until_complete(self._work(piece))
+
+
+def _begin(tools: Any) -> None:
+    global _hands  # noqa: PLW0603 - a process of a crew has exactly one
+    # Threads of Temporal's runtime abort a process whose interpreter is torn down (sdk-python #300); what
+    # connections there are, end with it.
+    atexit.register(os._exit, 0)
+    _hands = _Hands(tools)
+
+
+def _do(piece: Any) -> Any:
+    assert _hands is not None
+    return _hands.do(piece)
+
+
+async def spread(
+    tools: Callable[[], AbstractAsyncContextManager[Callable[[Piece], Awaitable[Result]]]],
+    pieces: AsyncIterable[Piece],
+    jobs: int,
+) -> AsyncIterator[Result]:
+    """The result of each piece, as they come, worked on by so many processes.
+
+    `tools` makes in each process what the work is done with; it must be importable by name, as all that goes
+    to and fro must be picklable.
+    """
+    with ProcessPoolExecutor(
+        jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_begin, initargs=(tools,)
+    ) as pool:
+        loop = asyncio.get_running_loop()
+        under_way = set[asyncio.Future[Result]]()
+        try:
+            async for piece in pieces:
+                under_way.add(loop.run_in_executor(pool, _do, piece))
+                if len(under_way) >= 2 * jobs:
+                    done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                    for each in done:
+                        yield each.result()
+            for soon in asyncio.as_completed(under_way):
+                yield await soon
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

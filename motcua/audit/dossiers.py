@@ -1,0 +1,157 @@
+"""Dossiers under audit: chains, the read model, sealed heads, and what facts refer to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from models.chain import GENESIS, digest
+from models.dossier import Dossier
+from models.fold import fold
+from models.refusals import CheckFailed
+from models.view import DossierRow, row
+from motcua.audit.found import Broken, Part
+from motcua.past import Rules
+from motcua.store import Store
+from motcua.store.record import Kept, Record, references
+
+
+class Auditor:
+    """Looks through dossiers, some at a time; what many of them share is read once."""
+
+    def __init__(self, store: Store) -> None:
+        self._record, self._rules = Record(store), Rules(store)
+
+    async def look(self, codes: Sequence[str]) -> Part:
+        """What does not hold with these dossiers."""
+        kept = await self._record.of(codes)
+        broken: list[Broken] = []
+        facts = 0
+        for code in codes:
+            found = [found async for found in self._dossier(code, kept)]
+            broken += (Broken(code=code, seq=seq, what=what) for seq, what in found)
+            facts += len(kept.facts.get(code, ()))
+        return Part(dossiers=len(codes), facts=facts, broken=tuple(broken))
+
+    async def _dossier(self, code: str, kept: Kept) -> Any:
+        rows, told = kept.facts.get(code, []), kept.rows.get(code)
+        if not rows:
+            seq = told["seq"] if told else 0
+            yield seq, "no facts are on record"
+        links = list(broken_rows(code, rows))
+        for each in links:
+            yield each
+        for each in sealed_faults(code, rows, kept.sealed.get(code, [])):
+            yield each
+        for each in private_faults(rows, kept.private, kept.erased):
+            yield each
+        if not rows:
+            return
+        last = rows[-1]
+        if told is None:
+            yield last["seq"], "is missing from the read model"
+        elif (told["seq"], told["head"]) != (last["seq"], last["hash"]):
+            yield last["seq"], f"the read model ends at fact {told['seq']}, the chain at fact {last['seq']}"
+        elif not links:
+            for what in await self._row_faults(code, told, rows):
+                yield last["seq"], what
+
+    async def _row_faults(self, code: str, told: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:
+        """Where the read model does not say what the facts say, folded under the rules kept with them."""
+        try:
+            facts = self._record.facts(rows)
+            dossier = fold(await self._rules.unfiled(code, told["office"], facts), facts)
+        except (CheckFailed, ValidationError, ValueError) as error:
+            return [f"its facts cannot be folded: {str(error).splitlines()[0]}"]
+        return row_faults(told, dossier)
+
+
+def row_faults(told: dict[str, Any], dossier: Dossier) -> list[str]:
+    """Where a row of the read model does not say what the dossier says."""
+    try:
+        shown = DossierRow.model_validate_json(json.dumps(told))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        return [f"the read model cannot be read: {'.'.join(map(str, first['loc']))}: {first['msg']}"]
+    should = row(dossier)
+    return [
+        f"the read model says {name} {_short(getattr(shown, name))},"
+        f" the facts {_short(getattr(should, name))}"
+        for name in DossierRow.model_fields
+        if getattr(shown, name) != getattr(should, name)
+    ]
+
+
+def broken_rows(code: str, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[int, str]]:
+    """Where a chain, as plain rows, does not hold; the office's journal is one, too."""
+    seq, link = 0, GENESIS
+    for kept in rows:
+        if kept["seq"] != seq + 1:
+            yield seq + 1, f"fact {seq + 1} is missing"
+        elif kept["prev_hash"] != link:
+            yield kept["seq"], "does not follow the fact before it"
+        if hash_of(code, kept) != kept["hash"]:
+            yield kept["seq"], "content does not match its hash"
+        seq, link = kept["seq"], kept["hash"]
+
+
+def hash_of(code: str, kept: dict[str, Any]) -> str:
+    """The hash that a row should have."""
+    return digest(
+        code=code,
+        seq=kept["seq"],
+        kind=kept["kind"],
+        at=_instant(kept["at"]),
+        actor=kept["actor"],
+        unit=kept["unit"],
+        command=kept["command"],
+        data=json.loads(kept["data"]),
+        prev_hash=kept["prev_hash"],
+    )
+
+
+def sealed_faults(
+    code: str, rows: Sequence[dict[str, Any]], sealed: Sequence[tuple[int, int, str]]
+) -> Iterator[tuple[int, str]]:
+    """Where a chain is not what was sealed: (seal, seq, hash) of each of its heads in the log."""
+    hashes = {kept["seq"]: kept["hash"] for kept in rows}
+    for seal, seq, sealed_hash in sealed:
+        if seq not in hashes:
+            yield seq, f"fact {seq} is missing, over which seal {seal} stands"
+        elif hashes[seq] != sealed_hash:
+            yield seq, f"fact {seq} is not the one over which seal {seal} stands"
+
+
+def private_faults(
+    rows: Sequence[dict[str, Any]], private: dict[str, Any], erased: Callable[[str], bool]
+) -> Iterator[tuple[int, str]]:
+    """Where personal data or free text is not what a fact refers to."""
+    for kept in rows:
+        for name, said in references(kept):
+            there = private.get(name)
+            if there is None:
+                if not erased(name):
+                    yield kept["seq"], f"what it refers to is gone, and no erasure tells of it: {name}"
+                continue
+            content = json.dumps(
+                json.loads(there["content"]), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+            )
+            if hashlib.sha256((there["salt"] + content).encode()).hexdigest() != said:
+                yield kept["seq"], f"what it refers to was altered: {name}"
+            elif there["file"] is not None and there["file"] != json.loads(there["content"]).get("sha256"):
+                yield kept["seq"], f"the document it refers to was replaced: {name}"
+
+
+def _instant(at: datetime) -> str:
+    """As models/chain.py says: RFC 3339 in UTC, without a fraction when it is whole."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _short(value: object) -> str:
+    text = f"{value:%Y-%m-%d %H:%M:%S}Z" if isinstance(value, datetime) else repr(value)
+    return text if len(text) < 60 else text[:57] + "…"

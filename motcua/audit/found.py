@@ -1,0 +1,38 @@
+"""What an audit answers."""
+
+from __future__ import annotations
+
+from models.base import Value
+
+
+class Broken(Value):
+    """One place at which the record does not hold."""
+
+    code: str
+    """A dossier's code, or what else it is of: `journal`, `seal 3`, `history RUN`, `procedure …`."""
+    seq: int
+    """The number of the fact, or of the journal's entry; 0 where it is of none."""
+    what: str
+
+
+class Part(Value):
+    """What was found in a part of the record."""
+
+    dossiers: int = 0
+    facts: int = 0
+    broken: tuple[Broken, ...] = ()
+
+
+class Verified(Value):
+    """What a verification found."""
+
+    dossiers: int
+    facts: int
+    broken: tuple[Broken, ...]
+    journal: int = 0
+    """Entries of the office's journal."""
+    seals: int = 0
+    sealed: int = 0
+    """Heads in the log that seals stand over."""
+    histories: int = 0
+    """Archived histories whose bytes are those that were archived."""

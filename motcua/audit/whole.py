@@ -1,0 +1,259 @@
+"""What is audited of the office as a whole: rules, journal, keys, seals and their log, and the archive."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from cryptography.x509 import Certificate
+from pydantic import ValidationError
+
+from models.archive import HERE, Archived
+from models.calendar import Calendar
+from models.chain import GENESIS, fingerprint
+from models.journal import HistoryArchived
+from models.merkle import Tree
+from models.procedure import Procedure
+from models.seals import Keys, KeyWord, Seal, broken_seals
+from motcua.audit.dossiers import hash_of, sealed_faults
+from motcua.audit.found import Broken
+from motcua.proof.check import seal_faults
+from motcua.proof.keys import broken_keys
+from motcua.proof.stamps import BadStamp, stamped_at
+from motcua.store import Store
+from motcua.store.proof import ProofRecord
+
+JOURNAL = "journal"
+
+
+class Shelf(Protocol):
+    """Where archived bytes lie that are not in PostgreSQL (a port)."""
+
+    async def get(self, place: str) -> bytes | None:
+        """The bytes of an object; None where there is none."""
+        ...
+
+
+class Outside(Protocol):
+    """What an office keeps outside its database (a port; `motcua.proof.keys` has the real one)."""
+
+    @property
+    def keys(self) -> Keys:
+        """The public keys that sign seals."""
+        ...
+
+    def copies(self) -> list[Seal] | None:
+        """The seals as they were made; None where there is no copy."""
+        ...
+
+
+async def altered_rules(store: Store) -> list[Broken]:
+    """Procedures and calendars that are not what their fingerprint, which facts name, says they are."""
+    kinds: dict[str, type[Procedure] | type[Calendar]] = {"procedure": Procedure, "calendar": Calendar}
+    found = []
+    for known, kind, body in await store.every_rule():
+        try:
+            altered = fingerprint(kinds[kind].model_validate_json(body)) != known
+        except ValidationError:
+            altered = True
+        if altered:
+            found.append(Broken(code=f"{kind} {known}", seq=0, what="content does not match its fingerprint"))
+    return found
+
+
+class Journal:
+    """The journal, read once: whether it holds, and what it says of keys and of the archive."""
+
+    def __init__(self, office: str) -> None:
+        self._office = office
+        self.broken: list[Broken] = []
+        self.entries = 0
+        self.archived: dict[str, str] = {}
+        """By run, a digest of what its entry says."""
+        self.words: list[dict[str, Any]] = []
+        """What it says of keys, in order."""
+        self.hashes: dict[int, str] = {}
+
+    async def read(self, record: ProofRecord, sealed: Sequence[tuple[int, int, str]]) -> None:
+        """Go through it; `sealed` are its heads in the log."""
+        seq, link = 0, GENESIS
+        wanted = {number for _, number, _ in sealed}
+        async for row in record.journal():
+            if row["seq"] != seq + 1:
+                self._break(seq + 1, f"entry {seq + 1} is missing")
+            elif row["prev_hash"] != link:
+                self._break(row["seq"], "does not follow the entry before it")
+            if hash_of(self._office, row) != row["hash"]:
+                self._break(row["seq"], "content does not match its hash")
+            seq, link = row["seq"], row["hash"]
+            self.entries += 1
+            if seq in wanted:
+                self.hashes[seq] = row["hash"]
+            data = json.loads(row["data"])
+            if row["kind"] == "history-archived":
+                self.archived[data["run"]] = _digest(data)
+            elif row["kind"] in ("seal-key-added", "seal-key-revoked"):
+                self.words.append(data["word"])
+        rows = [{"seq": number, "hash": said} for number, said in self.hashes.items()]
+        for number, what in sealed_faults(self._office, rows, sealed):
+            self._break(number, what.replace("fact", "entry", 1))
+
+    def _break(self, seq: int, what: str) -> None:
+        self.broken.append(Broken(code=JOURNAL, seq=seq, what=what))
+
+
+def _digest(data: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def key_faults(words: Sequence[KeyWord], told: Sequence[dict[str, Any]]) -> list[Broken]:
+    """Where the keys kept outside are not those that the journal tells of."""
+    outside = [word.model_dump(mode="json") for word in words]
+    faults = broken_keys(Keys(words=tuple(words)))
+    faults += [
+        f"keys.json does not have what the journal says of {word['id']}"
+        for word in told
+        if word not in outside
+    ]
+    faults += [
+        f"the journal does not have what keys.json says of {word['id']}"
+        for word in outside
+        if word not in told
+    ]
+    return [Broken(code="keys", seq=0, what=what) for what in faults]
+
+
+async def seals_hold(
+    record: ProofRecord, outside: Outside | None, roots: Sequence[Certificate] = ()
+) -> tuple[list[Broken], int, int]:
+    """(what is broken, seals, heads in the log): links, signatures, stamps, copies, and the root of each."""
+    seals = await record.seals()
+    found = [Broken(code=f"seal {number}", seq=0, what=what) for number, what in broken_seals(seals)]
+    stamps = await record.stamps()
+    if outside is not None:
+        found += _copies(seals, outside.copies())
+        keys = outside.keys
+        for seal in seals:
+            at = _stamped(seal, stamps.get(seal.number), roots, found)
+            found += (
+                Broken(code=f"seal {seal.number}", seq=0, what=what)
+                for what in seal_faults(seal, keys, Keys(words=()), at)
+            )
+    sizes: dict[int, list[Seal]] = {}
+    for seal in seals:
+        sizes.setdefault(seal.statement.size, []).append(seal)
+    tree = Tree()
+
+    def compare() -> None:
+        for seal in sizes.pop(tree.size, ()):
+            if tree.root != seal.statement.root:
+                what = "its root is not that of the log; a head in it was changed, added or taken out"
+                found.append(Broken(code=f"seal {seal.number}", seq=0, what=what))
+
+    compare()
+    async for position, _, head in record.log():
+        while position > tree.size:
+            found.append(Broken(code=f"log {tree.size}", seq=0, what="a head of the log is missing"))
+            tree.add(b"\0" * 32)
+            compare()
+        tree.add(head.leaf)
+        compare()
+    for size, unmet in sizes.items():
+        for seal in unmet:
+            what = f"it stands over {size} heads, but the log has {tree.size}"
+            found.append(Broken(code=f"seal {seal.number}", seq=0, what=what))
+    if seals and tree.size > seals[-1].statement.size:
+        what = f"the log has {tree.size} heads, but the last seal stands over {seals[-1].statement.size}"
+        found.append(Broken(code=f"seal {seals[-1].number}", seq=0, what=what))
+    return found, len(seals), tree.size
+
+
+def _copies(seals: Sequence[Seal], copies: Sequence[Seal] | None) -> list[Broken]:
+    if copies is None:
+        what = "no copy of the seals is kept outside the database"
+        return [Broken(code=f"seal {seals[0].number}", seq=0, what=what)] if seals else []
+    there = {seal.number: seal for seal in seals}
+    found = []
+    for copy in copies:
+        if copy.number not in there:
+            what = "it was made, as the copy outside the database shows, and is not on record"
+            found.append(Broken(code=f"seal {copy.number}", seq=0, what=what))
+        elif there[copy.number] != copy:
+            what = "it is not the one that was made, as the copy outside the database shows"
+            found.append(Broken(code=f"seal {copy.number}", seq=0, what=what))
+    # Of the last the copy may have been cut off by a crash; the next seal writes it.
+    known = {copy.number for copy in copies}
+    for seal in seals[:-1]:
+        if seal.number not in known:
+            what = "no copy of it was kept outside the database when it was made"
+            found.append(Broken(code=f"seal {seal.number}", seq=0, what=what))
+    return found
+
+
+def _stamped(
+    seal: Seal, stamp: bytes | None, roots: Sequence[Certificate], found: list[Broken]
+) -> datetime | None:
+    if stamp is None or not roots:
+        return None
+    try:
+        return stamped_at(seal, stamp, roots)
+    except BadStamp as bad:
+        found.append(Broken(code=f"seal {seal.number}", seq=0, what=bad.message))
+        return None
+
+
+async def archive_holds(
+    record: ProofRecord, journal: Journal, shelf: Shelf | None
+) -> tuple[list[Broken], int]:
+    """(what is broken, histories whose bytes hold): each as the journal tells of it, and not one missing."""
+    found: list[Broken] = []
+    good = 0
+    told = dict(journal.archived)
+    async for archived in record.histories():
+        what = await _history(record, archived, told.pop(archived.run, None), shelf)
+        if what is None:
+            good += 1
+        else:
+            found.append(Broken(code=f"history {archived.run}", seq=0, what=f"of {archived.workflow} {what}"))
+    found += (
+        Broken(code=f"history {run}", seq=0, what="was archived, as the journal says, and is gone")
+        for run in told
+    )
+    return found, good
+
+
+async def _history(
+    record: ProofRecord, archived: Archived, told: str | None, shelf: Shelf | None
+) -> str | None:
+    """What is wrong with an archived history."""
+    if told is None:
+        return "is not in the journal"
+    event = HistoryArchived(**archived.model_dump(exclude={"place"}))
+    if _digest(event.model_dump(mode="json", exclude={"kind"})) != told:
+        return "is not as the journal says"
+    packed = (
+        await record.history_bytes(archived.run)
+        if archived.place == HERE
+        else await shelf.get(archived.place)
+        if shelf is not None
+        else None
+    )
+    return damage(archived, packed)
+
+
+def damage(archived: Archived, packed: bytes | None) -> str | None:
+    """What is wrong with the compressed bytes of an archived history."""
+    if packed is None:
+        return "is not where it was put"
+    try:
+        content = gzip.decompress(packed)
+    except (OSError, EOFError, zlib.error):
+        return "cannot be unpacked"
+    if hashlib.sha256(content).hexdigest() != archived.sha256:
+        return "does not match its SHA-256"
+    return None

@@ -1,0 +1,131 @@
+"""Who keeps the record provable: sweeps, seals, replays, and watches that none of it falls behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from temporalio.client import Client
+from temporalio.common import MetricMeter
+from temporalio.service import RPCError
+
+from models.archive import Replays, Swept
+from models.journal import HistoriesReplayed, Line
+from models.refusals import Unreachable
+from motcua.archive import Archive
+from motcua.config import BadSetting, Settings
+from motcua.proof.keys import KeyRing
+from motcua.proof.sealer import Sealer
+from motcua.proof.stamps import Authority, authorities
+from motcua.replays import Replaying, Where
+from motcua.store import Store
+from motcua.store.proof import ProofRecord
+from motcua.temporal import AWAY
+
+CLOCK = "clock"
+MOST = 50
+"""So many differences go into a workflow's result; `audit replay` tells them all."""
+
+log = structlog.get_logger()
+
+
+def sealer(store: Store, settings: Settings, where: Where) -> Sealer:
+    """Who seals the record of this office."""
+    authority = None
+    if settings.tsa_url:
+        if settings.tsa_ca is None:
+            raise BadSetting(name="MOTCUA_TSA_CA", reason="stamps need a root to be believed by")
+        authority = Authority(settings.tsa_url, authorities(settings.tsa_ca))
+    ring = KeyRing(settings.seals(where.namespace), where.office)
+    return Sealer(store, ring, lambda: datetime.now(UTC), authority)
+
+
+class Keeper:
+    """Keeps the record of one office provable."""
+
+    def __init__(self, client: Client, store: Store, sealer: Sealer, where: Where) -> None:
+        self._record = ProofRecord(store, where.office)
+        self._archive = Archive(client, self._record, where.shelf())
+        self._replaying = Replaying(client, store, where)
+        self._sealer = sealer
+
+    async def archive(self, tell: Callable[[Swept], None]) -> Swept:
+        """Archive every closed history that is not there yet."""
+        return await self._archive.sweep(tell)
+
+    async def seal(self) -> int:
+        """Seal the record as it stands; returns the seal's number."""
+        return (await self._sealer.seal(CLOCK)).number
+
+    async def stamp(self) -> int:
+        """Have seals stamped that are not; returns how many were."""
+        return await self._sealer.stamp()
+
+    async def replay(self, tell: Callable[[int], None]) -> Replays:
+        """Run the deployed code over every history; how it went is in the journal."""
+        found = await self._replaying.all(lambda done, _: tell(done))
+        now = datetime.now(UTC)
+        event = HistoriesReplayed(
+            replayed=found.replayed, diverged=len(found.diverged), differing=len(found.differing)
+        )
+        line = Line(at=now, actor=CLOCK, command=f"replay/{now:%Y-%m-%dT%H:%M:%S.%fZ}", event=event)
+        await self._record.write([line])
+        for each in (*found.diverged, *found.differing)[:MOST]:
+            log.error(
+                "what is on record is not what replays", dossier=each.code, run=each.run, what=each.what
+            )
+        return found.model_copy(
+            update={"diverged": found.diverged[:MOST], "differing": found.differing[:MOST]}
+        )
+
+
+class Watch:
+    """Looks now and then whether closed histories wait too long to be archived, and for how long none was
+    sealed.
+
+    It is not a part of what it watches: it runs in every worker, whatever became of schedules.
+    """
+
+    def __init__(self, client: Client, record: ProofRecord, retention: timedelta, meter: MetricMeter) -> None:
+        self._archive, self._record, self._retention = Archive(client, record), record, retention
+        self._late = meter.create_gauge(
+            "motcua_archive_late", "Closed histories past half the retention that are not archived."
+        )
+        self._age = meter.create_gauge_float(
+            "motcua_archive_late_age", "Since when the oldest of them is closed.", "seconds"
+        )
+        self._sealed = meter.create_gauge_float(
+            "motcua_seal_age", "Since when the record was sealed last.", "seconds"
+        )
+        self._unstamped = meter.create_gauge("motcua_seals_unstamped", "Seals that no authority has stamped.")
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        pause = min(max(self._retention / 60, timedelta(seconds=5)), timedelta(minutes=15)).total_seconds()
+        while True:
+            try:
+                await self.look(datetime.now(UTC))
+            except (Unreachable, RPCError) as problem:
+                if isinstance(problem, RPCError) and problem.status not in AWAY:
+                    raise
+                log.warning("the watch waits for a service", why=str(problem))
+            await asyncio.sleep(pause)
+
+    async def look(self, now: datetime) -> None:
+        """Look once."""
+        gap = await self._archive.gap(now - self._retention / 2)
+        self._late.set(gap.missing)
+        self._age.set((now - gap.oldest).total_seconds() if gap.oldest else 0.0)
+        if gap.missing:
+            log.error(
+                "closed histories are not archived, and Temporal will forget them",
+                missing=gap.missing,
+                oldest=gap.oldest.isoformat() if gap.oldest else None,
+                retention_hours=self._retention.total_seconds() / 3600,
+            )
+        seals = await self._record.seals()
+        if seals:
+            self._sealed.set(max(0.0, (now - seals[-1].statement.at).total_seconds()))
+        self._unstamped.set(len(await self._record.unstamped()))

@@ -1,0 +1,1 @@
+"""What proves the record to somebody who does not trust it: keys, seals, stamps and proofs."""

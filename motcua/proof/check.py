@@ -1,0 +1,98 @@
+"""Checking a proof on any machine: no database, no network, nothing of the office but its published keys."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import datetime
+
+from cryptography.x509 import Certificate
+
+from models.base import Value
+from models.seals import KeyAdded, KeyRevoked, Keys, Proof, Seal
+from motcua.proof.keys import holds
+from motcua.proof.stamps import BadStamp, stamped_at
+
+
+class Checked(Value):
+    """What a check found; a proof holds where there are no faults."""
+
+    code: str
+    facts: int
+    seal: int
+    at: datetime
+    """When the seal says it was made."""
+    stamped_at: datetime | None
+    """By when an authority that is believed saw it."""
+    faults: tuple[str, ...]
+
+
+def check(proof: Proof, trusted: Keys, roots: Sequence[Certificate] = ()) -> Checked:
+    """Check a proof against an office's keys as it published them, and its stamp against authorities."""
+    faults = proof.faults()
+    stamp_at = None
+    if proof.stamp is not None and roots:
+        try:
+            stamp_at = stamped_at(proof.seal, base64.b64decode(proof.stamp, validate=True), roots)
+        except BadStamp as bad:
+            faults.append(bad.message)
+        except binascii.Error:
+            faults.append(f"the stamp of seal {proof.seal.number} is not base64")
+    faults += seal_faults(proof.seal, trusted, proof.keys, stamp_at)
+    return Checked(
+        code=proof.code,
+        facts=len(proof.facts),
+        seal=proof.seal.number,
+        at=proof.seal.statement.at,
+        stamped_at=stamp_at,
+        faults=tuple(faults),
+    )
+
+
+def seal_faults(seal: Seal, trusted: Keys, told: Keys, stamp_at: datetime | None) -> list[str]:
+    """What is wrong with who signed a seal. `told` are the keys that came with it; they count as far as keys
+    that are trusted vouch for them."""
+    said = seal.statement
+    word = believed(said.key, trusted, told)
+    if word is None:
+        return [f"seal {said.number} is signed by key {said.key}, which no trusted key vouches for"]
+    if word.office != said.office:
+        return [f"seal {said.number} is of {said.office}, its key of {word.office}"]
+    if not holds(word.public, seal.signature, said.text):
+        return [f"seal {said.number} does not bear the signature of key {said.key}"]
+    later = [
+        w.since for w in (*trusted.words, *told.words) if isinstance(w, KeyAdded) and w.since > word.since
+    ]
+    if said.number < word.since or said.number >= min(later, default=said.number + 1):
+        return [f"key {said.key} does not sign seal {said.number}"]
+    revoked = revocation(said.key, trusted, told)
+    if revoked is not None and (stamp_at is None or stamp_at >= revoked.at):
+        how = "no stamp shows" if stamp_at is None else "its stamp does not show"
+        return [
+            f"seal {said.number} is signed by key {said.key}, revoked as of {revoked.at:%Y-%m-%d %H:%M:%S}Z"
+            f" ({revoked.reason}), and {how} that it is older"
+        ]
+    return []
+
+
+def believed(key: str, trusted: Keys, told: Keys) -> KeyAdded | None:
+    """A key that is trusted, or that keys vouch for, one after another, down from a trusted one."""
+    if (word := trusted.added(key)) is not None:
+        return word
+    word = told.added(key)
+    if word is None or word.by is None or word.by == key:
+        return None
+    rest = Keys(words=tuple(w for w in told.words if w != word))
+    by = believed(word.by, trusted, rest)
+    return word if by is not None and holds(by.public, word.signature, word.text) else None
+
+
+def revocation(key: str, trusted: Keys, told: Keys) -> KeyRevoked | None:
+    """That a key is not believed any more, where that was published or is signed by a key that is."""
+    if (word := trusted.revoked(key)) is not None:
+        return word
+    word = told.revoked(key)
+    if word is None or (by := believed(word.by, trusted, told)) is None:
+        return None
+    return word if holds(by.public, word.signature, word.text) else None

@@ -1,0 +1,293 @@
+"""The deployed code, run over the histories of the whole office, and what it says held against the record.
+
+Three sources say what happened to a dossier: Temporal's history (open, or archived), the facts in PostgreSQL,
+and the read model. The history is replayed; what its workflow put on record then must be what is on record
+now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
+
+from temporalio.client import Client, WorkflowHistory
+from temporalio.service import RPCError, RPCStatusCode
+
+from models.archive import Archived, Difference, Replays
+from models.base import Value
+from models.facts import Fact
+from models.fold import fold
+from models.refusals import CheckFailed
+from motcua.archive import Archive, HistoryDamaged, Shelf
+from motcua.audit.crew import spread
+from motcua.audit.dossiers import row_faults
+from motcua.past import Rules
+from motcua.replay import Retold, retell
+from motcua.shelf import S3Shelf
+from motcua.store import Store
+from motcua.store.proof import ProofRecord
+from motcua.store.record import Record
+from motcua.temporal import RPC_TIMEOUT, connect
+
+TOGETHER = 50
+"""Workflows whose histories are replayed together: so many are in memory at once, for each process."""
+FEW = 200
+"""So many histories are gone through before it is worth to start processes."""
+TRIES, PAUSE = 4, 1.0
+"""How often, and after how many seconds, a dossier is looked at again that people may be working on."""
+DOSSIER = "Dossier"
+
+
+class Where(NamedTuple):
+    """Where an office's servers are, for a process that has nothing else."""
+
+    address: str | None
+    namespace: str | None
+    url: str
+    office: str
+    archive_url: str = ""
+
+    def shelf(self) -> Shelf | None:
+        """The archive's store, where one is configured."""
+        return S3Shelf(self.archive_url) if self.archive_url else None
+
+
+class Told(Value):
+    """All histories of one workflow, the earliest first."""
+
+    workflow: str
+    type: str
+    archived: tuple[Archived, ...] = ()
+    running: tuple[str, ...] = ()
+    """Runs that only Temporal has: those that go on, and those that closed and are not archived yet."""
+
+
+class Replaying:
+    """Goes through the histories of one office."""
+
+    def __init__(self, client: Client, store: Store, where: Where) -> None:
+        self._client, self._where = client, where
+        self._record = ProofRecord(store, where.office)
+        self._archive = Archive(client, self._record, where.shelf())
+        self._facts, self._rules = Record(store), Rules(store)
+
+    async def all(
+        self,
+        tell: Callable[[int, int], None] = lambda _done, _of: None,
+        *,
+        since: datetime | None = None,
+        code: str | None = None,
+        jobs: int | None = None,
+    ) -> Replays:
+        """Replay every history: of one dossier, of those that closed since a moment or are open, or all.
+
+        `tell` hears how many histories have been gone through, and of how many.
+        """
+        told = await self._told(since, code)
+        total = sum(len(each.archived) + len(each.running) for each in told)
+        replayed, diverged, differing = 0, list[Difference](), list[Difference]()
+
+        def take(part: Replays) -> None:
+            nonlocal replayed
+            replayed += part.replayed
+            diverged.extend(part.diverged)
+            differing.extend(part.differing)
+            tell(replayed, total)
+
+        async def pieces() -> AsyncIterator[Sequence[Told]]:
+            for start in range(0, len(told), TOGETHER):
+                yield told[start : start + TOGETHER]
+
+        if total > FEW:
+            crew = spread(partial(_replayer, self._where), pieces(), jobs or os.cpu_count() or 1)
+            async for part in crew:
+                take(part)
+        else:
+            async for piece in pieces():
+                take(await self.look(piece))
+        if since is None and code is None:
+            differing += await self._without(told)
+        return Replays(
+            replayed=replayed,
+            diverged=tuple(sorted(diverged, key=lambda each: each.code)),
+            differing=tuple(sorted(differing, key=lambda each: each.code)),
+        )
+
+    async def look(self, told: Sequence[Told]) -> Replays:
+        """Replay the histories of these workflows."""
+        replayed, diverged, differing = 0, list[Difference](), list[Difference]()
+        again = list(told)
+        for attempt in range(TRIES):
+            replayed, diverged_now, differing_now, busy = await self._once(again, replayed)
+            diverged += diverged_now
+            if not busy or attempt == TRIES - 1:
+                differing += differing_now
+                break
+            # Somebody may have worked on it between the look at its history and the one at the record.
+            names = {each.workflow for each in busy}
+            differing += [each for each in differing_now if each.code not in names]
+            replayed -= sum(len(each.archived) + len(each.running) for each in busy)
+            diverged = [each for each in diverged if each.code not in names]
+            again = busy
+            await asyncio.sleep(PAUSE)
+        return Replays(replayed=replayed, diverged=tuple(diverged), differing=tuple(differing))
+
+    async def _once(
+        self, told: Sequence[Told], replayed: int
+    ) -> tuple[int, list[Difference], list[Difference], list[Told]]:
+        """(replayed so far, diverged, differing, those of the last two that are still being worked on)."""
+        diverged, differing = list[Difference](), list[Difference]()
+        stories: dict[str, list[Retold]] = defaultdict(list)
+        unread: set[str] = set()
+
+        async def histories() -> AsyncIterator[WorkflowHistory]:
+            for each in told:
+                for archived in each.archived:
+                    try:
+                        yield await self._archive.history(archived)
+                    except HistoryDamaged as damaged:
+                        unread.add(each.workflow)
+                        what = damaged.message
+                        differing.append(Difference(code=each.workflow, run=archived.run, what=what))
+                for run in each.running:
+                    history = await self._running(each.workflow, run)
+                    if history is not None:
+                        yield history
+
+        async with aclosing(retell(histories())) as told_again:
+            async for retold in told_again:
+                replayed += 1
+                name = retold.history.workflow_id
+                if retold.divergence is not None:
+                    unread.add(name)
+                    lines = retold.divergence.events
+                    diverged.append(Difference(code=name, what=retold.divergence.reason, lines=lines))
+                else:
+                    # Its events, which are most of what it weighs, are not needed any more.
+                    stories[name].append(retold._replace(history=WorkflowHistory(name, [])))
+        dossiers = [each for each in told if each.type == DOSSIER and each.workflow not in unread]
+        found = await self._compare([each.workflow for each in dossiers], stories)
+        differing += found
+        names = {each.code for each in found}
+        return (
+            replayed,
+            diverged,
+            differing,
+            [each for each in dossiers if each.running and each.workflow in names],
+        )
+
+    async def _running(self, workflow: str, run: str) -> WorkflowHistory | None:
+        """The history of a run that Temporal has; None where it has forgotten it meanwhile."""
+        handle = self._client.get_workflow_handle(workflow, run_id=run)
+        try:
+            return await handle.fetch_history(rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+
+    async def _compare(self, codes: Sequence[str], stories: dict[str, list[Retold]]) -> list[Difference]:
+        """Where what the histories say of these dossiers is not what is on record."""
+        kept = await self._facts.of(codes)
+        differing = []
+        for code in codes:
+            facts = self._facts.facts(kept.facts.get(code, []))
+            found = facts_differ(code, stories[code], facts)
+            shown = kept.rows.get(code)
+            if not found and shown is not None and facts:
+                try:
+                    dossier = fold(await self._rules.unfiled(code, shown["office"], facts), facts)
+                    found = row_faults(shown, dossier)
+                except (CheckFailed, ValueError) as error:
+                    found = [f"its facts cannot be folded: {str(error).splitlines()[0]}"]
+            elif shown is None:
+                found = [*found, "it is missing from the read model"]
+            differing += [Difference(code=code, what=what) for what in found]
+        return differing
+
+    async def _told(self, since: datetime | None, code: str | None) -> list[Told]:
+        """The histories that there are, by workflow."""
+        archived: dict[str, list[Archived]] = defaultdict(list)
+        types: dict[str, str] = {}
+        async for each in self._record.histories(code, since):
+            archived[each.workflow].append(each)
+            types[each.workflow] = each.type
+        there = {each.run for runs in archived.values() for each in runs}
+        running: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+        query = f"WorkflowId = '{code}'" if code is not None else None
+        async for execution in self._client.list_workflows(query, page_size=1000, rpc_timeout=RPC_TIMEOUT):
+            closed = execution.close_time
+            if execution.run_id in there or (since is not None and closed is not None and closed < since):
+                continue
+            if closed is not None and execution.run_id in await self._record.archived_of([execution.run_id]):
+                continue
+            running[execution.id].append((execution.start_time, execution.run_id))
+            types[execution.id] = execution.workflow_type
+        if since is not None:  # of what goes on, the runs before are part of the story
+            for workflow in [name for name in running if name not in archived]:
+                archived[workflow] = [each async for each in self._record.histories(workflow)]
+        return [
+            Told(
+                workflow=name,
+                type=types[name],
+                archived=tuple(archived.get(name, ())),
+                running=tuple(run for _, run in sorted(running.get(name, ()))),
+            )
+            for name in sorted(types)
+        ]
+
+    async def _without(self, told: Sequence[Told]) -> list[Difference]:
+        """Dossiers on record of which there is no history, neither in Temporal nor in the archive."""
+        known = {each.workflow for each in told}
+        what = "no history of it is left, neither in Temporal nor in the archive"
+        return [
+            Difference(code=code, what=what)
+            async for codes in self._facts.codes(5000)
+            for code in codes
+            if code not in known
+        ]
+
+
+def facts_differ(code: str, stories: Sequence[Retold], facts: Sequence[Fact]) -> list[str]:
+    """Where the facts that a dossier's workflow put on record are not those that are there now."""
+    said: dict[int, Fact] = {}
+    for story in stories:
+        said.update((fact.seq, fact) for fact in story.facts)
+    if not said:
+        return [] if not facts else [f"its history tells of no fact, but {len(facts)} are on record"]
+    there = {fact.seq: fact for fact in facts}
+    first, last = min(said), max(said)
+    found = []
+    for seq in range(first, max(last, len(facts)) + 1):
+        mine, its = there.get(seq), said.get(seq)
+        if mine is None and its is not None:
+            found.append(f"fact {seq}, {_fact(its)}, is in its history and not on record")
+        elif its is None and mine is not None:
+            found.append(f"fact {seq}, {_fact(mine)}, is on record and not in its history")
+        elif mine is not None and its is not None and mine != its:
+            found.append(f"fact {seq} is {_fact(mine)} on record, and {_fact(its)} in its history")
+    before = there.get(first - 1)
+    if first > 1 and (before is None or before.hash != said[first].prev_hash):
+        found.append(f"fact {first - 1} is not the one that its history goes on from")
+    head = stories[-1].head
+    if not found and head is not None and (head.seq, head.hash) != (last, said[last].hash):
+        found.append(f"its history leads to fact {head.seq}, what it recorded to fact {last}")
+    return found
+
+
+def _fact(fact: Fact) -> str:
+    return f"{fact.kind} by {fact.actor} at {fact.at:%Y-%m-%d %H:%M:%S.%f}Z ({fact.hash[:8]})"
+
+
+@asynccontextmanager
+async def _replayer(where: Where) -> AsyncIterator[Callable[[Sequence[Told]], Awaitable[Replays]]]:
+    """What a process of the crew replays with."""
+    client = await connect(where.address, where.namespace)
+    async with Store.connect(where.url, most=2) as store:
+        yield Replaying(client, store, where).look

@@ -1,0 +1,268 @@
+"""What the record holds to prove itself by: the office's journal, seals and their log, archived histories."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from models.archive import Archived
+from models.chain import GENESIS
+from models.journal import Entry, Line, plain, write
+from models.seals import Head, Seal, Statement
+from motcua.store import Store
+from motcua.store.sql import query
+
+
+class Sealing:
+    """One look at the whole record, at which a seal is made; nothing that is recorded meanwhile is seen."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def seals(self) -> list[Seal]:
+        """Every seal so far, in order."""
+        return [_seal(row) for row in await self._connection.fetch(query("seals"))]
+
+    async def log(self) -> AsyncIterator[Head]:
+        """The log so far, streamed."""
+        async for row in self._connection.cursor(query("sealed"), prefetch=5000):
+            yield _head(row)
+
+    async def unsealed(self) -> AsyncIterator[Head]:
+        """The heads that are not in it yet, by code, streamed."""
+        async for row in self._connection.cursor(query("unsealed_heads"), prefetch=5000):
+            yield _head(row)
+
+    async def journal_end(self) -> tuple[int, str]:
+        """Number and hash of the journal's last entry; (0, GENESIS) before the first."""
+        return await _journal_end(self._connection)
+
+    async def sealed(self, code: str) -> int:
+        """The number of a chain's last entry in the log; 0 where it has none."""
+        row = await self._connection.fetchrow(query("sealed_last"), code)
+        return row["seq"] if row else 0
+
+    async def add(self, position: int, number: int, heads: Sequence[Head]) -> None:
+        """Add heads to the log from a position on, under the seal that is being made."""
+        await self._connection.execute(
+            query("seal_heads"),
+            list(range(position, position + len(heads))),
+            [number] * len(heads),
+            [head.code for head in heads],
+            [head.seq for head in heads],
+            [head.hash for head in heads],
+        )
+
+    async def seal(self, seal: Seal) -> None:
+        """Keep the seal."""
+        said = seal.statement
+        await self._connection.execute(
+            query("seal"),
+            *(
+                said.number,
+                said.office,
+                said.at,
+                said.size,
+                said.root,
+                said.previous,
+                said.key,
+                seal.signature,
+            ),
+        )
+
+
+class ProofRecord:
+    """The journal, the seals and the archive of one office."""
+
+    def __init__(self, store: Store, office: str) -> None:
+        self._store, self.office = store, office
+
+    # The journal
+
+    async def write(
+        self, lines: Sequence[Line], archived: Sequence[tuple[Archived, bytes | None]] = ()
+    ) -> int:
+        """Write lines into the journal, and with them what they tell of; those whose command is there already
+        are left out with theirs. Returns how many were written.
+
+        `archived` goes by the lines, one for one; with its compressed bytes, where they are kept here.
+        """
+        async with self._store._connection() as connection, connection.transaction():
+            await connection.execute(query("journal_lock"))
+            asked = [line.command for line in lines]
+            known = {row["command"] for row in await connection.fetch(query("journal_known"), asked)}
+            fresh = [n for n, command in enumerate(asked) if command not in known]
+            after, head = await _journal_end(connection)
+            entries = write(self.office, [lines[n] for n in fresh], after=after, head=head)
+            await connection.execute(
+                query("journal_write"),
+                [entry.seq for entry in entries],
+                [entry.event.kind for entry in entries],
+                [entry.at for entry in entries],
+                [entry.actor for entry in entries],
+                [entry.unit for entry in entries],
+                [entry.command for entry in entries],
+                [json.dumps(plain(entry.event), ensure_ascii=False) for entry in entries],
+                [entry.prev_hash for entry in entries],
+                [entry.hash for entry in entries],
+            )
+            if archived:
+                await self._archive(connection, [archived[n] for n in fresh])
+        return len(fresh)
+
+    async def journal(self) -> AsyncIterator[dict[str, Any]]:
+        """The journal's entries as plain rows, in order, streamed."""
+        async with self._store._connection() as connection, connection.transaction(readonly=True):
+            async for row in connection.cursor(query("journal"), prefetch=2000):
+                yield dict(row)
+
+    async def journal_of(self, kind: str, most: int) -> list[Entry]:
+        """The last entries of one kind, the newest first."""
+        async with self._store._connection() as connection:
+            rows = await connection.fetch(query("journal_of_kind"), kind, most)
+        return [_entry(row) for row in rows]
+
+    # Seals
+
+    @asynccontextmanager
+    async def sealing(self) -> AsyncIterator[Sealing]:
+        """Be the only one who seals, and see the record as of one moment; all or nothing is kept."""
+        async with self._store._connection() as connection:
+            await connection.execute(query("seal_lock"))
+            try:
+                async with connection.transaction(isolation="repeatable_read"):
+                    yield Sealing(connection)
+            finally:
+                if not connection.is_closed():
+                    await connection.execute(query("seal_unlock"))
+
+    async def seals(self) -> list[Seal]:
+        """Every seal, in order."""
+        async with self._store._connection() as connection:
+            return [_seal(row) for row in await connection.fetch(query("seals"))]
+
+    async def seal(self, number: int) -> Seal | None:
+        """One seal."""
+        async with self._store._connection() as connection:
+            row = await connection.fetchrow(query("seal_of"), number)
+        return _seal(row) if row else None
+
+    async def log(self, until: int | None = None) -> AsyncIterator[tuple[int, int, Head]]:
+        """(position, seal, head) of the log up to a size, streamed."""
+        async with self._store._connection() as connection, connection.transaction(readonly=True):
+            async for row in connection.cursor(query("sealed_until"), until, prefetch=5000):
+                yield row["position"], row["seal"], _head(row)
+
+    async def sealed(self, code: str) -> tuple[int, int, int] | None:
+        """(position, seal, number of the fact) of a dossier's last head in the log."""
+        async with self._store._connection() as connection:
+            row = await connection.fetchrow(query("sealed_last"), code)
+        return (row["position"], row["seal"], row["seq"]) if row else None
+
+    async def sealed_heads(self, code: str) -> list[tuple[int, int, str]]:
+        """(seal, seq, hash) of the heads of one chain in the log."""
+        async with self._store._connection() as connection:
+            rows = await connection.fetch(query("audit_sealed"), [code])
+        return [(row["seal"], row["seq"], row["hash"]) for row in rows]
+
+    async def unstamped(self) -> list[Seal]:
+        """Seals that no authority has stamped."""
+        async with self._store._connection() as connection:
+            return [_seal(row) for row in await connection.fetch(query("unstamped"))]
+
+    async def keep_stamp(self, number: int, stamp: bytes) -> None:
+        """Keep an authority's answer for a seal."""
+        async with self._store._connection() as connection:
+            await connection.execute(query("stamp"), number, stamp)
+
+    async def stamp(self, number: int) -> bytes | None:
+        """The stamp of a seal."""
+        async with self._store._connection() as connection:
+            found: bytes | None = await connection.fetchval(query("stamp_of"), number)
+        return found
+
+    async def stamps(self) -> dict[int, bytes]:
+        """Every stamp, by the number of its seal."""
+        async with self._store._connection() as connection:
+            return {row["seal"]: row["token"] for row in await connection.fetch(query("stamps"))}
+
+    # The archive
+
+    async def archived_of(self, runs: Sequence[str]) -> set[str]:
+        """Which of these runs are in the archive."""
+        async with self._store._connection() as connection:
+            rows = await connection.fetch(query("archived_of"), list(runs))
+        return {row["run"] for row in rows}
+
+    async def histories(
+        self, workflow: str | None = None, since: datetime | None = None
+    ) -> AsyncIterator[Archived]:
+        """What is in the archive, by workflow and the moment it closed; streamed."""
+        async with self._store._connection() as connection, connection.transaction(readonly=True):
+            async for row in connection.cursor(query("histories"), workflow, since, prefetch=1000):
+                yield Archived.model_validate(dict(row))
+
+    async def history_count(self) -> int:
+        """How many histories are in the archive."""
+        async with self._store._connection() as connection:
+            count: int = await connection.fetchval(query("history_count"))
+        return count
+
+    async def history_bytes(self, run: str) -> bytes | None:
+        """The compressed bytes of a history that lies in PostgreSQL."""
+        async with self._store._connection() as connection:
+            found: bytes | None = await connection.fetchval(query("history_bytes"), run)
+        return found
+
+    async def unarchived(self, before: datetime, most: int = 1000) -> list[tuple[str, datetime]]:
+        """(code, since) of dossiers that ended before a moment and are not archived, the oldest first."""
+        async with self._store._connection() as connection:
+            rows = await connection.fetch(query("unarchived"), before, most)
+        return [(row["code"], row["since"]) for row in rows]
+
+    async def _archive(self, connection: Any, archived: Sequence[tuple[Archived, bytes | None]]) -> None:
+        rows = [row for row, _ in archived]
+        await connection.execute(
+            query("archive"),
+            [row.run for row in rows],
+            [row.workflow for row in rows],
+            [row.type for row in rows],
+            [row.status for row in rows],
+            [row.closed_at for row in rows],
+            [row.events for row in rows],
+            [row.size for row in rows],
+            [row.sha256 for row in rows],
+            [row.place for row in rows],
+        )
+        here = [(row.run, content) for row, content in archived if content is not None]
+        await connection.execute(
+            query("archive_bytes"), [run for run, _ in here], [content for _, content in here]
+        )
+
+
+async def _journal_end(connection: Any) -> tuple[int, str]:
+    row = await connection.fetchrow(query("journal_end"))
+    return (row["seq"], row["hash"]) if row else (0, GENESIS)
+
+
+def _head(row: Any) -> Head:
+    # Read back as it stands, unchecked: what does not fit is for the audit to name, not for a bug to hide.
+    return Head.model_construct(code=row["code"], seq=row["seq"], hash=row["hash"])
+
+
+def _seal(row: Any) -> Seal:
+    said = {name: row[name] for name in ("office", "number", "at", "size", "root", "previous", "key")}
+    said["at"] = said["at"].astimezone(UTC)
+    return Seal.model_construct(statement=Statement.model_construct(**said), signature=row["signature"])
+
+
+def _entry(row: Any) -> Entry:
+    return Entry.model_validate(
+        {
+            **{name: row[name] for name in ("seq", "at", "actor", "unit", "command", "prev_hash", "hash")},
+            "event": {"kind": row["kind"], **json.loads(row["data"])},
+        }
+    )

@@ -1,0 +1,119 @@
+-- name: journal_lock
+select pg_advisory_xact_lock(7200519035)
+
+-- name: journal_end
+select seq, hash from journal order by seq desc limit 1
+
+-- name: journal_known
+select command from journal where command = any($1::text[])
+
+-- name: journal_write
+insert into journal (seq, kind, at, actor, unit, command, data, prev_hash, hash)
+select * from unnest($1::integer[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::jsonb[],
+                     $8::text[], $9::text[])
+
+-- name: journal
+select seq, kind, at, actor, unit, command, data, prev_hash, hash from journal order by seq
+
+-- name: journal_of_kind
+select seq, kind, at, actor, unit, command, data, prev_hash, hash from journal where kind = $1 order by seq desc limit $2
+
+-- name: seal_lock
+-- Held by the session: a lock taken inside the transaction would be older than what the transaction sees.
+select pg_advisory_lock(7200519036)
+
+-- name: seal_unlock
+select pg_advisory_unlock(7200519036)
+
+-- name: seals
+select number, office, at, size, root, previous, key, signature from seals order by number
+
+-- name: seal_of
+select number, office, at, size, root, previous, key, signature from seals where number = $1
+
+-- name: sealed
+select position, seal, code, seq, hash from sealed_heads order by position
+
+-- name: sealed_until
+select position, seal, code, seq, hash from sealed_heads where $1::bigint is null or position < $1 order by position
+
+-- name: sealed_last
+select position, seal, seq, hash from sealed_heads where code = $1 order by seq desc limit 1
+
+-- name: unsealed_heads
+-- A dossier's head is sealed as the facts have it; what the read model says beside that is for the audit to name.
+select d.code, f.seq, f.hash
+from dossiers d
+join lateral (select seq, hash from facts where code = d.code order by seq desc limit 1) f on true
+left join lateral (select max(seq) as seq from sealed_heads where code = d.code) s on true
+where f.seq > coalesce(s.seq, 0)
+order by d.code collate "C"
+
+-- name: seal
+insert into seals (number, office, at, size, root, previous, key, signature) values ($1, $2, $3, $4, $5, $6, $7, $8)
+
+-- name: seal_heads
+insert into sealed_heads (position, seal, code, seq, hash)
+select * from unnest($1::bigint[], $2::integer[], $3::text[], $4::integer[], $5::text[])
+
+-- name: stamp
+insert into stamps (seal, token) values ($1, $2) on conflict do nothing
+
+-- name: stamps
+select seal, token from stamps order by seal
+
+-- name: stamp_of
+select token from stamps where seal = $1
+
+-- name: unstamped
+select number, office, at, size, root, previous, key, signature from seals s
+where not exists (select from stamps where seal = s.number) order by number
+
+-- name: archived_of
+select run from histories where run = any($1::text[])
+
+-- name: archive
+insert into histories (run, workflow, type, status, closed_at, events, size, sha256, place)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::integer[], $7::integer[],
+                     $8::text[], $9::text[])
+
+-- name: archive_bytes
+insert into history_bytes (run, content) select * from unnest($1::text[], $2::bytea[])
+
+-- name: history_bytes
+select content from history_bytes where run = $1
+
+-- name: histories
+-- $1: of one workflow, or null; $2: closed since, or null.
+select run, workflow, type, status, closed_at, events, size, sha256, place from histories
+where ($1::text is null or workflow = $1) and ($2::timestamptz is null or closed_at >= $2)
+order by workflow collate "C", closed_at
+
+-- name: history_count
+select count(*) from histories
+
+-- name: unarchived
+-- Dossiers on which nothing more can happen whose history is not archived, by when their last fact was recorded.
+select d.code, f.recorded_at as since
+from dossiers d join facts f on f.code = d.code and f.seq = d.seq
+where d.outcome is not null and not exists (select from histories h where h.workflow = d.code)
+  and f.recorded_at < $1
+order by f.recorded_at limit $2
+
+-- name: audit_codes
+select code from (select distinct code from facts union select code from dossiers) c order by code collate "C"
+
+-- name: audit_rows
+select d.code, to_jsonb(d) || jsonb_build_object(
+    'tasks', (select coalesce(jsonb_agg(to_jsonb(t) - '{code,place,urgent_at}'::text[] order by t.id), '[]')
+                from tasks t where t.code = d.code),
+    'terms', (select coalesce(jsonb_agg(to_jsonb(t) - '{code,alarmed_at,alarm_to}'::text[] order by t.id), '[]')
+                from terms t where t.code = d.code)) as shown
+from dossiers d where d.code = any($1::text[])
+
+-- name: audit_sealed
+select code, seal, seq, hash from sealed_heads where code = any($1::text[]) order by position
+
+-- name: audit_private
+select p.id, p.salt, p.content, encode(sha256(f.content), 'hex') as file
+from private p left join files f using (id) where p.id = any($1::text[])

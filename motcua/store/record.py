@@ -1,0 +1,85 @@
+"""The record as an audit reads it: plain rows of many dossiers at a time, as they stand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from models.facts import Fact
+from motcua.store import Store, _fact
+from motcua.store.sql import query
+
+
+class Kept(NamedTuple):
+    """What is on record of some dossiers, by code."""
+
+    facts: dict[str, list[dict[str, Any]]]
+    rows: dict[str, dict[str, Any]]
+    """The read model: columns of `models.view.DossierRow`, with tasks and terms."""
+    sealed: dict[str, list[tuple[int, int, str]]]
+    """(seal, seq, hash) of their heads in the log."""
+    private: dict[str, Any]
+    """By id: salt, content and the SHA-256 of the file, of what their facts refer to."""
+    erased: Callable[[str], bool]
+    """Whether a row of that id was erased with an entry in the journal."""
+
+
+class Record:
+    """Reads for audits."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def codes(self, together: int) -> AsyncIterator[list[str]]:
+        """The code of every dossier of which anything is on record, some at a time, in order."""
+        async with self._store._connection() as connection, connection.transaction(readonly=True):
+            some: list[str] = []
+            async for row in connection.cursor(query("audit_codes"), prefetch=5000):
+                some.append(row["code"])
+                if len(some) == together:
+                    yield some
+                    some = []
+            if some:
+                yield some
+
+    async def of(self, codes: Sequence[str]) -> Kept:
+        """All that is on record of these, as of one moment."""
+        wanted = list(codes)
+        facts: dict[str, list[dict[str, Any]]] = {}
+        sealed: dict[str, list[tuple[int, int, str]]] = {}
+        async with (
+            self._store._connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            for row in await connection.fetch(query("facts_of"), wanted):
+                facts.setdefault(row["code"], []).append(dict(row))
+            shown = {row["code"]: row["shown"] for row in await connection.fetch(query("audit_rows"), wanted)}
+            for row in await connection.fetch(query("audit_sealed"), wanted):
+                sealed.setdefault(row["code"], []).append((row["seal"], row["seq"], row["hash"]))
+            # What facts refer to may lie with another dossier: with the one that asked for a linked one.
+            named = {name for rows in facts.values() for row in rows for name, _ in references(row)}
+            private = {row["id"]: dict(row) for row in await connection.fetch(query("audit_private"), named)}
+        rows = {code: json.loads(text) for code, text in shown.items()}
+        return Kept(facts, rows, sealed, private, lambda _: False)
+
+    def facts(self, rows: Sequence[dict[str, Any]]) -> list[Fact]:
+        """Rows as facts."""
+        return [_fact(row) for row in rows]
+
+
+def references(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(id, hash) of everything erasable that a fact refers to."""
+
+    def within(value: Any) -> Iterator[tuple[str, str]]:
+        if isinstance(value, dict):
+            if value.keys() == {"id", "hash"}:
+                yield value["id"], value["hash"]
+            else:
+                for each in value.values():
+                    yield from within(each)
+        elif isinstance(value, list):
+            for each in value:
+                yield from within(each)
+
+    return within(json.loads(row["data"]))

@@ -1,0 +1,179 @@
+"""`audit` as an auditor uses it: sealed, proved elsewhere, archived, replayed, exported, keys changed."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from temporalio.client import WorkflowHistory
+
+from motcua.local import RunInfo
+from tests.story.cli import ROOT, Ran, office, starter
+
+SUBMISSION = {
+    "request_id": "audited-1",
+    "procedure": "1.001612",
+    "channel": "online",
+    "unit": "demo",
+    "applicant": {"name": "Nguyễn Thị Bí Mật", "phone": "0900000001"},
+}
+
+
+class Audited:
+    """An office with a dossier that is closed and one that is open, and a folder for files."""
+
+    def __init__(self, data: Path, files: Path, run: RunInfo) -> None:
+        self.data, self.files, self.run = data, files, run
+        self.closed, self.open = (self._submitted(n) for n in (1, 2))
+        refused = self("act", self.closed, "refuse", "--as", "receiver1", "--data", '{"reason": "Thiếu"}')
+        assert refused.code == 0, refused.err
+
+    def _submitted(self, number: int) -> str:
+        given = json.dumps({**SUBMISSION, "request_id": f"audited-{number}"})
+        code: str = starter(self.data, "submit", "-", "--json", stdin=given).json["code"]
+        return code
+
+    def __call__(self, *arguments: str) -> Ran:
+        """One command."""
+        return starter(self.data, *arguments)
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
+    """The office of these stories."""
+    data = tmp_path_factory.mktemp("audited")
+    with office(data) as run:
+        yield Audited(data, tmp_path_factory.mktemp("files"), run)
+
+
+def stranger(*arguments: Path) -> subprocess.CompletedProcess[str]:
+    """The program of docs/proofs.md, in a Python that has nothing but its standard library."""
+    page = (ROOT / "docs" / "proofs.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    command = [sys.executable, "-I", "-S", "-c", program, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_dossier_is_proved_to_a_stranger(audited: Audited) -> None:
+    """By our program and by the one on the page, which knows nothing of ours; spoilt, by neither."""
+    early = audited("audit", "proof", audited.closed)
+    assert (early.code, early.error.partition(":")[0]) == (3, "NotSealedYet")
+    sealed = audited("audit", "seal", "--json")
+    assert sealed.code == 0, sealed.err
+    assert sealed.json["statement"]["number"] == 1
+    file, keys = audited.files / "proof.json", audited.files / "keys.json"
+    told = audited("audit", "proof", audited.closed, "-o", str(file))
+    assert told.out == f"{file}: 2 facts of {audited.closed} under seal 1\n"
+    keys.write_text(audited("audit", "keys").out, encoding="utf-8")
+    checked = audited("audit", "check-proof", str(file), "--keys", str(keys))
+    assert checked.code == 0, checked.err
+    assert f"The 2 facts of {audited.closed} are as they were when seal 1 was made" in checked.out
+    assert "no authority that is believed says when" in checked.out
+    theirs = stranger(file, keys)
+    assert theirs.returncode == 0, theirs.stderr
+    assert theirs.stdout.startswith(f"{audited.closed}: 2 facts under seal 1 of ")
+    assert "Bí Mật" not in file.read_text(encoding="utf-8")
+
+    proof = json.loads(file.read_text(encoding="utf-8"))
+    proof["facts"][1]["actor"] = "receiver2"
+    spoilt = audited.files / "spoilt.json"
+    spoilt.write_text(json.dumps(proof), encoding="utf-8")
+    found = audited("audit", "check-proof", str(spoilt), "--keys", str(keys), "--json")
+    assert (found.code, found.json["faults"]) == (1, ["fact 2: content does not match its hash"])
+    assert "fact 2 was changed" in stranger(spoilt, keys).stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "type_name"),
+    [("", "BadProof"), ("{}", "BadProof"), ("[1, 2", "BadProof"), ("x" * 5_000_000, "BadProof")],
+    ids=["empty", "of nothing", "cut off", "huge"],
+)
+def test_a_file_that_is_no_proof(audited: Audited, content: str, type_name: str) -> None:
+    """One line, whatever it is."""
+    file = audited.files / "no-proof.json"
+    file.write_text(content)
+    ran = audited("audit", "check-proof", str(file), "--keys", str(audited.files / "keys.json"))
+    assert (ran.code, ran.error.partition(":")[0]) == (2, type_name)
+
+
+def test_keys_and_authorities_that_are_none(audited: Audited) -> None:
+    """Named before anything is checked."""
+    file = audited.files / "nothing"
+    file.write_text("nothing")
+    proof = str(audited.files / "proof.json")
+    ran = audited("audit", "check-proof", proof, "--keys", str(file))
+    assert (ran.code, ran.error.partition(":")[0]) == (2, "BadKeys")
+    ran = audited("audit", "check-proof", proof, "--keys", str(audited.files / "gone"))
+    assert (ran.code, ran.error.partition(":")[0]) == (2, "BadKeys")
+    ran = audited("audit", "check-proof", proof, "--keys", str(file), "--authority", str(file))
+    assert (ran.code, ran.error.partition(":")[0]) == (2, "BadAuthorities")
+
+
+def test_histories_are_archived_replayed_and_exported(audited: Audited) -> None:
+    """Each closed one once; what is archived opens in Temporal's own tools once Temporal has forgotten it."""
+    swept = audited("audit", "archive", "--json")
+    assert swept.code == 0, swept.err
+    assert swept.json["archived"] == swept.json["closed"] >= 1
+    assert audited("audit", "archive", "--json").json["archived"] == 0
+    replayed = audited("audit", "replay")
+    assert replayed.code == 0, replayed.out
+    assert " replayed, 0 diverged; history, facts and read model agree" in replayed.out
+    one = audited("audit", "replay", audited.open, "--json")
+    assert one.json == {"replayed": 1, "diverged": [], "differing": []}
+    temporal = str(Path(sys.executable).with_name("temporal"))
+    _forgotten(temporal, audited.closed, audited.run.temporal.address)
+    assert audited("audit", "replay", audited.closed, "--json").json["replayed"] == 1
+    file, opened = audited.files / "history.json", audited.files / "opened.json"
+    exported = audited("audit", "export", audited.closed, "-o", str(file))
+    assert exported.code == 0, exported.err
+    _temporal(temporal, "workflow", "fix-history-json", "--source", str(file), "--target", str(opened))
+    mine, its = (WorkflowHistory.from_json("w", path.read_text(encoding="utf-8")) for path in (file, opened))
+    assert mine.events == its.events
+    assert len(mine.events) > 5
+    unknown = audited("audit", "export", "H53.26-260302-9999")
+    assert (unknown.code, unknown.error.partition(":")[0]) == (4, "UnknownHistory")
+    verified = audited("audit", "verify", "--json").json
+    assert (verified["broken"], verified["histories"]) == ([], swept.json["archived"])
+
+
+def _forgotten(temporal: str, workflow: str, address: str) -> None:
+    """Have Temporal forget a workflow, and wait until it has."""
+    _temporal(temporal, "workflow", "delete", "-w", workflow, "--yes", "--address", address)
+    look = [temporal, "workflow", "describe", "-w", workflow, "--address", address]
+    deadline = time.monotonic() + 30
+    while subprocess.run(look, capture_output=True, timeout=60, check=False).returncode == 0:
+        assert time.monotonic() < deadline
+
+
+def _temporal(*command: str) -> None:
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_keys_are_changed(audited: Audited) -> None:
+    """By those who may; the next seal is signed by the new one, and the old one's word counts no more."""
+    refused = audited("audit", "rotate-key", "--as", "handler1")
+    assert (refused.code, refused.error.partition(":")[0]) == (3, "MayNotKeepKeys")
+    old = audited("audit", "seals", "--json").json[0]["statement"]["key"]
+    still = audited("audit", "revoke-key", old, "--as", "admin1", "--reason", "x")
+    assert (still.code, still.error.partition(":")[0]) == (3, "KeyStillSigns")
+    fresh = audited("audit", "rotate-key", "--as", "admin1", "--json").json
+    assert (fresh["by"], fresh["since"]) == (old, 2)
+    assert audited("audit", "seal", "--json").json["statement"]["key"] == fresh["id"]
+    table = audited("audit", "seals").out
+    assert old in table
+    assert fresh["id"] in table
+    assert audited("audit", "verify").code == 0
+    revoked = audited(
+        "audit", "revoke-key", old, "--as", "head1", "--reason", "nó bị lộ", "--since", "2026-01-01"
+    )
+    assert revoked.code == 0, revoked.err
+    (broken,) = audited("audit", "verify", "--json").json["broken"]
+    assert broken["code"] == "seal 1"
+    assert "revoked as of" in broken["what"]
