@@ -113,7 +113,13 @@ async def serving(
             max_concurrent_activities=3,
             **common,
         )
-        watch = Watch(client, ProofRecord(store, where.office), settings.retention, meter)
+        watch = Watch(
+            client,
+            ProofRecord(store, where.office),
+            settings.retention,
+            meter,
+            stamped=bool(settings.tsa_url),
+        )
         async with dossiers, notices, proving, beside(Outbox(client, store, meter).run(), watch.run()):
             yield
 

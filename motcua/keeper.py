@@ -88,16 +88,25 @@ class Watch:
     It is not a part of what it watches: it runs in every worker, whatever became of schedules.
     """
 
-    def __init__(self, client: Client, record: ProofRecord, retention: timedelta, meter: MetricMeter) -> None:
+    def __init__(
+        self,
+        client: Client,
+        record: ProofRecord,
+        retention: timedelta,
+        meter: MetricMeter,
+        *,
+        stamped: bool = False,
+    ) -> None:
+        self._stamped = stamped
         self._archive, self._record, self._retention = Archive(client, record), record, retention
         self._late = meter.create_gauge(
             "motcua_archive_late", "Closed histories past half the retention that are not archived."
         )
         self._age = meter.create_gauge_float(
-            "motcua_archive_late_age", "Since when the oldest of them is closed.", "seconds"
+            "motcua_archive_late_age_seconds", "For how long the oldest of them is closed."
         )
         self._sealed = meter.create_gauge_float(
-            "motcua_seal_age", "Since when the record was sealed last.", "seconds"
+            "motcua_seal_age_seconds", "Since when the record was sealed last."
         )
         self._unstamped = meter.create_gauge("motcua_seals_unstamped", "Seals that no authority has stamped.")
 
@@ -128,4 +137,4 @@ class Watch:
         seals = await self._record.seals()
         if seals:
             self._sealed.set(max(0.0, (now - seals[-1].statement.at).total_seconds()))
-        self._unstamped.set(len(await self._record.unstamped()))
+        self._unstamped.set(len(await self._record.unstamped()) if self._stamped else 0)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from datetime import timedelta
+
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import S3Store
 
 from models.refusals import Unreachable
+
+RETRIES, PATIENCE = 3, timedelta(seconds=30)
+"""Whoever sweeps comes again; they need not wait for minutes."""
 
 
 class ShelfUnreachable(Unreachable):
@@ -20,10 +26,7 @@ class S3Shelf:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        try:
-            self._store = S3Store.from_url(self._url)
-        except (BaseError, ValueError) as error:
-            raise ShelfUnreachable(url=url, reason=_reason(error)) from error
+        self._store = _store(self._url)
 
     async def put(self, name: str, content: bytes) -> str:
         """Keep an object; returns its place, which stays what it is when the address is configured anew."""
@@ -36,7 +39,7 @@ class S3Shelf:
     async def get(self, place: str) -> bytes | None:
         """The bytes of an object; None where there is none."""
         folder, _, name = place.rpartition("/")
-        store = self._store if folder == self._url else S3Store.from_url(folder)
+        store = self._store if folder == self._url else _store(folder)
         try:
             found = await obstore.get_async(store, name)
             return bytes(await found.bytes_async())
@@ -44,6 +47,18 @@ class S3Shelf:
             return None
         except BaseError as error:
             raise ShelfUnreachable(url=folder, reason=_reason(error)) from error
+
+
+def _store(url: str) -> S3Store:
+    plain = os.environ.get("AWS_ALLOW_HTTP", "").lower() == "true"
+    try:
+        return S3Store.from_url(
+            url,
+            client_options={"allow_http": plain},
+            retry_config={"max_retries": RETRIES, "retry_timeout": PATIENCE},
+        )
+    except (BaseError, ValueError) as error:
+        raise ShelfUnreachable(url=url, reason=_reason(error)) from error
 
 
 def _reason(error: Exception) -> str:
