@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from temporalio import workflow
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHistory
+from temporalio.converter import DefaultFailureConverter
 from temporalio.worker import (
     ExecuteWorkflowInput,
     Interceptor,
@@ -107,7 +109,8 @@ async def retell(
     replayer = Replayer(
         workflows=workflows,
         workflow_runner=runner or UnsandboxedWorkflowRunner(),
-        data_converter=CONVERTER,
+        # Errors in the clear: nobody writes them anywhere here, and somebody wants to read them.
+        data_converter=dataclasses.replace(CONVERTER, failure_converter_class=DefaultFailureConverter),
         interceptors=[spy],
     )
     async with replayer.workflow_replay_iterator(_each(histories)) as results:

@@ -271,7 +271,7 @@ def facts_differ(code: str, stories: Sequence[Retold], facts: Sequence[Fact]) ->
         elif its is None and mine is not None:
             found.append(f"fact {seq}, {_fact(mine)}, is on record and not in its history")
         elif mine is not None and its is not None and mine != its:
-            found.append(f"fact {seq} is {_fact(mine)} on record, and {_fact(its)} in its history")
+            found.append(f"fact {seq}, {_fact(mine)}, has {_fields(mine, its)}")
     before = there.get(first - 1)
     if first > 1 and (before is None or before.hash != said[first].prev_hash):
         found.append(f"fact {first - 1} is not the one that its history goes on from")
@@ -279,6 +279,17 @@ def facts_differ(code: str, stories: Sequence[Retold], facts: Sequence[Fact]) ->
     if not found and head is not None and (head.seq, head.hash) != (last, said[last].hash):
         found.append(f"its history leads to fact {head.seq}, what it recorded to fact {last}")
     return found
+
+
+def _fields(mine: Fact, its: Fact) -> str:
+    """What two facts do not have in common: on record, and in the history."""
+    left, right = mine.model_dump(mode="json"), its.model_dump(mode="json")
+    left |= {f"event.{name}": value for name, value in left.pop("event").items()}
+    right |= {f"event.{name}": value for name, value in right.pop("event").items()}
+    names = [name for name in {**left, **right} if left.get(name) != right.get(name)]
+    return ", ".join(
+        f"{name} {left.get(name)!r} on record and {right.get(name)!r} in its history" for name in names
+    )
 
 
 def _fact(fact: Fact) -> str:

@@ -330,7 +330,7 @@ TAMPERINGS = {
         _rewritten_sealed, "closed", "closed", "is not the one over which seal 1 stands"
     ),
     "a chain made anew before it was sealed": Tampering(
-        _rewritten_fresh, "fresh", "fresh", "by receiver2 at", by="replay"
+        _rewritten_fresh, "fresh", "fresh", "in its history", by="replay"
     ),
     "a fact forged at the end": Tampering(
         _forged_fact, "fresh", "fresh", "is on record and not in its history", by="replay"

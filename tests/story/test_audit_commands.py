@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -154,6 +156,55 @@ def _forgotten(temporal: str, workflow: str, address: str) -> None:
 def _temporal(*command: str) -> None:
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 0, ran.stderr
+
+
+CHANGES = {
+    "a pause": (
+        "        while not self._over():",
+        "        await workflow.sleep(1)\n        while not self._over():",
+    ),
+    "a pause, patched": (
+        "        while not self._over():",
+        '        if workflow.patched("pause"):\n'
+        "            await workflow.sleep(1)\n        while not self._over():",
+    ),
+    "another fact": ("unit=command.actor.unit,", "unit=command.actor.unit.upper(),"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_workflow_is_found_before_it_is_deployed(
+    audited: Audited, change: str, tmp_path: Path
+) -> None:
+    """Another version of the code, run over the office's histories: what it would do otherwise is shown."""
+    for part in ("models", "workflows", "activities", "motcua", "starter.py", "worker.py", "catalog"):
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        copy(ROOT / part, tmp_path / part)
+    place = tmp_path / ("models/chain.py" if change == "another fact" else "workflows/dossier.py")
+    before, after = CHANGES[change]
+    code = place.read_text(encoding="utf-8")
+    assert before in code
+    place.write_text(code.replace(before, after), encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "starter.py", "audit", "replay", "--all"],
+        cwd=tmp_path,
+        env={**os.environ, "MOTCUA_DATA_DIR": str(audited.data), "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if change == "a pause, patched":
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert " 0 diverged; history, facts and read model agree" in ran.stdout
+        return
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    found = ran.stdout.partition(f"  {audited.closed}: ")[2]
+    if change == "a pause":
+        assert "Nondeterminism error" in found
+        assert f"  {audited.open}: [TMPRL1100] Nondeterminism error" in ran.stdout
+    else:
+        assert "has unit 'demo' on record and 'DEMO' in its history" in found, ran.stdout
 
 
 def test_keys_are_changed(audited: Audited) -> None:
