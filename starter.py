@@ -32,6 +32,7 @@ from motcua.catalogue import Catalogue
 from motcua.config import BadSetting, Settings
 from motcua.desk import Desk, Rulebook
 from motcua.documents import Clamd, Documents
+from motcua.erasure import Erasure
 from motcua.keeper import sealer
 from motcua.local import Child, LocalOffice, NoOffice, busy, whereabouts
 from motcua.papers import Papers
@@ -105,6 +106,7 @@ class Proving:
         self._record = ProofRecord(store, office)
         self._ring = KeyRing(settings.seals(namespace), office)
         self.sealer = sealer(store, settings, self._where)
+        self.erasure = Erasure(store, office, lambda: datetime.now(UTC))
 
     @property
     def keys(self) -> Keys:

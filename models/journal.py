@@ -55,8 +55,42 @@ class HistoriesReplayed(Value):
     """Dossiers of which history, facts and read model do not say the same."""
 
 
+Basis = Literal["retention", "request", "order"]
+"""Why personal data is erased: its period is over; the person asked; a court or an authority ordered it."""
+Paper = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\w /.,:()-]+$")]
+"""The number of the paper that it goes by; nothing about persons, for the journal is never erased."""
+
+
+class Erased(Value):
+    """The personal data and free text of a dossier were erased; what refers to them says nothing any more."""
+
+    kind: Literal["erased"] = "erased"
+    code: str
+    basis: Basis
+    paper: Paper
+    ids: tuple[str, ...]
+    """Of the rows that were erased."""
+
+
+class HoldPlaced(Value):
+    """Nothing of a dossier may be erased: a complaint, an inspection or a court needs it."""
+
+    kind: Literal["hold-placed"] = "hold-placed"
+    code: str
+    paper: Paper
+
+
+class HoldLifted(Value):
+    """A hold is over."""
+
+    kind: Literal["hold-lifted"] = "hold-lifted"
+    code: str
+    paper: Paper
+
+
 Happening = Annotated[
-    HistoryArchived | SealKeyAdded | SealKeyRevoked | HistoriesReplayed, Field(discriminator="kind")
+    HistoryArchived | SealKeyAdded | SealKeyRevoked | HistoriesReplayed | Erased | HoldPlaced | HoldLifted,
+    Field(discriminator="kind"),
 ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -128,14 +128,14 @@ def sealed_faults(
 
 
 def private_faults(
-    rows: Sequence[dict[str, Any]], private: dict[str, Any], erased: Callable[[str], bool]
+    rows: Sequence[dict[str, Any]], private: dict[str, Any], erased: frozenset[str]
 ) -> Iterator[tuple[int, str]]:
     """Where personal data or free text is not what a fact refers to."""
     for kept in rows:
         for name, said in references(kept):
             there = private.get(name)
             if there is None:
-                if not erased(name):
+                if name not in erased:
                     yield kept["seq"], f"what it refers to is gone, and no erasure tells of it: {name}"
                 continue
             content = json.dumps(

@@ -16,8 +16,8 @@ from models.procedure import Role
 from models.refusals import BadInput, Forbidden
 from models.seals import Proof, Seal
 from motcua.audit import Verified
-from motcua.cli import printing
-from motcua.cli.deadlines import moment
+from motcua.cli import erasing, printing
+from motcua.cli.erasing import office_moment
 from motcua.cli.people import Json, known_form
 from motcua.cli.workshop import Workshop, work
 from motcua.proof.check import Checked, check
@@ -50,6 +50,7 @@ def add(app: typer.Typer, shop: Workshop) -> None:
     _add_checks(audit, shop)
     _add_proofs(audit, shop)
     _add_keys(audit, shop)
+    erasing.add(audit, shop)
 
 
 def _add_checks(audit: typer.Typer, shop: Workshop) -> None:
@@ -80,7 +81,7 @@ def _add_checks(audit: typer.Typer, shop: Workshop) -> None:
             raise typer.BadParameter("name a dossier, or say --all or --since")
         if code is not None:
             known_form(code)
-        return int(work(_replay(shop, code, _moment(shop, since), jobs, as_json=as_json)))
+        return int(work(_replay(shop, code, office_moment(shop, since), jobs, as_json=as_json)))
 
     @audit.command("export")
     def export(
@@ -165,7 +166,7 @@ def _add_keys(audit: typer.Typer, shop: Workshop) -> None:
         as_json: Json = False,
     ) -> None:
         """Say that a key is not to be believed any more, as of a moment."""
-        at = _moment(shop, since) or datetime.now(UTC)
+        at = office_moment(shop, since) or datetime.now(UTC)
         work(_revoke(shop, key, user, at, reason, as_json=as_json))
 
 
@@ -181,14 +182,6 @@ def read_proof(path: Path) -> Proof:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise BadProof(path=path, reason=f"{where}: {first['msg']}" if where else first["msg"]) from None
-
-
-def _moment(shop: Workshop, since: str | None) -> datetime | None:
-    """A moment that was asked for, in office time unless it says otherwise."""
-    if since is None:
-        return None
-    catalogue = shop.catalogue()
-    return moment(catalogue.calendar(catalogue.office.calendar), "--since", since)
 
 
 def _keeper_of_keys(shop: Workshop, user: str) -> str:

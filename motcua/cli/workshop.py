@@ -20,6 +20,7 @@ from motcua.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk, Rulebook
 from motcua.documents import Documents
+from motcua.erasure import Erasure
 from motcua.papers import Papers
 from motcua.proof.sealer import Sealer
 from motcua.store import Store
@@ -56,6 +57,7 @@ class Proving(Protocol):
 
     store: Store
     sealer: Sealer
+    erasure: Erasure
 
     @property
     def keys(self) -> Keys:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -92,26 +92,72 @@ class ProofRecord:
         """
         async with self._store._connection() as connection, connection.transaction():
             await connection.execute(query("journal_lock"))
-            asked = [line.command for line in lines]
-            known = {row["command"] for row in await connection.fetch(query("journal_known"), asked)}
-            fresh = [n for n, command in enumerate(asked) if command not in known]
-            after, head = await _journal_end(connection)
-            entries = write(self.office, [lines[n] for n in fresh], after=after, head=head)
-            await connection.execute(
-                query("journal_write"),
-                [entry.seq for entry in entries],
-                [entry.event.kind for entry in entries],
-                [entry.at for entry in entries],
-                [entry.actor for entry in entries],
-                [entry.unit for entry in entries],
-                [entry.command for entry in entries],
-                [json.dumps(plain(entry.event), ensure_ascii=False) for entry in entries],
-                [entry.prev_hash for entry in entries],
-                [entry.hash for entry in entries],
-            )
+            fresh = await self._write(connection, lines)
             if archived:
                 await self._archive(connection, [archived[n] for n in fresh])
         return len(fresh)
+
+    async def _write(self, connection: Any, lines: Sequence[Line]) -> list[int]:
+        """Write lines at the journal's end, which is locked; returns the places of those that are new."""
+        asked = [line.command for line in lines]
+        known = {row["command"] for row in await connection.fetch(query("journal_known"), asked)}
+        fresh = [n for n, command in enumerate(asked) if command not in known]
+        after, head = await _journal_end(connection)
+        entries = write(self.office, [lines[n] for n in fresh], after=after, head=head)
+        await connection.execute(
+            query("journal_write"),
+            [entry.seq for entry in entries],
+            [entry.event.kind for entry in entries],
+            [entry.at for entry in entries],
+            [entry.actor for entry in entries],
+            [entry.unit for entry in entries],
+            [entry.command for entry in entries],
+            [json.dumps(plain(entry.event), ensure_ascii=False) for entry in entries],
+            [entry.prev_hash for entry in entries],
+            [entry.hash for entry in entries],
+        )
+        return fresh
+
+    async def journal_about(self, code: str) -> list[Entry]:
+        """What the journal says of a dossier: holds and erasures, in order."""
+        async with self._store._connection() as connection:
+            return [_entry(row) for row in await connection.fetch(query("journal_of"), code)]
+
+    # Erasing
+
+    async def erase(self, code: str, line: Callable[[tuple[str, ...]], Line]) -> tuple[str, ...] | None:
+        """Erase a dossier's personal data and free text, with a line in the journal; None under a hold.
+
+        Returns the ids of the rows that are gone; where there were none, nothing is written.
+        """
+        async with self._store._connection() as connection, connection.transaction():
+            await connection.execute(query("journal_lock"))  # a hold that comes now waits, or is seen
+            if await connection.fetchval(query("held"), code):
+                return None
+            gone = tuple(row["id"] for row in await connection.fetch(query("erase"), code))
+            if gone:
+                await self._write(connection, [line(gone)])
+        return gone
+
+    async def hold(self, code: str, line: Line, *, placed: bool) -> bool:
+        """Place a hold on a dossier, or lift it; whether that was a change."""
+        async with self._store._connection() as connection, connection.transaction():
+            await connection.execute(query("journal_lock"))
+            if await connection.fetchval(query("held"), code) == placed:
+                return False
+            await self._write(connection, [line])
+        return True
+
+    async def holds(self) -> list[dict[str, Any]]:
+        """The holds that are on dossiers: code, since when, by whom, by which paper."""
+        async with self._store._connection() as connection:
+            rows = await connection.fetch(query("holds"))
+        return [dict(row) for row in rows if row["kind"] == "hold-placed"]
+
+    async def erasable(self, before: datetime, most: int) -> list[str]:
+        """Codes of dossiers that ended before a moment and have something to erase and no hold on them."""
+        async with self._store._connection() as connection:
+            return [row["code"] for row in await connection.fetch(query("erasable"), before, most)]
 
     async def journal(self) -> AsyncIterator[dict[str, Any]]:
         """The journal's entries as plain rows, in order, streamed."""

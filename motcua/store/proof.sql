@@ -18,6 +18,39 @@ select seq, kind, at, actor, unit, command, data, prev_hash, hash from journal o
 -- name: journal_of_kind
 select seq, kind, at, actor, unit, command, data, prev_hash, hash from journal where kind = $1 order by seq desc limit $2
 
+-- name: journal_of
+select seq, kind, at, actor, unit, command, data, prev_hash, hash from journal
+where data ? 'code' and data ->> 'code' = $1 order by seq
+
+-- name: erased_ids
+select i.id from journal j, jsonb_array_elements_text(j.data -> 'ids') i (id)
+where j.data ? 'code' and j.data ->> 'code' = any($1::text[]) and j.kind = 'erased'
+
+-- name: erase
+with gone as (delete from private where code = $1 returning id),
+     unknown as (update intakes set digest = '' where code = $1)
+select id from gone order by id
+
+-- name: held
+-- Whether the last word on a hold is that it was placed.
+select coalesce((select kind = 'hold-placed' from journal
+                  where data ? 'code' and data ->> 'code' = $1 and kind in ('hold-placed', 'hold-lifted')
+                  order by seq desc limit 1), false)
+
+-- name: holds
+select distinct on (data ->> 'code') data ->> 'code' as code, kind, at, actor, data ->> 'paper' as paper from journal
+where data ? 'code' and kind in ('hold-placed', 'hold-lifted') order by data ->> 'code', seq desc
+
+-- name: erasable
+-- Dossiers that ended before $1, with something left to erase and no hold, the oldest first.
+select d.code from dossiers d
+where d.outcome is not null and d.finished_at < $1
+  and exists (select from private p where p.code = d.code)
+  and not coalesce((select j.kind = 'hold-placed' from journal j
+                     where j.data ? 'code' and j.data ->> 'code' = d.code and j.kind in ('hold-placed', 'hold-lifted')
+                     order by j.seq desc limit 1), false)
+order by d.finished_at limit $2
+
 -- name: seal_lock
 -- Held by the session: a lock taken inside the transaction would be older than what the transaction sees.
 select pg_advisory_lock(7200519036)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from models.facts import Fact
@@ -21,8 +21,8 @@ class Kept(NamedTuple):
     """(seal, seq, hash) of their heads in the log."""
     private: dict[str, Any]
     """By id: salt, content and the SHA-256 of the file, of what their facts refer to."""
-    erased: Callable[[str], bool]
-    """Whether a row of that id was erased with an entry in the journal."""
+    erased: frozenset[str]
+    """The ids of such rows of which the journal says that they were erased."""
 
 
 class Record:
@@ -60,8 +60,11 @@ class Record:
             # What facts refer to may lie with another dossier: with the one that asked for a linked one.
             named = {name for rows in facts.values() for row in rows for name, _ in references(row)}
             private = {row["id"]: dict(row) for row in await connection.fetch(query("audit_private"), named)}
+            missing = {name.partition("/")[0] for name in named if name not in private}
+            rows_erased = await connection.fetch(query("erased_ids"), missing) if missing else []
+            erased = frozenset(row["id"] for row in rows_erased)
         rows = {code: json.loads(text) for code, text in shown.items()}
-        return Kept(facts, rows, sealed, private, lambda _: False)
+        return Kept(facts, rows, sealed, private, erased)
 
     def facts(self, rows: Sequence[dict[str, Any]]) -> list[Fact]:
         """Rows as facts."""

@@ -38,12 +38,13 @@ class Audited:
 
     def _submitted(self, number: int) -> str:
         given = json.dumps({**SUBMISSION, "request_id": f"audited-{number}"})
-        code: str = starter(self.data, "submit", "-", "--json", stdin=given).json["code"]
+        submit = ("submit", "-", "--json")
+        code: str = starter(self.data, *submit, stdin=given, MOTCUA_RPC_TIMEOUT="30").json["code"]
         return code
 
     def __call__(self, *arguments: str) -> Ran:
         """One command."""
-        return starter(self.data, *arguments)
+        return starter(self.data, *arguments, MOTCUA_RPC_TIMEOUT="30")
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +157,37 @@ def _forgotten(temporal: str, workflow: str, address: str) -> None:
 def _temporal(*command: str) -> None:
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 0, ran.stderr
+
+
+def test_personal_data_is_erased(audited: Audited) -> None:
+    """By those who may, unless a hold is on it; what happened stays provable."""
+    code, by = audited.closed, ("--as", "admin1", "--paper", "CV 12/2026")
+    for arguments, error in (
+        (("erase", code, "--as", "handler1", "--paper", "CV 1"), (3, "MayNotErase")),
+        (("erase", code, "--as", "admin1", "--paper", "vì bà <Lan> xin"), (2, "BadPaper")),
+        (("erase", code, *by, "--basis", "whim"), (2, "UnknownBasis")),
+        (("erase", *by), (2, "BadUsage")),
+        (("erase", audited.open, *by), (3, "NotOverYet")),
+        (("lift", code, *by), (3, "NoSuchHold")),
+        (("hold", "H53.26-260302-9999", *by), (4, "UnknownDossier")),
+    ):
+        ran = audited("audit", *arguments)
+        assert (ran.code, ran.error.partition(":")[0]) == error, ran.err
+    held = audited("audit", "hold", code, "--as", "auditor1", "--paper", "KN 3/2026")
+    assert held.code == 0, held.err
+    assert "KN 3/2026" in audited("audit", "holds").out
+    ran = audited("audit", "erase", code, *by)
+    assert (ran.code, ran.error.partition(":")[0]) == (3, "UnderHold")
+    assert audited("audit", "lift", code, *by).code == 0
+    assert audited("audit", "holds", "--json").json == []
+    erased = audited("audit", "erase", code, *by)
+    assert erased.out == f"2 rows of {code} are erased; that they were is in the journal\n"
+    again = audited("audit", "erase", code, *by)
+    assert (again.code, again.error.partition(":")[0]) == (3, "NothingToErase")
+    rest = audited("audit", "erase", "--ended-before", "2100-01-01T00:00", *by, "--json")
+    assert rest.json == {"dossiers": 0}
+    assert audited("audit", "verify").code == 0
+    assert audited("audit", "replay", code).code == 0
 
 
 CHANGES = {

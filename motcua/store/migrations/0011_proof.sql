@@ -14,6 +14,7 @@ create table journal (
     hash        text        not null,
     recorded_at timestamptz not null default clock_timestamp()
 );
+create index journal_of_dossiers on journal ((data ->> 'code'), seq) where data ? 'code';
 create trigger journal_stays before update or delete on journal for each row execute function refuse_change();
 create trigger journal_is_not_emptied before truncate on journal for each statement execute function refuse_change();
 
@@ -83,4 +84,7 @@ create trigger history_bytes_stay before update or delete on history_bytes
 create trigger history_bytes_are_not_emptied before truncate on history_bytes
     for each statement execute function refuse_change();
 
+-- What was handed in is known by its digest, so that a request that comes again is known; once the applicant is
+-- erased nobody may find out by trying whose it was.
+grant update (digest) on intakes to motcua_app;
 grant select, insert on journal, seals, stamps, sealed_heads, histories, history_bytes to motcua_app;

@@ -1,0 +1,105 @@
+"""Erasing personal data: after its period, on request or by order; never under a hold, always on record."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from models.journal import Basis, Erased, Happening, HoldLifted, HoldPlaced, Line
+from models.refusals import Refusal, UnknownDossier
+from motcua.store import Store
+from motcua.store.proof import ProofRecord
+
+
+class UnderHold(Refusal):
+    """A hold keeps all that a dossier has."""
+
+    sentence = "Nothing of dossier {code} may be erased: a hold is on it."
+
+
+class NotOverYet(Refusal):
+    """Somebody may still need what would be erased."""
+
+    sentence = "Dossier {code} is {status}; what it holds can be erased once it is over."
+
+
+class NothingToErase(Refusal):
+    """All of it is gone already."""
+
+    sentence = "Dossier {code} holds nothing that could be erased any more."
+
+
+class NoSuchHold(Refusal):
+    """There is nothing to lift."""
+
+    sentence = "There is no hold on dossier {code}."
+
+
+class HeldAlready(Refusal):
+    """One hold is enough; who needs another says so when it is lifted."""
+
+    sentence = "There is a hold on dossier {code} already."
+
+
+class Erasure:
+    """Erases, and keeps from erasing, in one office."""
+
+    def __init__(self, store: Store, office: str, clock: Callable[[], datetime]) -> None:
+        self._store, self._clock = store, clock
+        self._record = ProofRecord(store, office)
+
+    async def erase(self, code: str, basis: Basis, paper: str, actor: str) -> tuple[str, ...]:
+        """Erase personal data and free text of a dossier that is over; returns the ids of what is gone."""
+        row = await self._store.row(code)
+        if row is None:
+            raise UnknownDossier(code=code)
+        if row.outcome is None:
+            raise NotOverYet(code=code, status=row.status)
+
+        def line(ids: tuple[str, ...]) -> Line:
+            return self._line(actor, Erased(code=code, basis=basis, paper=paper, ids=ids))
+
+        gone = await self._record.erase(code, line)
+        if gone is None:
+            raise UnderHold(code=code)
+        if not gone:
+            raise NothingToErase(code=code)
+        return gone
+
+    async def due(self, before: datetime, paper: str, actor: str, most: int = 1000) -> int:
+        """Erase what dossiers hold that ended before a moment; returns how many there were."""
+        erased = 0
+        for code in await self._record.erasable(before, most):
+            try:
+                await self.erase(code, "retention", paper, actor)
+            except (UnderHold, NothingToErase):  # somebody was quicker
+                continue
+            erased += 1
+        return erased
+
+    async def hold(self, code: str, paper: str, actor: str) -> None:
+        """Keep all that a dossier has from being erased."""
+        if await self._store.row(code) is None:
+            raise UnknownDossier(code=code)
+        if not await self._record.hold(
+            code, self._line(actor, HoldPlaced(code=code, paper=paper)), placed=True
+        ):
+            raise HeldAlready(code=code)
+
+    async def lift(self, code: str, paper: str, actor: str) -> None:
+        """End a hold."""
+        if not await self._record.hold(
+            code, self._line(actor, HoldLifted(code=code, paper=paper)), placed=False
+        ):
+            raise NoSuchHold(code=code)
+
+    async def holds(self) -> list[dict[str, Any]]:
+        """The holds that are on dossiers: code, since when, by whom, by which paper."""
+        return await self._record.holds()
+
+    def _line(self, actor: str, event: Happening) -> Line:
+        return Line(
+            at=self._clock(), actor=actor, command=f"{event.kind}/{secrets.token_hex(8)}", event=event
+        )

@@ -1,0 +1,206 @@
+"""Erasing a person: no name is left anywhere, every check is green, and that it was done is on record."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+from temporalio.client import WorkflowHistory
+
+from models.facts import Fact
+from models.journal import Erased, HoldLifted, HoldPlaced
+from models.refusals import UnknownDossier
+from motcua.archive import Archive, opened
+from motcua.audit import verify
+from motcua.documents import Document
+from motcua.erasure import Erasure, HeldAlready, NoSuchHold, NothingToErase, NotOverYet, UnderHold
+from motcua.proof.check import check
+from motcua.proof.keys import KeyRing
+from motcua.proof.sealer import Sealer
+from motcua.replays import Replaying, Where
+from motcua.store.proof import ProofRecord
+from tests.files import PDF
+from tests.running import OFFICE, PLAIN, Life, Running, Telemetry, always_open, readable, running
+from tests.web import web
+
+APPLICANT = {
+    "name": "Huỳnh Thị Xóa Sạch",
+    "id_number": "079099888777",
+    "phone": "0987654321",
+    "email": "xoasach@dan.example",
+    "address": "Số 99, đường Không Còn",
+}
+WORDS = (
+    "Xóa Sạch",
+    "'xoa'",
+    "079099888777",
+    "0987654321",
+    "xoasach",
+    "Không Còn",
+    "mật của bà Sạch",
+    "giấy của bà",
+)
+"""What would tell of them: as it was written, and as it is looked for."""
+
+
+@pytest.fixture(scope="module")
+async def shop(tmp_path_factory: pytest.TempPathFactory, telemetry: Telemetry) -> AsyncIterator[Running]:
+    """An office of its own: its whole database is searched."""
+    async with running(tmp_path_factory.mktemp("erased"), telemetry.runtime) as office:
+        yield office
+
+
+def erasure(shop: Running) -> Erasure:
+    """As the command line has it."""
+    return Erasure(shop.store, OFFICE, lambda: datetime.now(UTC))
+
+
+async def lived(shop: Running) -> Life:
+    """A dossier of theirs, from the counter to the end, with words and a document that name them."""
+    life = await Life.begin(shop, *PLAIN[:3], procedure="unrated", applicant=APPLICANT)
+    await life.do("handler1 note", text="chuyện mật của bà Sạch")
+    document = Document("giấy của bà Sạch.pdf", "application/pdf", PDF)
+    await shop.desk.act(life.code, "attach", "handler1", {}, f"attached-{life.code}", document)
+    return await life.run(*PLAIN[3:])
+
+
+async def everything(shop: Running) -> str:
+    """Every row of every table, as text."""
+    connection = await asyncpg.connect(shop.local.run.admin_database_url)
+    try:
+        tables = await connection.fetch("select tablename from pg_tables where schemaname = 'public'")
+        rows = [
+            row[0]
+            for table in tables
+            for row in await connection.fetch(f"select t::text from {table['tablename']} t")
+        ]
+    finally:
+        await connection.close()
+    return "\n".join(rows)
+
+
+async def histories(shop: Running, code: str) -> list[WorkflowHistory]:
+    """Of the dossier and of every notice about it: as Temporal has them, and as they are archived."""
+    found = [
+        await shop.client.get_workflow_handle(each.id, run_id=each.run_id).fetch_history()
+        async for each in shop.client.list_workflows()
+        if each.id.startswith(code) or code in each.id
+    ]
+    record = ProofRecord(shop.store, OFFICE)
+    async for each in record.histories():
+        if code in each.workflow:
+            packed = await record.history_bytes(each.run)
+            assert packed is not None
+            found.append(opened(each.workflow, gzip.decompress(packed)))
+    return found
+
+
+async def test_no_name_is_left_and_every_check_is_green(shop: Running, tmp_path: Path) -> None:
+    """Neither in PostgreSQL nor in Temporal nor in the archive nor in what the servers write down."""
+    life, beside = await lived(shop), await Life.begin(shop, *PLAIN, procedure="unrated")
+    ring = KeyRing(tmp_path / "ring", OFFICE)
+    sealer, archive = (
+        Sealer(shop.store, ring, lambda: datetime.now(UTC)),
+        Archive(shop.client, ProofRecord(shop.store, OFFICE)),
+    )
+    replaying = Replaying(shop.client, shop.store, Where(None, None, shop.url, OFFICE))
+    await archive.sweep()
+    await sealer.seal("clock")
+    before, facts = await everything(shop), await life.facts()
+    assert [word for word in WORDS if word not in before] == []
+    gone = await erasure(shop).erase(life.code, "request", "CV 12/2026", "admin1")
+    assert len(gone) >= 3
+    after = await everything(shop)
+    assert [word for word in WORDS if word in after] == []
+    assert "Bí Mật" in after  # their neighbour's
+    for history in await histories(shop, life.code):
+        assert [word for word in WORDS if word in readable(history)] == []
+    logs = "".join(file.read_text(errors="replace") for file in _logs(shop))
+    assert [word for word in WORDS if word in logs] == []
+
+    assert await life.facts() == facts
+    assert (await verify(shop.store, office=OFFICE, outside=ring)).broken == ()
+    found = await replaying.all()
+    assert (found.diverged, found.differing) == ((), ())
+    proof, _ = await sealer.prove(life.code)
+    assert check(proof, ring.keys).faults == ()
+    await sealer.seal("clock")
+    assert (await verify(shop.store, office=OFFICE, outside=ring)).broken == ()
+    (entry,) = await ProofRecord(shop.store, OFFICE).journal_about(life.code)
+    assert entry.event == Erased(code=life.code, basis="request", paper="CV 12/2026", ids=gone)
+    assert entry.actor == "admin1"
+    assert await beside.facts()
+    with pytest.raises(NothingToErase):
+        await erasure(shop).erase(life.code, "request", "CV 12/2026", "admin1")
+    await _still_shown(shop, life.code, facts)
+
+
+def _logs(shop: Running) -> list[Path]:
+    return [file for file in (shop.local.data_dir / "logs").iterdir() if file.is_file()]
+
+
+async def _still_shown(shop: Running, code: str, facts: list[Fact]) -> None:
+    """The dossier's page tells what happened, and of the person nothing."""
+    async with web(shop, always_open()) as desk:
+        page = await (await desk.visitor("auditor1")).get(f"/dossiers/{code}")
+        assert page.status == 200
+        assert len(facts) > 5
+        assert "Xóa Sạch" not in page.text
+
+
+async def test_a_hold_keeps_everything(shop: Running) -> None:
+    """Until it is lifted; both are on record. One hold at a time."""
+    life = await lived(shop)
+    erase = erasure(shop)
+    await erase.hold(life.code, "KN 3/2026", "auditor1")
+    with pytest.raises(HeldAlready):
+        await erase.hold(life.code, "KN 4/2026", "auditor1")
+    with pytest.raises(UnderHold):
+        await erase.erase(life.code, "order", "QĐ 1", "admin1")
+    await erase.due(datetime.now(UTC) + timedelta(days=9999), "TT 1", "clock")  # all the others
+    assert await shop.store.private(life.code) != {}
+    assert [each["code"] for each in await erase.holds()] == [life.code]
+    await erase.lift(life.code, "KN 3/2026-KL", "head1")
+    with pytest.raises(NoSuchHold):
+        await erase.lift(life.code, "KN 3/2026-KL", "head1")
+    assert await erase.holds() == []
+    assert await erase.due(datetime.now(UTC) + timedelta(days=9999), "TT 1", "clock") == 1
+    kinds = [type(entry.event) for entry in await ProofRecord(shop.store, OFFICE).journal_about(life.code)]
+    assert kinds == [HoldPlaced, HoldLifted, Erased]
+
+
+async def test_what_cannot_be_erased(shop: Running) -> None:
+    """A dossier that somebody still works on, or that there is not."""
+    still = await Life.begin(shop, "receiver1 accept", applicant=APPLICANT)
+    with pytest.raises(NotOverYet, match="is received"):
+        await erasure(shop).erase(still.code, "request", "CV 1", "admin1")
+    with pytest.raises(UnknownDossier):
+        await erasure(shop).erase("H53.26-260302-9999", "request", "CV 1", "admin1")
+    with pytest.raises(UnknownDossier):
+        await erasure(shop).hold("H53.26-260302-9999", "CV 1", "admin1")
+    assert (await shop.store.private(still.code)) != {}
+
+
+async def test_a_hold_and_an_erasure_at_once(shop: Running) -> None:
+    """Either it was held and nothing is gone, or it was gone before; never half."""
+    for _ in range(6):
+        life = await lived(shop)
+        erase = erasure(shop)
+        erased, _ = await asyncio.gather(
+            erase.erase(life.code, "request", "CV 1", "admin1"),
+            erase.hold(life.code, "KN 1", "auditor1"),
+            return_exceptions=True,
+        )
+        left = await shop.store.private(life.code)
+        events = [
+            type(entry.event) for entry in await ProofRecord(shop.store, OFFICE).journal_about(life.code)
+        ]
+        if isinstance(erased, UnderHold):
+            assert (bool(left), events) == (True, [HoldPlaced])
+        else:
+            assert (left, events) == ({}, [Erased, HoldPlaced])
