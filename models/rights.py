@@ -79,6 +79,7 @@ OFFICE: dict[str, tuple[Role, ...]] = {
     "absences": (*LEADERS, Role.ADMINISTRATOR),
     "accounts": (Role.ADMINISTRATOR,),
     "sign-ins": (Role.ADMINISTRATOR, Role.AUDITOR),
+    "audit": WATCHING,
 }
 """What may be done at the office beside that: the pages of the desk, and acts that are about no one dossier.
 One's own absence everybody enters; other people's are entered by those who lead them."""

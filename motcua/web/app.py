@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from models.refusals import Forbidden, Problem, Unreachable, http_status
 from motcua.accounts import NotSignedIn
-from motcua.web import board, counter, dossiers, inbox, people, public, stream
+from motcua.web import auditing, board, counter, dossiers, inbox, people, public, stream
 from motcua.web.doors import MustChange, form_of, guest, resend
 from motcua.web.guard import Guard, TooLarge
 from motcua.web.house import House
@@ -44,7 +44,7 @@ def create_app(house: House) -> Guard:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.house, app.state.live = house, live
     app.mount("/static", _Static(directory=HERE / "static"))
-    for part in (public, stream, inbox, dossiers, counter, board, people):
+    for part in (public, stream, inbox, dossiers, counter, board, people, auditing):
         app.include_router(part.router)
     app.add_exception_handler(Problem, _refused)
     app.add_exception_handler(HTTPException, _not_there)

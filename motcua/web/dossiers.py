@@ -35,7 +35,7 @@ class NotYours(Forbidden):
     sentence = "Dossier {code} is with another unit; {actor} sees those of {unit}."
 
 
-async def _seen(visit: Visit, code: str) -> DossierRow:
+async def row_for(visit: Visit, code: str) -> DossierRow:
     """A dossier's row; refused to those who may not see it."""
     row = await visit.house.store.row(code) if _CODE.fullmatch(code) else None
     if row is None:
@@ -45,7 +45,7 @@ async def _seen(visit: Visit, code: str) -> DossierRow:
     return row
 
 
-class _Open:
+class Opened:
     """A dossier as the record has it, with what was written beside it."""
 
     def __init__(
@@ -54,10 +54,10 @@ class _Open:
         self.visit, self.code, self.past, self.dossier, self.private = visit, code, past, dossier, private
 
     @classmethod
-    async def of(cls, visit: Visit, code: str) -> _Open:
+    async def of(cls, visit: Visit, code: str) -> Opened:
         """Read it; refused to those who may not see it."""
         store = visit.house.store
-        row, facts = await _seen(visit, code), await store.facts(code)
+        row, facts = await row_for(visit, code), await store.facts(code)
         past = Past(unfiled=await visit.house.rules.unfiled(code, row.office, facts), facts=tuple(facts))
         dossier = past.at()
         private = await store.private(code)
@@ -88,6 +88,8 @@ class _Open:
 @router.get("/dossiers/{code}")
 async def show(visit: Member, code: str, done: str = "") -> Response:
     """The dossier's page."""
+    await row_for(visit, code)
+    await visit.saw("dossier", code)
     return await _page(visit, code, done=done)
 
 
@@ -103,7 +105,7 @@ async def _page(
     seen: int | None = None,
     request_id: str = "",
 ) -> Response:
-    shown = await _Open.of(visit, code)
+    shown = await Opened.of(visit, code)
     d, say = shown.dossier, visit.say
     offered = offers(d, visit.actor, shown.now)
     forms = [asking.form(offered[name], visit, d) for name in names.COMMANDS if name in offered]
@@ -169,7 +171,7 @@ def _term_name(visit: Visit, d: Dossier, of: str, name: str) -> str:
     return visit.say(names.TERMS[of], name=name)
 
 
-def _terms(shown: _Open) -> list[dict[str, Any]]:
+def _terms(shown: Opened) -> list[dict[str, Any]]:
     """Every deadline, the open ones first, with the days that it is made of."""
     visit, d = shown.visit, shown.dossier
     found = [
@@ -184,7 +186,7 @@ def _terms(shown: _Open) -> list[dict[str, Any]]:
     return sorted(found, key=lambda each: (each["term"].closed_at is not None, each["term"].id))
 
 
-def _printable(shown: _Open) -> list[str]:
+def _printable(shown: Opened) -> list[str]:
     """The papers that there is something to print of."""
     kinds = {fact.kind for fact in shown.past.facts}
     rejected = shown.dossier.result is not None and not shown.dossier.result.approved
@@ -205,7 +207,7 @@ async def act(visit: Member, request: Request, code: str, command: str) -> Respo
     if command not in names.COMMANDS:
         raise UnknownPage(what=command[:60])
     try:
-        await _seen(visit, code)
+        await row_for(visit, code)
     except NotYours:
         if command != "transfer":  # sent again, it is answered although the dossier has gone
             raise
@@ -265,8 +267,9 @@ def _fixed(visit: Visit, text: str) -> str:
 @router.get("/dossiers/{code}/documents/{number}")
 async def document(visit: Member, code: str, number: int) -> Response:
     """A document, by the number of the fact that it came with."""
-    await _seen(visit, code)
+    await row_for(visit, code)
     found = await visit.house.documents.given(code, number)
+    await visit.saw("document", code, str(number))
     return Response(
         found.content,
         media_type=found.type,
@@ -289,8 +292,9 @@ def _disposition(name: str, *, shown: bool) -> str:
 @router.get("/dossiers/{code}/papers/{kind}.pdf")
 async def paper(visit: Member, code: str, kind: str, seq: int | None = None) -> Response:
     """A paper of the dossier, made anew from its facts."""
-    await _seen(visit, code)
+    await row_for(visit, code)
     made = await visit.house.papers.make(kind, code, seq=seq)
+    await visit.saw("paper", code, kind)
     return Response(
         made.content,
         media_type="application/pdf",

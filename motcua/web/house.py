@@ -22,7 +22,9 @@ from motcua.papers import Papers
 from motcua.past import Rules
 from motcua.store import Store
 from motcua.store.notices import NoticeRecord
+from motcua.store.proof import ProofRecord
 from motcua.store.screens import Edges, Screens
+from motcua.store.views import ViewRecord
 from motcua.texts.formats import Formats, Vocabulary
 from motcua.web.language import LANGUAGES, Language
 
@@ -54,6 +56,8 @@ class House:
     calendars: Calendars = field(init=False)
     bell: Bell = field(init=False)
     notices: NoticeRecord = field(init=False)
+    views: ViewRecord = field(init=False)
+    proof: ProofRecord = field(init=False)
     rules: Rules = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,7 +67,8 @@ class House:
         self.bell = Bell(
             self.notices, self.catalogue.office.staff, [unit.id for unit in self.catalogue.office.units]
         )
-        self.rules = Rules(self.store)
+        self.rules, self.views = Rules(self.store), ViewRecord(self.store)
+        self.proof = ProofRecord(self.store, self.catalogue.office.id)
         self._units = {unit.id: unit for unit in self.catalogue.office.units}
         self._procedures: dict[tuple[str, str], Procedure] = {}
         for procedure in self.catalogue.procedures:

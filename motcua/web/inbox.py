@@ -94,8 +94,9 @@ async def inbox(visit: Member, request: Request) -> Response:
     }
     if request.headers.get("x-fragment") == "list":
         return visit.page("inbox-list.html", **page)  # every open page asks for it: no more than it shows
-    filters, rings = await asyncio.gather(
+    filters, _seen, rings = await asyncio.gather(
         house.screens.filters(visit.person.id),
+        visit.saw("list", None, str(len(tasks))),
         house.bell.of(visit.person, visit.now, visit.today(), most=99),
     )
     return visit.page("inbox.html", filters=filters, rings=rings, **page)
@@ -274,4 +275,6 @@ async def search(visit: Member, request: Request) -> Response:
     rows = await visit.house.screens.search(visit.unit, text, before, PAGE + 1) if text or before else []
     last = rows[PAGE - 1] if len(rows) > PAGE else None
     following = visit.address(before=f"{last['submitted_at'].isoformat()}~{last['code']}") if last else None
+    if rows:
+        await visit.saw("search", None, str(len(rows[:PAGE])))  # what was looked for may be a name
     return visit.page("search.html", q=text, rows=rows[:PAGE], following=following)

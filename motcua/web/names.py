@@ -148,7 +148,75 @@ PLACES: dict[str, str] = {
     "absences": _("Absences of others"),
     "accounts": _("Accounts"),
     "sign-ins": _("Sign-ins and refusals"),
+    "audit": _("Audit: who did and saw what"),
 }
+SIGHTS: dict[str, str] = {
+    "dossier": _("Dossier opened"),
+    "document": _("Document opened"),
+    "paper": _("Paper printed"),
+    "search": _("Searched"),
+    "list": _("List looked at"),
+    "history": _("Audit of the dossier opened"),
+    "traces": _("Audit searched"),
+}
+KINDS: dict[str, str] = {
+    "filed": _("Handed in"),
+    "accepted": _("Received"),
+    "refused": _("Not received"),
+    "step-opened": _("Step begun"),
+    "claimed": _("Task claimed"),
+    "released": _("Task given back"),
+    "assigned": _("Task assigned"),
+    "step-completed": _("Step completed"),
+    "decided": _("Decided"),
+    "issued": _("Result issued"),
+    "ready": _("Result ready"),
+    "sent-back": _("Sent back"),
+    "supplement-requested": _("Missing papers asked for"),
+    "supplied": _("Missing papers handed in"),
+    "payment-requested": _("Payment asked for"),
+    "paid": _("Paid"),
+    "consulted": _("Another agency asked"),
+    "answered": _("Another agency answered"),
+    "extended": _("Deadline extended"),
+    "apology-dismissed": _("Apology dismissed"),
+    "returned": _("Result handed over"),
+    "withdrawn": _("Withdrawn by the applicant"),
+    "stopped": _("Stopped"),
+    "transferred": _("Passed on"),
+    "corrected": _("Completion corrected"),
+    "noted": _("Note"),
+    "attached": _("Document added"),
+    "rated": _("Rated"),
+    "acknowledged": _("Alarms acknowledged"),
+    "calendar-amended": _("Deadlines counted anew"),
+    "outage-counted": _("Outage counted"),
+    "observed": _("Observed by another system"),
+}
+"""What people do, in short; the clock's own facts are not looked for."""
+JOURNAL: dict[str, str] = {
+    "erased": _("personal data erased"),
+    "hold-placed": _("hold placed: nothing may be erased"),
+    "hold-lifted": _("hold lifted"),
+}
+PATTERNS: dict[str, tuple[str, str]] = {
+    "hasty": (_("Decided within a minute"), _("decided {n} seconds after the step began")),
+    "both-sides": (
+        _("One person on both sides"),
+        _("decided on what they had worked on themselves (fact {n})"),
+    ),
+    "at-night": (_("Work at night"), _("{n} acts between nine in the evening and six in the morning")),
+    "back-and-forth": (_("Sent back and forth"), _("sent back {n} times")),
+    "extended-together": (
+        _("Deadlines extended in batches"),
+        _("{n} deadlines extended within a quarter of an hour"),
+    ),
+    "curious": (
+        _("Many opened, none worked on"),
+        _("{n} dossiers opened in one day that they never did anything with"),
+    ),
+}
+"""What an auditor may want to look at: its name, and the reason with its number."""
 LIMITS: dict[str, tuple[str, str]] = {
     "days": (_("{n} working day"), _("{n} working days")),
     "hours": (_("{n} working hour"), _("{n} working hours")),

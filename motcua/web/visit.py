@@ -25,6 +25,7 @@ from models.rights import LEADERS, OFFICE
 from models.view import DossierRow
 from motcua.accounts import From, Session
 from motcua.store.screens import Edges, State
+from motcua.store.views import Sight
 from motcua.texts.formats import Formats
 from motcua.web import names
 from motcua.web.house import House, named
@@ -124,6 +125,10 @@ class Visit:
         """Refuse whom a page is not for."""
         if not self.may(what):
             raise NotForYou(roles=", ".join(OFFICE[what]), actor=self.person.id)
+
+    async def saw(self, what: Sight, code: str | None = None, about: str = "") -> None:
+        """Put on record, before it is shown, that this person looks at personal data."""
+        await self.house.views.saw(self.person.id, self.origin.address, what, code, about)
 
     # Words
 

@@ -138,6 +138,9 @@ async def test_the_whole_story(desk: Web, cast: Cast, language: str) -> None:
     await returner.command("return", channel="counter")
     assert says["returned"].lower() in (await returner.words()).lower()
     await returner.look(f"dossier-returned-{language}")
+    auditor = await somebody("auditor1")
+    await auditor.open(f"/dossiers/{code}/audit")
+    await auditor.look(f"audit-dossier-{language}")
 
     receipt = await returner.page.request.get(f"{desk.url}/dossiers/{code}/papers/receipt.pdf")
     (link,) = pdf.qr_codes(await receipt.body())
@@ -194,6 +197,7 @@ async def test_every_other_page(desk: Web, cast: Cast) -> None:
         "leader1": ("/absences", "/calendar", "/search?q=nguyen", "/rights", "/password", "/inbox?view=unit"),
         "admin1": ("/people", "/book", "/nothing-here", "/counter"),
         "head1": ("/board", "/inbox?view=all"),
+        "auditor1": ("/audit",),
     }
     for language in ("vi", "en"):
         guest = await cast.person(desk.url, language=language)

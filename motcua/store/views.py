@@ -1,0 +1,101 @@
+"""Who saw what: each look at personal data leaves a row; and what people did, found across dossiers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+from models.base import Value
+from motcua.store import Store
+from motcua.store.sql import query
+
+Sight = Literal["dossier", "document", "paper", "search", "list", "history", "traces"]
+"""What is looked at: a dossier's page, a document, a paper that is printed, what a search found, a list of
+tasks, a dossier's audit, a search across what people did and saw."""
+SIGHTS: tuple[Sight, ...] = get_args(Sight)
+Pattern = Literal["hasty", "both-sides", "at-night", "back-and-forth", "extended-together", "curious"]
+PATTERNS: tuple[Pattern, ...] = get_args(Pattern)
+SECONDS, TIMES, TOGETHER, MANY = 60, 2, 5, 30
+"""A decision within so many seconds; sent back so often; so many extended at once, or opened in a day."""
+NIGHT = (21, 6)
+"""Hours from which and up to which nobody is expected to work."""
+
+
+class TraceFilter(Value):
+    """Which acts and looks to find."""
+
+    person: str | None = None
+    unit: str | None = None
+    kind: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    after: tuple[datetime, str] | None = None
+    """Further from here: (at, place) of the last one shown."""
+    limit: int = 100
+
+
+class Suspicion(Value):
+    """Something to look at; not more."""
+
+    pattern: Pattern
+    person: str
+    code: str | None
+    """The dossier, or the first of several."""
+    at: datetime
+    number: int
+    """Seconds, times or dossiers: how much of it there is."""
+
+
+class ViewRecord:
+    """Keeps what was looked at, and finds what was done and seen."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def saw(self, person: str, address: str, what: Sight, code: str | None, about: str = "") -> None:
+        """Somebody looks at personal data."""
+        async with self._store._connection() as connection:
+            await connection.execute(query("saw"), person, address[:100], what, code, about[:100])
+
+    async def of(self, code: str, most: int = 500) -> list[dict[str, Any]]:
+        """Who looked at a dossier, the latest first."""
+        async with self._store._connection() as connection:
+            return [dict(row) for row in await connection.fetch(query("views_of"), code, most)]
+
+    async def between(self, since: datetime | None, until: datetime) -> AsyncIterator[dict[str, Any]]:
+        """Every look of a period, in order; streamed."""
+        async with self._store._connection() as connection, connection.transaction(readonly=True):
+            async for row in connection.cursor(query("views_between"), since, until, prefetch=2000):
+                yield dict(row)
+
+    async def traces(self, wanted: TraceFilter) -> list[dict[str, Any]]:
+        """What people did and saw, the latest first."""
+        at, place = wanted.after or (None, None)
+        async with self._store._connection() as connection:
+            rows = await connection.fetch(
+                query("traces"),
+                *(wanted.person, wanted.unit, wanted.kind, wanted.since, wanted.until),
+                *(at, place, wanted.limit),
+            )
+        return [dict(row) for row in rows]
+
+    async def suspicions(
+        self, since: datetime, until: datetime, zone: str, most: int = 50
+    ) -> list[Suspicion]:
+        """What an auditor may want to look at in a period, so many of each kind at most."""
+        night, morning = NIGHT
+        asked: dict[Pattern, tuple[Any, ...]] = {
+            "hasty": (since, until, SECONDS, most),
+            "both-sides": (since, until, most),
+            "at-night": (since, until, zone, night, morning, most),
+            "back-and-forth": (since, until, TIMES, most),
+            "extended-together": (since, until, TOGETHER, most),
+            "curious": (since, until, MANY, most),
+        }
+        found = []
+        async with self._store._connection() as connection:
+            for pattern, arguments in asked.items():
+                rows = await connection.fetch(query(f"pattern_{pattern.replace('-', '_')}"), *arguments)
+                found += [Suspicion(pattern=pattern, **dict(row)) for row in rows]
+        return found

@@ -1,0 +1,139 @@
+"""Audits in the browser: what was done and seen of one dossier, and across them."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from models.refusals import BadInput
+from models.view import row
+from motcua.store.notices import NoticeFilter
+from motcua.store.views import PATTERNS, Suspicion, TraceFilter
+from motcua.web import names
+from motcua.web.doors import Member, whole
+from motcua.web.dossiers import Opened
+from motcua.web.visit import Visit
+
+router = APIRouter()
+LINES, DAYS = 100, 31
+"""Lines of a page; days that are looked through for what is unusual, unless told otherwise."""
+
+
+class NotADay(BadInput):
+    """What should be a date and is not."""
+
+    sentence = "{text} is not a date; write it like 2026-03-02."
+
+
+@router.get("/dossiers/{code}/audit")
+async def dossier(visit: Member, code: str, at: str = "", form: str = "") -> Response:
+    """Who did and saw what, and how the dossier stood after any fact; as a page or as JSON."""
+    visit.must("audit")
+    shown = await Opened.of(visit, code)
+    await visit.saw("history", code, "json" if form == "json" else at[:9])
+    house = visit.house
+    seq = whole(at)
+    last = len(shown.past.facts)
+    seq = seq if seq is not None and 1 <= seq <= last else last
+    stood, views = row(shown.past.at(seq)), await house.views.of(code)
+    notices = await house.notices.listed(NoticeFilter(code=code, limit=200))
+    journal = await house.proof.journal_about(code)
+    archived = [each async for each in house.proof.histories(code)]
+    sealed = await house.proof.sealed(code)
+    if form == "json":
+        told: dict[str, Any] = {
+            "code": code,
+            "at": seq,
+            "stood": stood.model_dump(mode="json"),
+            "facts": [fact.model_dump(mode="json") for fact in shown.past.facts],
+            "views": [{**view, "at": view["at"].isoformat()} for view in views],
+            "notices": [{"notice": each["id"], "state": each["state"]} for each in notices],
+            "journal": [entry.model_dump(mode="json") for entry in journal],
+            "histories": [each.model_dump(mode="json") for each in archived],
+            "sealed": {"seal": sealed[1], "fact": sealed[2]} if sealed else None,
+        }
+        name = f'attachment; filename="{code}.audit.json"'
+        return JSONResponse(told, headers={"Cache-Control": "no-store", "Content-Disposition": name})
+    return visit.page(
+        "audit-dossier.html",
+        code=code,
+        shown=stood,
+        seq=seq,
+        last=last,
+        lines=[{**shown.line(fact), "fact": fact} for fact in reversed(shown.past.facts)],
+        views=views,
+        notices=notices,
+        journal=journal,
+        archived=archived,
+        sealed=sealed,
+        words=names,
+    )
+
+
+@router.get("/audit")
+async def audit(visit: Member, request: Request) -> Response:
+    """Acts and looks across dossiers, and what is unusual among them."""
+    visit.must("audit")
+    asked = request.query_params
+    given = {key: asked.get(key, "").strip() for key in ("person", "unit", "kind", "since", "until")}
+    since, until = _day(visit, given["since"]), _day(visit, given["until"])
+    until = until + timedelta(days=1) if until is not None else None
+    wanted = TraceFilter(
+        person=given["person"] or None,
+        unit=given["unit"] or None,
+        kind=given["kind"] or None,
+        since=since,
+        until=until,
+        after=_after(asked.get("at", ""), asked.get("place", "")),
+        limit=LINES + 1,
+    )
+    await visit.saw("traces", None, given["person"][:60])
+    rows = await visit.house.views.traces(wanted)
+    following = None
+    if len(rows) > LINES:
+        end = rows[LINES - 1]
+        following = visit.address(at=end["at"].isoformat(), place=end["place"])
+    last = until or visit.now + timedelta(days=1)
+    unusual = await visit.house.views.suspicions(
+        since or last - timedelta(days=DAYS), last, visit.house.calendar.zone
+    )
+    if given["person"]:
+        unusual = [each for each in unusual if each.person == given["person"]]
+    return visit.page(
+        "audit.html",
+        rows=rows[:LINES],
+        following=following,
+        given=given,
+        unusual=[(pattern, [each for each in unusual if each.pattern == pattern]) for pattern in PATTERNS],
+        some=bool(unusual),
+        reason=lambda each: _reason(visit, each),
+        staff=sorted(visit.house.people.values(), key=lambda person: person.name),
+        words=names,
+    )
+
+
+def _reason(visit: Visit, each: Suspicion) -> str:
+    return visit.say(names.PATTERNS[each.pattern][1], n=visit.formats.number(each.number))
+
+
+def _day(visit: Visit, text: str) -> datetime | None:
+    """When an office date begins; None for none."""
+    if not text:
+        return None
+    try:
+        return visit.midnight(date.fromisoformat(text))
+    except (ValueError, OverflowError) as error:
+        raise NotADay(text=text[:20]) from error
+
+
+def _after(at: str, place: str) -> tuple[datetime, str] | None:
+    """Where the page before ended; the first page for anything that is no such place."""
+    with contextlib.suppress(ValueError):
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is not None and place:
+            return moment, place[:100]
+    return None
