@@ -5,14 +5,15 @@ An entry is hashed exactly as a fact (models/chain.py), with the office's name f
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from models.base import Instant, Value, added
 from models.chain import GENESIS, digest
-from models.seals import Hash, KeyAdded, KeyRevoked
+from models.seals import Hash, KeyAdded, KeyRevoked, canonical
 
 
 class HistoryArchived(Value):
@@ -88,8 +89,27 @@ class HoldLifted(Value):
     paper: Paper
 
 
+class ViewsClosed(Value):
+    """The looks at personal data of a stretch of time were counted and hashed; it is over."""
+
+    kind: Literal["views-closed"] = "views-closed"
+    since: Instant | None
+    """None: from the first on."""
+    until: Instant
+    count: int
+    sha256: Hash
+    """Over the lines of `view_line`, in the order of their moments and numbers."""
+
+
 Happening = Annotated[
-    HistoryArchived | SealKeyAdded | SealKeyRevoked | HistoriesReplayed | Erased | HoldPlaced | HoldLifted,
+    HistoryArchived
+    | SealKeyAdded
+    | SealKeyRevoked
+    | HistoriesReplayed
+    | Erased
+    | HoldPlaced
+    | HoldLifted
+    | ViewsClosed,
     Field(discriminator="kind"),
 ]
 
@@ -125,6 +145,14 @@ def plain(event: Happening) -> dict[str, Any]:
 def instant(at: datetime) -> str:
     """A moment in UTC as it is hashed: without a fraction where it is whole."""
     return at.isoformat().replace("+00:00", "Z")
+
+
+def view_line(view: Mapping[str, Any]) -> bytes:
+    """A look as it is hashed: canonical JSON of its columns, and a line feed."""
+    names = ("number", "person", "address", "what", "code", "about")
+    return (
+        canonical({**{name: view[name] for name in names}, "at": instant(view["at"].astimezone(UTC))}) + b"\n"
+    )
 
 
 def write(office: str, lines: list[Line], *, after: int = 0, head: str = GENESIS) -> list[Entry]:

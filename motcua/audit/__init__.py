@@ -22,10 +22,12 @@ from motcua.audit.whole import (
     archive_holds,
     key_faults,
     seals_hold,
+    views_hold,
 )
 from motcua.store import Store
 from motcua.store.proof import ProofRecord
 from motcua.store.record import Record
+from motcua.store.views import ViewRecord
 
 __all__ = ["Broken", "Verified", "verify"]
 
@@ -80,6 +82,7 @@ async def verify(
     broken += faults
     faults, histories = await archive_holds(proof, journal, shelf)
     broken += faults
+    broken += await views_hold(ViewRecord(store), journal)
     return Verified(
         dossiers=dossiers,
         facts=facts,

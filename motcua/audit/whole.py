@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from models.archive import HERE, Archived
 from models.calendar import Calendar
 from models.chain import GENESIS, fingerprint
-from models.journal import HistoryArchived
+from models.journal import HistoryArchived, view_line
 from models.merkle import Tree
 from models.procedure import Procedure
 from models.seals import Keys, KeyWord, Seal, broken_seals
@@ -27,6 +27,7 @@ from motcua.proof.keys import broken_keys
 from motcua.proof.stamps import BadStamp, stamped_at
 from motcua.store import Store
 from motcua.store.proof import ProofRecord
+from motcua.store.views import ViewRecord
 
 JOURNAL = "journal"
 
@@ -77,6 +78,8 @@ class Journal:
         """By run, a digest of what its entry says."""
         self.words: list[dict[str, Any]] = []
         """What it says of keys, in order."""
+        self.views: list[tuple[int, dict[str, Any]]] = []
+        """What it says of looks that were counted, with the number of the entry."""
         self.hashes: dict[int, str] = {}
 
     async def read(self, record: ProofRecord, sealed: Sequence[tuple[int, int, str]]) -> None:
@@ -99,6 +102,8 @@ class Journal:
                 self.archived[data["run"]] = _digest(data)
             elif row["kind"] in ("seal-key-added", "seal-key-revoked"):
                 self.words.append(data["word"])
+            elif row["kind"] == "views-closed":
+                self.views.append((seq, data))
         rows = [{"seq": number, "hash": said} for number, said in self.hashes.items()]
         for number, what in sealed_faults(self._office, rows, sealed):
             self._break(number, what.replace("fact", "entry", 1))
@@ -205,6 +210,21 @@ def _stamped(
     except BadStamp as bad:
         found.append(Broken(code=f"seal {seal.number}", seq=0, what=bad.message))
         return None
+
+
+async def views_hold(views: ViewRecord, journal: Journal) -> list[Broken]:
+    """Where the looks at personal data are not those that the journal has counted."""
+    found = []
+    for seq, told in journal.views:
+        since = datetime.fromisoformat(told["since"]) if told["since"] else None
+        count, digest = 0, hashlib.sha256()
+        async for view in views.between(since, datetime.fromisoformat(told["until"])):
+            count += 1
+            digest.update(view_line(view))
+        if (count, digest.hexdigest()) != (told["count"], told["sha256"]):
+            what = f"{told['count']} looks were counted in entry {seq}; there are {count}, or others"
+            found.append(Broken(code="views", seq=seq, what=what))
+    return found
 
 
 async def archive_holds(

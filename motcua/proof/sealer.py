@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from models.chain import GENESIS
-from models.journal import Line, SealKeyAdded, SealKeyRevoked
+from models.journal import Line, SealKeyAdded, SealKeyRevoked, ViewsClosed, view_line
 from models.merkle import Tree, inclusion
 from models.refusals import CheckFailed, Refusal, UnknownDossier
 from models.seals import Head, KeyAdded, KeyRevoked, Proof, Seal, Statement
@@ -15,7 +16,10 @@ from motcua.proof.keys import KeyRing
 from motcua.proof.stamps import Authority
 from motcua.store import Store
 from motcua.store.proof import ProofRecord, Sealing
+from motcua.store.views import ViewRecord
 
+LATE = timedelta(minutes=2)
+"""A look has its moment when it is written, and is there a moment later; far more than that."""
 AT_ONCE = 2000
 """Heads that are added to the log by one statement."""
 
@@ -59,13 +63,14 @@ class Sealer:
         authority: Authority | None = None,
     ) -> None:
         self._store, self._ring, self._clock, self._authority = store, ring, clock, authority
-        self._record = ProofRecord(store, ring.office)
+        self._record, self._views = ProofRecord(store, ring.office), ViewRecord(store)
 
     async def seal(self, actor: str) -> Seal:
         """Seal the record as it stands now."""
         if not self._ring.keys.words:
             self._ring.add(since=1)
         await self._tell_of_keys(actor)
+        await self._close_views(actor)
         async with self._record.sealing() as look:
             seals = await look.seals()
             self._agree(seals)
@@ -156,6 +161,22 @@ class Sealer:
             for word in self._ring.keys.words
         ]
         await self._record.write(lines)
+
+    async def _close_views(self, actor: str) -> None:
+        """The looks up to a little while ago are hashed into the journal."""
+        (last,) = await self._record.journal_of("views-closed", 1) or (None,)
+        since = last.event.until if last is not None and isinstance(last.event, ViewsClosed) else None
+        until = self._clock() - LATE
+        if since is not None and until <= since:
+            return
+        count, digest = 0, hashlib.sha256()
+        async for view in self._views.between(since, until):
+            count += 1
+            digest.update(view_line(view))
+        if count:
+            event = ViewsClosed(since=since, until=until, count=count, sha256=digest.hexdigest())
+            command = f"views/{until:%Y-%m-%dT%H:%M:%S.%fZ}"
+            await self._record.write([Line(at=self._clock(), actor=actor, command=command, event=event)])
 
     def _agree(self, seals: list[Seal]) -> None:
         """The seals on record are those that were made; a crash may have cost the copy of the last."""

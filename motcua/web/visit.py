@@ -197,6 +197,10 @@ class Visit:
         """A moment in office time."""
         return self.formats.when(at) if at else "–"
 
+    def exact(self, at: datetime) -> str:
+        """A moment in office time to the second, as auditors compare them."""
+        return f"{self.house.calendar.local(at):%d/%m/%Y %H:%M:%S}"
+
     def day(self, at: datetime | None) -> str:
         """A date in office time."""
         return self.formats.day(at) if at else "–"

@@ -102,7 +102,7 @@ async def test_a_sweep_that_is_cut_short_goes_on(shop: Running, monkeypatch: pyt
 
 
 async def test_what_temporal_has_forgotten(shop: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is archived is replayed and exported from there; the rest is counted as lost, and stops no other."""
+    """What is archived is replayed and exported from there; the rest is counted as lost, stops no other."""
     kept, gone, stays = await closed(shop), await closed(shop), await closed(shop)
     archive = Archive(shop.client, record(shop))
     await _keep_only(archive, kept.code, monkeypatch)

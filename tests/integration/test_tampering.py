@@ -32,7 +32,7 @@ from tests.running import OFFICE, PLAIN, Life, Running, Telemetry, running
 
 TABLES = (
     *("facts", "dossiers", "tasks", "terms", "private", "files", "rules"),
-    *("journal", "seals", "sealed_heads", "stamps", "histories", "history_bytes"),
+    *("journal", "seals", "sealed_heads", "stamps", "histories", "history_bytes", "views"),
 )
 
 
@@ -118,6 +118,12 @@ async def attacked(tmp_path_factory: pytest.TempPathFactory, telemetry: Telemetr
         document = Document("đơn.pdf", "application/pdf", PDF)
         await office.desk.act(opened.code, "attach", "handler1", {}, "attached", document)
         await Life.begin(office, "receiver1 accept", applicant={"name": "Trần Văn Bên Cạnh"})
+        for minutes in (9, 8, 7):
+            await connection.execute(
+                "insert into views (at, person, address, what, code) values"
+                " (clock_timestamp() - make_interval(mins => $1), 'clerk1', '10.0.0.1', 'dossier', $2)",
+                *(minutes, opened.code),
+            )
         await attacked.sealer.seal("clock")
         await opened.run("@ 2026-03-03 10:00", "handler1 note text=xem")
         await attacked.archive.sweep()
@@ -428,6 +434,18 @@ TAMPERINGS = {
         "update files set content = '%PDF-1.4 another'::bytea"
         " where id in (select id from private where code = $1)",
         *("open", "open", "the document it refers to was replaced"),
+    ),
+    "a look taken away": Tampering(
+        "delete from views where code = $1 and number = 2", "open", "views", "3 looks were counted in entry"
+    ),
+    "another one's look": Tampering(
+        "update views set person = 'handler1' where code = $1 and number = 2",
+        *("open", "views", "3 looks were counted in entry"),
+    ),
+    "a look put in later": Tampering(
+        "insert into views (at, person, address, what, code)"
+        " select at, 'x', '', 'dossier', $1 from views limit 1",
+        *("open", "views", "3 looks were counted in entry"),
     ),
     "other rules": Tampering(
         "update rules set body = jsonb_set(body, '{limit}', '\"9 days\"')"

@@ -32,6 +32,7 @@ PAGES = {
     "/calendar": "calendar",
     "/people": "accounts",
     "/book": "sign-ins",
+    "/audit": "audit",
 }
 WAYS: dict[Stage, tuple[str, ...]] = {
     Stage.RECEIVE: (),
