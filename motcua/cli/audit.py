@@ -20,6 +20,7 @@ from motcua.cli import erasing, printing
 from motcua.cli.erasing import office_moment
 from motcua.cli.people import Json, known_form
 from motcua.cli.workshop import Workshop, work
+from motcua.papers.sheets import Sheets
 from motcua.proof.check import Checked, check
 from motcua.proof.keys import read_keys
 from motcua.proof.stamps import authorities
@@ -35,6 +36,12 @@ class BadProof(BadInput):
     """A file that should be a proof and is not."""
 
     sentence = "{path} is no proof: {reason}"
+
+
+class UnknownSeal(BadInput):
+    """No such seal has been made."""
+
+    sentence = "There is no seal {number}; there are the seals 1 to {last}."
 
 
 class MayNotKeepKeys(Forbidden):
@@ -108,6 +115,16 @@ def _add_proofs(audit: typer.Typer, shop: Workshop) -> None:
     def seals(as_json: Json = False) -> None:
         """The seals so far, to be published."""
         work(_seals(shop, as_json=as_json))
+
+    @audit.command("sheet")
+    def sheet(
+        number: Annotated[int, typer.Argument(min=1, help="The number of a seal.")],
+        file: Annotated[
+            str | None, typer.Option("-o", "--output", help="Where it goes; - is standard output.")
+        ] = None,
+    ) -> None:
+        """A seal as PDF, to be put up where everybody sees it."""
+        work(_sheet(shop, number, file))
 
     @audit.command("proof")
     def proof(
@@ -314,6 +331,23 @@ async def _seals(shop: Workshop, *, as_json: bool) -> None:
             for seal in seals
         ],
     )
+
+
+async def _sheet(shop: Workshop, number: int, file: str | None) -> None:
+    catalogue = shop.catalogue()
+    calendar = catalogue.calendar(catalogue.office.calendar)
+    async with shop.proving() as proving:
+        seals, stamps = await proving.seals()
+        found = next((seal for seal in seals if seal.number == number), None)
+        if found is None:
+            raise UnknownSeal(number=number, last=len(seals))
+        at = printing.office_time(calendar, found.statement.at)
+        stamped = "RFC 3161" if number in stamps else None
+        unit = catalogue.office.units[0].name
+        content = await Sheets(shop.settings.catalog_dir).seal(found, unit, at, stamped)
+    path = printing.write(file, f"seal-{number}.pdf", content)
+    if path is not None:
+        print(f"{path}: seal {number}")
 
 
 async def _proof(shop: Workshop, code: str, file: str | None, *, as_json: bool) -> None:

@@ -10,12 +10,14 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from models.refusals import BadInput
-from models.view import row
+from models.view import DossierRow, row
+from motcua.papers.sheets import AuditSheet, Part, Sheets
 from motcua.store.notices import NoticeFilter
 from motcua.store.views import PATTERNS, Suspicion, TraceFilter
 from motcua.web import names
 from motcua.web.doors import Member, whole
 from motcua.web.dossiers import Opened
+from motcua.web.language import marked as _
 from motcua.web.visit import Visit
 
 router = APIRouter()
@@ -31,10 +33,10 @@ class NotADay(BadInput):
 
 @router.get("/dossiers/{code}/audit")
 async def dossier(visit: Member, code: str, at: str = "", form: str = "") -> Response:
-    """Who did and saw what, and how the dossier stood after any fact; as a page or as JSON."""
+    """Who did and saw what, and how the dossier stood after any fact; as a page, JSON or PDF."""
     visit.must("audit")
     shown = await Opened.of(visit, code)
-    await visit.saw("history", code, "json" if form == "json" else at[:9])
+    await visit.saw("history", code, form if form in ("json", "pdf") else at[:9])
     house = visit.house
     seq = whole(at)
     last = len(shown.past.facts)
@@ -58,6 +60,12 @@ async def dossier(visit: Member, code: str, at: str = "", form: str = "") -> Res
         }
         name = f'attachment; filename="{code}.audit.json"'
         return JSONResponse(told, headers={"Cache-Control": "no-store", "Content-Disposition": name})
+    if form == "pdf":
+        sheet = _sheet(visit, shown, stood, seq, views)
+        content = await Sheets(house.catalog_dir).audit(sheet, visit.now)
+        name = f'inline; filename="{code}.audit.pdf"'
+        headers = {"Cache-Control": "no-store", "Content-Disposition": name}
+        return Response(content, media_type="application/pdf", headers=headers)
     return visit.page(
         "audit-dossier.html",
         code=code,
@@ -71,6 +79,64 @@ async def dossier(visit: Member, code: str, at: str = "", form: str = "") -> Res
         archived=archived,
         sealed=sealed,
         words=names,
+    )
+
+
+def _sheet(
+    visit: Visit, shown: Opened, stood: DossierRow, seq: int, views: list[dict[str, Any]]
+) -> AuditSheet:
+    """The same in print."""
+    say = visit.say
+    lines = [shown.line(fact) for fact in shown.past.facts]
+    done = tuple(
+        (
+            str(fact.seq),
+            visit.exact(fact.at),
+            f"{line['who']} ({fact.actor})",
+            "\n".join([line["said"], *line["texts"]]),
+            fact.hash[:16],
+        )
+        for fact, line in zip(shown.past.facts, lines, strict=True)
+    )
+    seen = tuple(
+        (
+            visit.exact(each["at"]),
+            f"{visit.name(each['person'])} ({each['person']})",
+            f"{say(names.SIGHTS.get(each['what'], each['what']))} {each['about']}".strip(),
+            each["address"],
+        )
+        for each in reversed(views)
+    )
+    when, who, what = say(_("When")), say(_("Who")), say(_("What"))
+    return AuditSheet(
+        language=visit.language,
+        title=say(_("Audit of %(code)s"), code=stood.code) % {"code": stood.code},
+        unit=visit.unit_name(stood.unit),
+        code=stood.code,
+        printed=f"{visit.person.name} ({visit.person.id}), {visit.exact(visit.now)}",
+        stood=(
+            (say(_("State")), visit.formats.status(stood.status)),
+            (say(_("Fact")), f"{seq} / {len(shown.past.facts)}"),
+            (say(_("Unit")), visit.unit_name(stood.unit)),
+            (say(_("Received")), visit.when(stood.received_at)),
+            (say(_("Due")), visit.when(stood.due_at)),
+        ),
+        parts=(
+            Part(
+                title=say(_("What was done")),
+                columns=(say(_("Fact")), when, who, what, say(_("Hash"))),
+                widths=(12, 36, 58, 0, 34),
+                rows=done,
+                none="",
+            ),
+            Part(
+                title=say(_("Who saw it")),
+                columns=(when, who, what, say(_("From"))),
+                widths=(36, 70, 0, 40),
+                rows=seen,
+                none=say(_("Nobody.")),
+            ),
+        ),
     )
 
 

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from motcua.store.views import TraceFilter, ViewRecord
+from tests import pdf
 from tests.files import PDF
 from tests.running import PLAIN, Life, Running, Telemetry, always_open, running
 from tests.unit.office import at
@@ -71,6 +72,11 @@ async def test_how_it_stood(shop: Running, desk: Web) -> None:
     told = json.loads((await auditor.get(f"/dossiers/{life.code}/audit?form=json&at=3")).text)
     assert (told["at"], len(told["facts"]), told["stood"]["seq"]) == (3, last, 3)
     assert told["views"][0]["person"] == "auditor1"
+    printed = await auditor.get(f"/dossiers/{life.code}/audit?form=pdf")
+    text = " ".join(pdf.text(printed.content).split())
+    assert f"Audit of {life.code}" in text
+    assert "Who saw it" in text
+    assert "Dương Văn Phúc (auditor1)" in text
 
 
 async def test_whom_the_pages_are_for(shop: Running, desk: Web) -> None:

@@ -15,6 +15,7 @@ import pytest
 from temporalio.client import WorkflowHistory
 
 from motcua.local import RunInfo
+from tests import pdf
 from tests.story.cli import ROOT, Ran, office, starter
 
 SUBMISSION = {
@@ -81,6 +82,18 @@ def test_a_dossier_is_proved_to_a_stranger(audited: Audited) -> None:
     assert theirs.returncode == 0, theirs.stderr
     assert theirs.stdout.startswith(f"{audited.closed}: 2 facts under seal 1 of ")
     assert "Bí Mật" not in file.read_text(encoding="utf-8")
+
+    sheet = audited.files / "seal.pdf"
+    assert audited("audit", "sheet", "1", "-o", str(sheet)).code == 0
+    said = sealed.json["statement"]
+    text = "".join(pdf.text(sheet.read_bytes()).split())
+    assert said["root"] in text
+    assert sealed.json["signature"] in text
+    (code,) = pdf.qr_codes(sheet.read_bytes())
+    assert json.loads(code.partition("\n")[0]) == said
+    assert code.partition("\n")[2] == sealed.json["signature"]
+    unknown = audited("audit", "sheet", "99")
+    assert (unknown.code, unknown.error.partition(":")[0]) == (2, "UnknownSeal")
 
     proof = json.loads(file.read_text(encoding="utf-8"))
     proof["facts"][1]["actor"] = "receiver2"
