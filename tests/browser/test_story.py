@@ -73,22 +73,22 @@ async def test_the_whole_story(desk: Web, cast: Cast, language: str) -> None:
         return await cast.person(desk.url, name, language=language)
 
     receiver = await somebody("receiver1")
-    await receiver.look(f"inbox-receiver-{language}")
+    await receiver.look(f"inbox-receiver-{language}", language=language)
     await receiver.open("/counter")
-    await receiver.look(f"counter-{language}")
+    await receiver.look(f"counter-{language}", language=language)
     await receiver.open("/counter?procedure=1.001612")
     assert says["late?"] in await receiver.words()
-    await receiver.look(f"counter-form-{language}")
+    await receiver.look(f"counter-form-{language}", language=language)
     code = await received(
         receiver, "ho kinh doanh" if language == "vi" else "household", "Nguyễn Thị Thu Hường"
     )
     assert says["received"] in await receiver.words()
-    await receiver.look(f"received-{language}")
+    await receiver.look(f"received-{language}", language=language)
     await receiver.open(f"/dossiers/{code}")
     await receiver.command("complete")
 
     handler = await somebody("handler1")
-    await handler.look(f"inbox-handler-{language}")
+    await handler.look(f"inbox-handler-{language}", language=language)
     await handler.page.keyboard.press("f")  # narrow
     await handler.page.keyboard.type(code)
     await handler.page.keyboard.press("Enter")
@@ -99,22 +99,22 @@ async def test_the_whole_story(desk: Web, cast: Cast, language: str) -> None:
     await handler.page.keyboard.press("j")
     await handler.page.keyboard.press("Enter")  # open
     await handler.page.wait_for_url(f"**/dossiers/{code}")
-    await handler.look(f"dossier-{language}")
+    await handler.look(f"dossier-{language}", language=language)
     await handler.command("request-supplement", reason="Thiếu hộ khẩu", papers="Sổ hộ khẩu\nGiấy ủy quyền")
     assert says["supplement"] in await handler.words()
-    await handler.look(f"dossier-waiting-{language}")
+    await handler.look(f"dossier-waiting-{language}", language=language)
 
     citizen = await cast.person(desk.url, language=language)
     await citizen.open(f"/track/{code}")
     assert says["supplement"] in await citizen.words()
-    await citizen.look(f"track-{language}")
+    await citizen.look(f"track-{language}", language=language)
 
     await receiver.open(f"/dossiers/{code}")
     await receiver.command("supply", papers="Sổ hộ khẩu\nGiấy ủy quyền")
     await handler.open(f"/dossiers/{code}")
     await handler.command("attach", files={"document": ("giấy ủy quyền.pdf", PDF)})
     assert "giấy ủy quyền.pdf" in await handler.words()
-    await handler.look(f"dossier-document-{language}")
+    await handler.look(f"dossier-document-{language}", language=language)
     await handler.command("complete", note="Đủ điều kiện")
 
     approver = await somebody("approver1")
@@ -124,7 +124,7 @@ async def test_the_whole_story(desk: Web, cast: Cast, language: str) -> None:
     assert "Thiếu tờ trình" in await handler.words()
     await handler.command("complete")
     await approver.open(f"/dossiers/{code}")
-    await approver.look(f"dossier-approve-{language}")
+    await approver.look(f"dossier-approve-{language}", language=language)
     await approver.command("approve", reason="Đồng ý")
 
     clerk = await somebody("clerk1")
@@ -137,16 +137,16 @@ async def test_the_whole_story(desk: Web, cast: Cast, language: str) -> None:
     await returner.open(f"/dossiers/{code}")
     await returner.command("return", channel="counter")
     assert says["returned"].lower() in (await returner.words()).lower()
-    await returner.look(f"dossier-returned-{language}")
+    await returner.look(f"dossier-returned-{language}", language=language)
     auditor = await somebody("auditor1")
     await auditor.open(f"/dossiers/{code}/audit")
-    await auditor.look(f"audit-dossier-{language}")
+    await auditor.look(f"audit-dossier-{language}", language=language)
 
     receipt = await returner.page.request.get(f"{desk.url}/dossiers/{code}/papers/receipt.pdf")
     (link,) = pdf.qr_codes(await receipt.body())
     assert link.startswith(f"{desk.url}/track/{code}?k=")
     await citizen.page.goto(link)
-    await citizen.look(f"rate-{language}")
+    await citizen.look(f"rate-{language}", language=language)
     await keyboard_reaches(citizen.page)
     await citizen.page.check('[name=score][value="5"]')
     await citizen.page.fill("[name=text]", "Rất nhanh")
@@ -203,14 +203,14 @@ async def test_every_other_page(desk: Web, cast: Cast) -> None:
         guest = await cast.person(desk.url, language=language)
         for path in ("/sign-in", "/track", "/track/H53.26-991231-0001"):
             await guest.open(path)
-            await guest.look(f"{path.strip('/').replace('/', '-')}-{language}")
+            await guest.look(f"{path.strip('/').replace('/', '-')}-{language}", language=language)
             await keyboard_reaches(guest.page)
         for name, paths in pages.items():
             person = await cast.person(desk.url, name, language=language)
             for path in paths:
                 await person.open(path)
                 label = re.sub(r"\W+", "-", path).strip("-")
-                await person.look(f"{name}-{label}-{language}")
+                await person.look(f"{name}-{label}-{language}", language=language)
                 if language == "vi":
                     await keyboard_reaches(person.page)
 

@@ -12,7 +12,7 @@ from tests.chaos.calendar import run
 @pytest.mark.timeout(150)
 async def test_a_calendar_change_under_fire(tmp_path: Path) -> None:
     """Foretold, done once whatever dies, heard at the new instants, and taken back to the minute."""
-    fire = await run(tmp_path / "office", 60)
+    fire = await run(tmp_path / "office", 40)
     assert fire.wrong == []
     assert [phase["phase"] for phase in fire.phases if phase["phase"] in ("apply", "undo")] == [
         "apply",

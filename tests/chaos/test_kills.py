@@ -8,7 +8,7 @@ import pytest
 
 from tests.chaos.kills import VICTIMS, run
 
-DOSSIERS = 60
+DOSSIERS = 40
 
 
 @pytest.mark.timeout(180)
