@@ -59,24 +59,37 @@ def root_of(leaves: Iterable[bytes]) -> str:
     return tree.root
 
 
-def inclusion(leaves: Iterable[bytes], index: int, size: int) -> tuple[str, ...]:
-    """What proves that leaf `index` is in the tree of the first `size` leaves: sibling hashes, lowest first.
+class Inclusion:
+    """What proves that leaf `index` is in the tree of the first `size` leaves, gathered while they go by."""
 
-    `leaves` are leaf hashes in order; they are read once. ValueError where there are too few of them.
-    """
-    spans = list(_siblings(index, size))
-    trees = [Tree() for _ in spans]
-    seen = 0
-    for seen, leaf in enumerate(leaves, 1):
-        for (start, end), tree in zip(spans, trees, strict=True):
-            if start <= seen - 1 < end:
+    def __init__(self, index: int, size: int) -> None:
+        self._spans = list(_siblings(index, size))
+        self._trees = [Tree() for _ in self._spans]
+        self._size, self._seen = size, 0
+
+    def add(self, leaf: bytes) -> None:
+        """The next leaf, by its hash; those behind the tree are passed over."""
+        place = self._seen
+        self._seen += 1
+        for (start, end), tree in zip(self._spans, self._trees, strict=True):
+            if start <= place < end:
                 tree.add(leaf)
-                break
-        if seen == size:
-            break
-    if seen < size:
-        raise ValueError(f"a tree of {size} leaves, but there are {seen}")
-    return tuple(tree.root for tree in trees)
+                return
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The sibling hashes, lowest first; ValueError where leaves are missing."""
+        if self._seen < self._size:
+            raise ValueError(f"a tree of {self._size} leaves, but there are {self._seen}")
+        return tuple(tree.root for tree in self._trees)
+
+
+def inclusion(leaves: Iterable[bytes], index: int, size: int) -> tuple[str, ...]:
+    """The same over leaves that are at hand."""
+    proof = Inclusion(index, size)
+    for leaf in leaves:
+        proof.add(leaf)
+    return proof.path
 
 
 def _siblings(index: int, size: int) -> Iterator[tuple[int, int]]:

@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from temporalio.client import Client, WorkflowHistory
+from temporalio.client import Client, WorkflowExecution, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.archive import Archived, Difference, Replays
@@ -42,6 +42,7 @@ FEW = 200
 TRIES, PAUSE = 4, 1.0
 """How often, and after how many seconds, a dossier is looked at again that people may be working on."""
 DOSSIER = "Dossier"
+LISTED = 1000
 
 
 class Where(NamedTuple):
@@ -68,6 +69,14 @@ class Told(Value):
     """Runs that only Temporal has: those that go on, and those that closed and are not archived yet."""
 
 
+class Running(NamedTuple):
+    """Runs of a workflow that only Temporal has: those that go on, and those that are not archived yet."""
+
+    type: str
+    runs: list[tuple[datetime, str]]
+    """When each began, and its id."""
+
+
 class Replaying:
     """Goes through the histories of one office."""
 
@@ -89,8 +98,10 @@ class Replaying:
 
         `tell` hears how many histories have been gone through, and of how many.
         """
-        told = await self._told(since, code)
-        total = sum(len(each.archived) + len(each.running) for each in told)
+        running = await self._running_runs(since, code)
+        total = await self._record.history_count(code, since) + sum(
+            len(runs.runs) for runs in running.values()
+        )
         replayed, diverged, differing = 0, list[Difference](), list[Difference]()
 
         def take(part: Replays) -> None:
@@ -100,19 +111,16 @@ class Replaying:
             differing.extend(part.differing)
             tell(replayed, total)
 
-        async def pieces() -> AsyncIterator[Sequence[Told]]:
-            for start in range(0, len(told), TOGETHER):
-                yield told[start : start + TOGETHER]
-
+        alone = frozenset(running)
+        pieces = self._pieces(since, code, running)
         if total > FEW:
-            crew = spread(partial(_replayer, self._where), pieces(), jobs or os.cpu_count() or 1)
-            async for part in crew:
+            async for part in spread(partial(_replayer, self._where), pieces, jobs or os.cpu_count() or 1):
                 take(part)
         else:
-            async for piece in pieces():
+            async for piece in pieces:
                 take(await self.look(piece))
         if since is None and code is None:
-            differing += await self._without(told)
+            differing += await self._without(alone)
         return Replays(
             replayed=replayed,
             diverged=tuple(sorted(diverged, key=lambda each: each.code)),
@@ -211,46 +219,71 @@ class Replaying:
             differing += [Difference(code=code, what=what) for what in found]
         return differing
 
-    async def _told(self, since: datetime | None, code: str | None) -> list[Told]:
-        """The histories that there are, by workflow."""
-        archived: dict[str, list[Archived]] = defaultdict(list)
-        types: dict[str, str] = {}
-        async for each in self._record.histories(code, since):
-            archived[each.workflow].append(each)
-            types[each.workflow] = each.type
-        there = {each.run for runs in archived.values() for each in runs}
-        running: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+    async def _running_runs(self, since: datetime | None, code: str | None) -> dict[str, Running]:
+        """By workflow, the runs that only Temporal has."""
+        found: dict[str, Running] = {}
         query = f"WorkflowId = '{code}'" if code is not None else None
+        some: list[WorkflowExecution] = []
+
+        async def take() -> None:
+            there = await self._record.archived_of([each.run_id for each in some])
+            for each in some:
+                if each.run_id not in there:
+                    known = found.setdefault(each.id, Running(each.workflow_type, []))
+                    known.runs.append((each.start_time, each.run_id))
+            some.clear()
+
         async for execution in self._client.list_workflows(query, page_size=1000, rpc_timeout=RPC_TIMEOUT):
             closed = execution.close_time
-            if execution.run_id in there or (since is not None and closed is not None and closed < since):
-                continue
-            if closed is not None and execution.run_id in await self._record.archived_of([execution.run_id]):
-                continue
-            running[execution.id].append((execution.start_time, execution.run_id))
-            types[execution.id] = execution.workflow_type
-        if since is not None:  # of what goes on, the runs before are part of the story
-            for workflow in [name for name in running if name not in archived]:
-                archived[workflow] = [each async for each in self._record.histories(workflow)]
-        return [
-            Told(
-                workflow=name,
-                type=types[name],
-                archived=tuple(archived.get(name, ())),
-                running=tuple(run for _, run in sorted(running.get(name, ()))),
-            )
-            for name in sorted(types)
-        ]
+            if since is None or closed is None or closed >= since:
+                some.append(execution)
+            if len(some) == LISTED:
+                await take()
+        await take()
+        return found
 
-    async def _without(self, told: Sequence[Told]) -> list[Difference]:
+    async def _pieces(
+        self, since: datetime | None, code: str | None, running: dict[str, Running]
+    ) -> AsyncIterator[list[Told]]:
+        """All histories, grouped by workflow, some workflows at a time; the archive's are read as they go."""
+        piece: list[Told] = []
+        runs: list[Archived] = []
+
+        def told() -> Told:
+            there = {each.run for each in runs}
+            more = running.pop(runs[0].workflow, None)
+            left = [run for _, run in sorted(more.runs) if run not in there] if more else []
+            return Told(
+                workflow=runs[0].workflow, type=runs[0].type, archived=tuple(runs), running=tuple(left)
+            )
+
+        async for each in self._record.histories(code, since):
+            if runs and runs[0].workflow != each.workflow:
+                piece.append(told())
+                runs = []
+                if len(piece) == TOGETHER:
+                    yield piece
+                    piece = []
+            runs.append(each)
+        if runs:
+            piece.append(told())
+        for workflow in sorted(running):
+            known = running[workflow]
+            left = tuple(run for _, run in sorted(known.runs))
+            piece.append(Told(workflow=workflow, type=known.type, running=left))
+            if len(piece) == TOGETHER:
+                yield piece
+                piece = []
+        if piece:
+            yield piece
+
+    async def _without(self, running: frozenset[str]) -> list[Difference]:
         """Dossiers on record of which there is no history, neither in Temporal nor in the archive."""
-        known = {each.workflow for each in told}
         what = "no history of it is left, neither in Temporal nor in the archive"
         return [
             Difference(code=code, what=what)
-            async for codes in self._facts.codes(5000)
-            for code in codes
-            if code not in known
+            async for code in self._record.without_history()
+            if code not in running
         ]
 
 

@@ -80,7 +80,7 @@ async def verify(
         broken += key_faults(outside.keys.words, journal.words)
     faults, seals, sealed = await seals_hold(proof, outside, roots)
     broken += faults
-    faults, histories = await archive_holds(proof, journal, shelf)
+    faults, histories = await archive_holds(proof, shelf)
     broken += faults
     broken += await views_hold(ViewRecord(store), journal)
     return Verified(

@@ -68,14 +68,12 @@ async def altered_rules(store: Store) -> list[Broken]:
 
 
 class Journal:
-    """The journal, read once: whether it holds, and what it says of keys and of the archive."""
+    """The journal, read once: whether it holds, and what it says of keys and looks."""
 
     def __init__(self, office: str) -> None:
         self._office = office
         self.broken: list[Broken] = []
         self.entries = 0
-        self.archived: dict[str, str] = {}
-        """By run, a digest of what its entry says."""
         self.words: list[dict[str, Any]] = []
         """What it says of keys, in order."""
         self.views: list[tuple[int, dict[str, Any]]] = []
@@ -98,9 +96,7 @@ class Journal:
             if seq in wanted:
                 self.hashes[seq] = row["hash"]
             data = json.loads(row["data"])
-            if row["kind"] == "history-archived":
-                self.archived[data["run"]] = _digest(data)
-            elif row["kind"] in ("seal-key-added", "seal-key-revoked"):
+            if row["kind"] in ("seal-key-added", "seal-key-revoked"):
                 self.words.append(data["word"])
             elif row["kind"] == "views-closed":
                 self.views.append((seq, data))
@@ -110,10 +106,6 @@ class Journal:
 
     def _break(self, seq: int, what: str) -> None:
         self.broken.append(Broken(code=JOURNAL, seq=seq, what=what))
-
-
-def _digest(data: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 def key_faults(words: Sequence[KeyWord], told: Sequence[dict[str, Any]]) -> list[Broken]:
@@ -227,34 +219,29 @@ async def views_hold(views: ViewRecord, journal: Journal) -> list[Broken]:
     return found
 
 
-async def archive_holds(
-    record: ProofRecord, journal: Journal, shelf: Shelf | None
-) -> tuple[list[Broken], int]:
+async def archive_holds(record: ProofRecord, shelf: Shelf | None) -> tuple[list[Broken], int]:
     """(what is broken, histories whose bytes hold): each as the journal tells of it, and not one missing."""
     found: list[Broken] = []
     good = 0
-    told = dict(journal.archived)
-    async for archived in record.histories():
-        what = await _history(record, archived, told.pop(archived.run, None), shelf)
+    async for archived, told in record.histories_told():
+        what = await _history(record, archived, told, shelf)
         if what is None:
             good += 1
         else:
             found.append(Broken(code=f"history {archived.run}", seq=0, what=f"of {archived.workflow} {what}"))
-    found += (
-        Broken(code=f"history {run}", seq=0, what="was archived, as the journal says, and is gone")
-        for run in told
-    )
+    what = "was archived, as the journal says, and is gone"
+    found += [Broken(code=f"history {run}", seq=0, what=what) for run in await record.histories_gone()]
     return found, good
 
 
 async def _history(
-    record: ProofRecord, archived: Archived, told: str | None, shelf: Shelf | None
+    record: ProofRecord, archived: Archived, told: dict[str, Any] | None, shelf: Shelf | None
 ) -> str | None:
     """What is wrong with an archived history."""
     if told is None:
         return "is not in the journal"
     event = HistoryArchived(**archived.model_dump(exclude={"place"}))
-    if _digest(event.model_dump(mode="json", exclude={"kind"})) != told:
+    if event.model_dump(mode="json", exclude={"kind"}) != told:
         return "is not as the journal says"
     packed = (
         await record.history_bytes(archived.run)

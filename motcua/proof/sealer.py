@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from models.chain import GENESIS
 from models.journal import Line, SealKeyAdded, SealKeyRevoked, ViewsClosed, view_line
-from models.merkle import Tree, inclusion
+from models.merkle import Inclusion, Tree
 from models.refusals import CheckFailed, Refusal, UnknownDossier
 from models.seals import Head, KeyAdded, KeyRevoked, Proof, Seal, Statement
 from motcua.proof.keys import KeyRing
@@ -131,13 +131,15 @@ class Sealer:
         position, number, seq = sealed
         seal = await self._record.seal(number)
         assert seal is not None  # the schema says so
-        leaves = [head.leaf async for _, _, head in self._record.log(until=seal.statement.size)]
+        way = Inclusion(position, seal.statement.size)
+        async for _, _, head in self._record.log(until=seal.statement.size):
+            way.add(head.leaf)
         stamp = await self._record.stamp(number)
         proof = Proof(
             code=code,
             facts=tuple(facts[:seq]),
             index=position,
-            path=inclusion(leaves, position, seal.statement.size),
+            path=way.path,
             seal=seal,
             stamp=base64.b64encode(stamp).decode() if stamp is not None else None,
             keys=self._ring.keys,

@@ -251,11 +251,30 @@ class ProofRecord:
             async for row in connection.cursor(query("histories"), workflow, since, prefetch=1000):
                 yield Archived.model_validate(dict(row))
 
-    async def history_count(self) -> int:
-        """How many histories are in the archive."""
+    async def histories_told(self) -> AsyncIterator[tuple[Archived, dict[str, Any] | None]]:
+        """Each history of the archive with what the journal says of it, if anything; streamed."""
+        async with self._store._connection() as connection, connection.transaction(readonly=True):
+            async for row in connection.cursor(query("histories_told"), prefetch=1000):
+                told = row["data"]
+                archived = {name: row[name] for name in Archived.model_fields}
+                yield Archived.model_validate(archived), json.loads(told) if told is not None else None
+
+    async def histories_gone(self) -> list[str]:
+        """The runs that were archived, as the journal says, and are not in the archive."""
         async with self._store._connection() as connection:
-            count: int = await connection.fetchval(query("history_count"))
+            return [row["run"] for row in await connection.fetch(query("histories_gone"))]
+
+    async def history_count(self, workflow: str | None = None, since: datetime | None = None) -> int:
+        """How many histories are in the archive: all, of one workflow, or that closed since a moment."""
+        async with self._store._connection() as connection:
+            count: int = await connection.fetchval(query("history_count"), workflow, since)
         return count
+
+    async def without_history(self) -> AsyncIterator[str]:
+        """The codes of dossiers of which nothing is in the archive, streamed: mostly those that are open."""
+        async with self._store._connection() as connection, connection.transaction(readonly=True):
+            async for row in connection.cursor(query("without_history"), prefetch=5000):
+                yield row["code"]
 
     async def history_bytes(self, run: str) -> bytes | None:
         """The compressed bytes of a history that lies in PostgreSQL."""

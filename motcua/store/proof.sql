@@ -122,8 +122,24 @@ select run, workflow, type, status, closed_at, events, size, sha256, place from 
 where ($1::text is null or workflow = $1) and ($2::timestamptz is null or closed_at >= $2)
 order by workflow collate "C", closed_at
 
+-- name: histories_told
+-- Each archived history with what the journal says of it.
+select h.run, h.workflow, h.type, h.status, h.closed_at, h.events, h.size, h.sha256, h.place, j.data
+from histories h left join journal j on j.command = 'archive/' || h.run and j.kind = 'history-archived'
+order by h.workflow collate "C", h.closed_at
+
+-- name: histories_gone
+-- What the journal says was archived and is not there.
+select j.data ->> 'run' as run from journal j
+where j.kind = 'history-archived' and not exists (select from histories h where h.run = j.data ->> 'run') order by j.seq
+
 -- name: history_count
 select count(*) from histories
+where ($1::text is null or workflow = $1) and ($2::timestamptz is null or closed_at >= $2)
+
+-- name: without_history
+select code from dossiers d where not exists (select from histories h where h.workflow = d.code)
+order by code collate "C"
 
 -- name: unarchived
 -- Dossiers on which nothing more can happen whose history is not archived, by when their last fact was recorded.
