@@ -33,11 +33,9 @@ from motcua.config import BadSetting, Settings
 from motcua.desk import Desk, Rulebook
 from motcua.documents import Clamd, Documents
 from motcua.erasure import Erasure
-from motcua.keeper import sealer
+from motcua.keeper import ring, roots, sealer
 from motcua.local import Child, LocalOffice, NoOffice, busy, whereabouts
 from motcua.papers import Papers
-from motcua.proof.keys import KeyRing
-from motcua.proof.stamps import authorities
 from motcua.replays import Replaying, Where
 from motcua.rulebook import rulebook
 from motcua.store import Store
@@ -104,7 +102,7 @@ class Proving:
         self._settings = settings
         self._where = Where(address, namespace, url, office, settings.archive_url)
         self._record = ProofRecord(store, office)
-        self._ring = KeyRing(settings.seals(namespace), office)
+        self._ring = ring(settings, self._where)
         self.sealer = sealer(store, settings, self._where)
         self.erasure = Erasure(store, office, lambda: datetime.now(UTC))
 
@@ -121,7 +119,7 @@ class Proving:
             office=self._where.office,
             outside=self._ring,
             shelf=self._where.shelf(),
-            roots=authorities(self._settings.tsa_ca) if self._settings.tsa_ca else (),
+            roots=roots(self._settings),
             spread_over=(self._where.url, os.cpu_count() or 1),
         )
 

@@ -29,7 +29,7 @@ from motcua.archive import Archive
 from motcua.catalogue import Catalogue, Webhook
 from motcua.config import Settings
 from motcua.desk import Desk
-from motcua.keeper import Keeper, Watch, sealer
+from motcua.keeper import Keeper, Watch, ring, roots, sealer
 from motcua.links import Messages
 from motcua.local import whereabouts
 from motcua.notices.addressing import Addressing
@@ -77,7 +77,8 @@ async def serving(
     async with post_office(store, catalogue, desk, settings, Counts(meter)) as (addressing, post):
         recording, delivering = Recording(store, addressing, meter), Delivering(Messages(desk))
         notifying = Notifying(post)
-        upkeep = Upkeep(Keeper(client, store, sealer(store, settings, where), where))
+        keys, seals = ring(settings, where), sealer(store, settings, where)
+        upkeep = Upkeep(Keeper(client, store, seals, where, keys, roots(settings), meter))
         common: dict[str, Any] = {
             "workflow_runner": sandbox() if settings.sandbox else UnsandboxedWorkflowRunner(),
             "workflow_task_poller_behavior": PollerBehaviorAutoscaling(),
@@ -108,7 +109,7 @@ async def serving(
             client,
             task_queue=UPKEEP_QUEUE,
             workflows=[ArchiveWorkflow, SealWorkflow, ReplayWorkflow],
-            activities=[upkeep.archive, upkeep.seal, upkeep.stamp, upkeep.replay],
+            activities=[upkeep.archive, upkeep.seal, upkeep.stamp, upkeep.verify, upkeep.replay],
             max_cached_workflows=10,
             max_concurrent_activities=3,
             **common,

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from temporalio import activity
 
-from models.archive import Replays, Swept
+from models.archive import Replays, Swept, Verification
 
 
 class Keeper(Protocol):
@@ -27,6 +27,10 @@ class Keeper(Protocol):
 
     async def replay(self, tell: Callable[[int], None]) -> Replays:
         """Run the deployed code over every history, and hold what it says against the record."""
+        ...
+
+    async def verify(self, tell: Callable[[int], None]) -> Verification:
+        """Verify the whole record."""
         ...
 
 
@@ -55,3 +59,8 @@ class Upkeep:
     async def replay(self) -> Replays:
         """Replay every history."""
         return await self._keeper.replay(activity.heartbeat)
+
+    @activity.defn(name="verify")
+    async def verify(self) -> Verification:
+        """Verify the record."""
+        return await self._keeper.verify(activity.heartbeat)

@@ -44,6 +44,15 @@ class Gap(Value):
     """When the oldest of them closed."""
 
 
+class Verification(Value):
+    """What a verification of the whole record came to."""
+
+    dossiers: int
+    facts: int
+    broken: int
+    """Places at which the record does not hold; `audit verify` names them, and so does the log."""
+
+
 class Difference(Value):
     """Where history, facts and read model do not say the same of a dossier, or the code diverged."""
 

@@ -56,6 +56,16 @@ class HistoriesReplayed(Value):
     """Dossiers of which history, facts and read model do not say the same."""
 
 
+class RecordVerified(Value):
+    """The whole record was verified."""
+
+    kind: Literal["record-verified"] = "record-verified"
+    dossiers: int
+    facts: int
+    broken: int
+    """Places at which it did not hold."""
+
+
 Basis = Literal["retention", "request", "order"]
 """Why personal data is erased: its period is over; the person asked; a court or an authority ordered it."""
 Paper = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\w /.,:()-]+$")]
@@ -109,7 +119,8 @@ Happening = Annotated[
     | Erased
     | HoldPlaced
     | HoldLifted
-    | ViewsClosed,
+    | ViewsClosed
+    | RecordVerified,
     Field(discriminator="kind"),
 ]
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from cryptography.x509 import Certificate
 from temporalio.client import Client
 from temporalio.common import MetricMeter
 from temporalio.service import RPCError
 
-from models.archive import Replays, Swept
-from models.journal import HistoriesReplayed, Line
+from models.archive import Replays, Swept, Verification
+from models.journal import HistoriesReplayed, Line, RecordVerified
 from models.refusals import Unreachable
 from motcua.archive import Archive
+from motcua.audit import verify
 from motcua.config import BadSetting, Settings
 from motcua.proof.keys import KeyRing
 from motcua.proof.sealer import Sealer
@@ -31,21 +34,44 @@ MOST = 50
 log = structlog.get_logger()
 
 
+def ring(settings: Settings, where: Where) -> KeyRing:
+    """The keys of this office's seals."""
+    return KeyRing(settings.seals(where.namespace), where.office)
+
+
+def roots(settings: Settings) -> Sequence[Certificate]:
+    """The authorities whose stamps are believed."""
+    return authorities(settings.tsa_ca) if settings.tsa_ca is not None else ()
+
+
 def sealer(store: Store, settings: Settings, where: Where) -> Sealer:
     """Who seals the record of this office."""
     authority = None
     if settings.tsa_url:
         if settings.tsa_ca is None:
             raise BadSetting(name="MOTCUA_TSA_CA", reason="stamps need a root to be believed by")
-        authority = Authority(settings.tsa_url, authorities(settings.tsa_ca))
-    ring = KeyRing(settings.seals(where.namespace), where.office)
-    return Sealer(store, ring, lambda: datetime.now(UTC), authority)
+        authority = Authority(settings.tsa_url, roots(settings))
+    return Sealer(store, ring(settings, where), lambda: datetime.now(UTC), authority)
 
 
 class Keeper:
-    """Keeps the record of one office provable."""
+    """Keeps the record of one office provable; `outside` are its keys and copies of seals."""
 
-    def __init__(self, client: Client, store: Store, sealer: Sealer, where: Where) -> None:
+    def __init__(
+        self,
+        client: Client,
+        store: Store,
+        sealer: Sealer,
+        where: Where,
+        outside: KeyRing,
+        roots: Sequence[Certificate],
+        meter: MetricMeter,
+    ) -> None:
+        self._store, self._where, self._outside, self._roots = store, where, outside, roots
+        self._broken = meter.create_gauge("motcua_record_broken", "Places that the last verification named.")
+        self._diverged = meter.create_gauge(
+            "motcua_replay_diverged", "Histories or dossiers that the last replay named."
+        )
         self._record = ProofRecord(store, where.office)
         self._archive = Archive(client, self._record, where.shelf())
         self._replaying = Replaying(client, store, where)
@@ -67,6 +93,7 @@ class Keeper:
         """Run the deployed code over every history; how it went is in the journal."""
         found = await self._replaying.all(lambda done, _: tell(done))
         now = datetime.now(UTC)
+        self._diverged.set(len(found.diverged) + len(found.differing))
         event = HistoriesReplayed(
             replayed=found.replayed, diverged=len(found.diverged), differing=len(found.differing)
         )
@@ -79,6 +106,27 @@ class Keeper:
         return found.model_copy(
             update={"diverged": found.diverged[:MOST], "differing": found.differing[:MOST]}
         )
+
+    async def verify(self, tell: Callable[[int], None]) -> Verification:
+        """Verify the whole record; how it went is in the journal."""
+        found = await verify(
+            self._store,
+            tell,
+            office=self._where.office,
+            outside=self._outside,
+            shelf=self._where.shelf(),
+            roots=self._roots,
+            spread_over=(self._where.url, os.cpu_count() or 1),
+        )
+        self._broken.set(len(found.broken))
+        now = datetime.now(UTC)
+        for each in found.broken[:MOST]:
+            log.error("the record does not hold", of=each.code, seq=each.seq, what=each.what)
+        told = Verification(dossiers=found.dossiers, facts=found.facts, broken=len(found.broken))
+        event = RecordVerified(**told.model_dump())
+        command = f"verify/{now:%Y-%m-%dT%H:%M:%S.%fZ}"
+        await self._record.write([Line(at=now, actor=CLOCK, command=command, event=event)])
+        return told
 
 
 class Watch:

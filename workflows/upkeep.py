@@ -71,11 +71,18 @@ class SealWorkflow:
 
 @workflow.defn(name="Replay")
 class ReplayWorkflow:
-    """The deployed code, run over every history again."""
+    """The deployed code, run over every history again, and the record verified."""
 
     @workflow.run
     async def run(self) -> Replays:
-        """Replay everything once."""
+        """Verify and replay everything once."""
+        await workflow.execute_activity_method(
+            Upkeep.verify,
+            start_to_close_timeout=timedelta(hours=6),
+            heartbeat_timeout=timedelta(minutes=5),
+            retry_policy=RetryPolicy(maximum_attempts=2),
+            summary="verify the record",
+        )
         return await workflow.execute_activity_method(
             Upkeep.replay,
             start_to_close_timeout=timedelta(hours=20),

@@ -102,9 +102,9 @@ TABLE = (
         ("motcua.keeper",),
         (
             *("models", STORE, TEMPORAL, "motcua.archive", "motcua.config", "motcua.proof"),
-            "motcua.replays",
+            *("motcua.audit", "motcua.replays"),
         ),
-        ("temporalio", "structlog"),
+        ("temporalio", "structlog", "cryptography"),
     ),
     Row(("motcua.virtual",), ("models", "workflows", TEMPORAL), ("temporalio", "google")),
     Row(

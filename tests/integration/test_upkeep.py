@@ -1,0 +1,69 @@
+"""What the office does by the clock: each workflow on a real worker, and the schedules that start them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from models.archive import Replays, Swept
+from motcua.proof.keys import KeyRing
+from motcua.replay import replay
+from motcua.schedules import ARCHIVE, REPLAY, SEAL, keep_proof
+from motcua.store.proof import ProofRecord
+from tests.running import OFFICE, PLAIN, SETTINGS, Life, Running, Telemetry, running, until
+from workflows.upkeep import UPKEEP_QUEUE, ArchiveWorkflow, ReplayWorkflow, SealWorkflow
+
+
+@pytest.fixture(scope="module")
+async def shop(tmp_path_factory: pytest.TempPathFactory, telemetry: Telemetry) -> AsyncIterator[Running]:
+    """An office of its own."""
+    async with running(tmp_path_factory.mktemp("upkeep"), telemetry.runtime) as office:
+        yield office
+
+
+async def test_archive_seal_verify_and_replay_on_a_worker(shop: Running) -> None:
+    """One after another, as in a night; what they did is in the journal, and their own histories replay."""
+    life = await Life.begin(shop, *PLAIN, procedure="unrated")
+
+    async def listed() -> bool:
+        query = f"WorkflowId = '{life.code}' AND ExecutionStatus != 'Running'"
+        return (await shop.client.count_workflows(query)).count == 1
+
+    await until(listed)
+    queue = {"task_queue": UPKEEP_QUEUE}
+    swept = await shop.client.execute_workflow(ArchiveWorkflow.run, id="archive", **queue)
+    assert isinstance(swept, Swept)
+    assert (swept.archived, swept.lost) == (swept.closed, 0)
+    assert await shop.client.execute_workflow(SealWorkflow.run, id="seal", **queue) == 1
+    replays = await shop.client.execute_workflow(ReplayWorkflow.run, id="replay", **queue)
+    assert isinstance(replays, Replays)
+    assert replays.replayed >= 3
+    assert (replays.diverged, replays.differing) == ((), ())
+    record = ProofRecord(shop.store, OFFICE)
+    (verified,) = await record.journal_of("record-verified", 9)
+    assert verified.event.model_dump(exclude={"kind"})["broken"] == 0
+    (replayed,) = await record.journal_of("histories-replayed", 9)
+    assert replayed.event.model_dump(exclude={"kind"})["diverged"] == 0
+    folder = SETTINGS.model_copy(update={"data_dir": shop.local.data_dir}).seals(shop.client.namespace)
+    assert KeyRing(folder, OFFICE).copies() == await record.seals()
+    own = [await shop.history(name) for name in ("archive", "seal", "replay")]
+    assert (await replay(own)).diverged == ()
+
+
+async def test_the_schedules(shop: Running) -> None:
+    """Made once, renewed at each start; one that somebody paused stays so."""
+    await keep_proof(shop.client, timedelta(hours=1), "Asia/Ho_Chi_Minh")
+    archive = shop.client.get_schedule_handle(ARCHIVE)
+    (spec,) = (await archive.describe()).schedule.spec.intervals
+    assert spec.every == timedelta(minutes=10)
+    await archive.pause(note="the disk is full")
+    await keep_proof(shop.client, timedelta(days=90), "Asia/Ho_Chi_Minh")
+    described = await archive.describe()
+    assert described.schedule.spec.intervals[0].every == timedelta(hours=1)
+    assert (described.schedule.state.paused, described.schedule.state.note) == (True, "the disk is full")
+    for name, hour in ((SEAL, 0), (REPLAY, 2)):
+        spec_ = (await shop.client.get_schedule_handle(name).describe()).schedule.spec
+        assert spec_.time_zone_name == "Asia/Ho_Chi_Minh"
+        assert spec_.calendars[0].hour[0].start == hour
