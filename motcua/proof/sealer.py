@@ -67,34 +67,40 @@ class Sealer:
 
     async def seal(self, actor: str) -> Seal:
         """Seal the record as it stands now."""
-        if not self._ring.keys.words:
-            self._ring.add(since=1)
-        await self._tell_of_keys(actor)
-        await self._close_views(actor)
-        async with self._record.sealing() as look:
-            seals = await look.seals()
-            self._agree(seals)
-            last, now = seals[-1] if seals else None, self._clock()
-            if last is not None and now < last.statement.at:
-                raise ClockWentBack(now=_plain(now), number=last.number, at=_plain(last.statement.at))
-            tree = await self._grown(look, last)
-            number = last.number + 1 if last else 1
-            key = self._ring.keys.signer(number)
-            assert key is not None  # there is one from seal 1 on
-            statement = Statement(
-                office=self._ring.office,
-                number=number,
-                at=now,
-                size=tree.size,
-                root=tree.root,
-                previous=last.hash if last else GENESIS,
-                key=key.id,
-            )
-            seal = self._ring.sign(statement)
-            await look.seal(seal)
-        # Afterwards: a copy of a seal that the database never had would look like one that was taken out.
-        self._ring.copy([*seals, seal])
+        async with self._record.alone() as look:
+            if not self._ring.keys.words:
+                self._ring.add(since=1)
+            await self._tell_of_keys(actor)
+            await self._close_views(actor)
+            async with look() as seen:
+                seals, seal = await self._sealed(seen)
+            # Afterwards: a copy of a seal that the database never had would look like one that was taken out.
+            self._ring.copy([*seals, seal])
         return seal
+
+    async def _sealed(self, look: Sealing) -> tuple[list[Seal], Seal]:
+        """(the seals before, the one that is made)."""
+        seals = await look.seals()
+        self._agree(seals)
+        last, now = seals[-1] if seals else None, self._clock()
+        if last is not None and now < last.statement.at:
+            raise ClockWentBack(now=_plain(now), number=last.number, at=_plain(last.statement.at))
+        tree = await self._grown(look, last)
+        number = last.number + 1 if last else 1
+        key = self._ring.keys.signer(number)
+        assert key is not None  # there is one from seal 1 on
+        statement = Statement(
+            office=self._ring.office,
+            number=number,
+            at=now,
+            size=tree.size,
+            root=tree.root,
+            previous=last.hash if last else GENESIS,
+            key=key.id,
+        )
+        seal = self._ring.sign(statement)
+        await look.seal(seal)
+        return seals, seal
 
     async def stamp(self) -> int:
         """Have every seal stamped that is not; returns how many were. The authority may be away for days."""
@@ -107,17 +113,16 @@ class Sealer:
 
     async def rotate(self, actor: str) -> KeyAdded:
         """Begin another key with the next seal."""
-        if not self._ring.keys.words:
-            word = self._ring.add(since=1)
-        else:
-            word = self._ring.add(since=await self._next())
-        await self._tell_of_keys(actor)
+        async with self._record.alone():
+            word = self._ring.add(since=await self._next() if self._ring.keys.words else 1)
+            await self._tell_of_keys(actor)
         return word
 
     async def revoke(self, key: str, at: datetime, reason: str, actor: str) -> KeyRevoked:
         """Say that a key is not believed from a moment on."""
-        word = self._ring.revoke(key, at, reason, await self._next())
-        await self._tell_of_keys(actor)
+        async with self._record.alone():
+            word = self._ring.revoke(key, at, reason, await self._next())
+            await self._tell_of_keys(actor)
         return word
 
     async def prove(self, code: str) -> tuple[Proof, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -174,13 +174,14 @@ class ProofRecord:
     # Seals
 
     @asynccontextmanager
-    async def sealing(self) -> AsyncIterator[Sealing]:
-        """Be the only one who seals, and see the record as of one moment; all or nothing is kept."""
+    async def alone(self) -> AsyncIterator[Callable[[], AbstractAsyncContextManager[Sealing]]]:
+        """Be the only one who seals or changes keys. What is yielded opens a look at the record as of one
+        moment, in which all or nothing is kept.
+        """
         async with self._store._connection() as connection:
             await connection.execute(query("seal_lock"))
             try:
-                async with connection.transaction(isolation="repeatable_read"):
-                    yield Sealing(connection)
+                yield lambda: _look(connection)
             finally:
                 if not connection.is_closed():
                     await connection.execute(query("seal_unlock"))
@@ -306,6 +307,12 @@ class ProofRecord:
         await connection.execute(
             query("archive_bytes"), [run for run, _ in here], [content for _, content in here]
         )
+
+
+@asynccontextmanager
+async def _look(connection: Any) -> AsyncIterator[Sealing]:
+    async with connection.transaction(isolation="repeatable_read"):
+        yield Sealing(connection)
 
 
 async def _journal_end(connection: Any) -> tuple[int, str]:

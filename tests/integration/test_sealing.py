@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ import pytest
 
 from models.chain import GENESIS
 from models.refusals import UnknownDossier
+from models.seals import Seal
 from motcua.audit import verify
 from motcua.proof.check import check
 from motcua.proof.keys import KeyMissing, KeyRing
@@ -60,6 +62,21 @@ async def test_seals_stand_over_what_is_new_and_all_before(shop: Running, ring: 
     assert (check(proof, ring.keys).faults, proof.seal.number, later) == ((), 3, 0)
     verified = await verify(shop.store, office=OFFICE, outside=ring)
     assert (verified.broken, verified.seals, verified.sealed) == ((), 3, 3)
+
+
+async def test_many_seal_at_once(shop: Running, ring: KeyRing) -> None:
+    """One after another, each over the one before; keys change meanwhile, and every copy is kept."""
+    sealer = Sealer(shop.store, ring, lambda: NOW)
+    before = len(await ProofRecord(shop.store, OFFICE).seals())
+    made = await asyncio.gather(
+        *(sealer.seal("clock") for _ in range(4)),
+        sealer.rotate("admin1"),
+        *(sealer.seal("x") for _ in range(3)),
+    )
+    numbers = sorted(each.number for each in made if isinstance(each, Seal))
+    assert numbers == list(range(before + 1, before + 8))
+    assert ring.copies() == await ProofRecord(shop.store, OFFICE).seals()
+    assert (await verify(shop.store, office=OFFICE, outside=ring)).broken == ()
 
 
 async def test_a_clock_that_went_back_seals_nothing(shop: Running, ring: KeyRing) -> None:
