@@ -20,7 +20,7 @@ from temporalio.runtime import Runtime
 
 from models.archive import Replays, Swept
 from models.calendar import Calendar
-from models.refusals import Problem, exit_code
+from models.refusals import Problem, UnknownDossier, exit_code
 from models.seals import Keys, Seal
 from motcua import cli
 from motcua.accounts import Accounts, made_up
@@ -136,6 +136,8 @@ class Proving:
         jobs: int | None = None,
     ) -> Replays:
         """Run this code over histories."""
+        if code is not None and await self.store.row(code) is None:
+            raise UnknownDossier(code=code)
         client = await connect(self._where.address, self._where.namespace)
         replaying = Replaying(client, self.store, self._where)
         return await replaying.all(tell, since=since, code=code, jobs=jobs)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from temporalio import activity
 
 from models.archive import Replays, Swept, Verification
+
+BEAT = 30.0
+"""Seconds."""
 
 
 class Keeper(Protocol):
@@ -34,6 +39,22 @@ class Keeper(Protocol):
         ...
 
 
+@asynccontextmanager
+async def alive() -> AsyncIterator[None]:
+    """Let Temporal know that the work goes on, also while it has nothing to tell."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(BEAT)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
+
+
 class Upkeep:
     """The activities of upkeep."""
 
@@ -43,7 +64,8 @@ class Upkeep:
     @activity.defn(name="archive")
     async def archive(self) -> Swept:
         """Sweep closed histories into the archive."""
-        return await self._keeper.archive(activity.heartbeat)
+        async with alive():
+            return await self._keeper.archive(activity.heartbeat)
 
     @activity.defn(name="seal")
     async def seal(self) -> int:
@@ -58,9 +80,11 @@ class Upkeep:
     @activity.defn(name="replay")
     async def replay(self) -> Replays:
         """Replay every history."""
-        return await self._keeper.replay(activity.heartbeat)
+        async with alive():
+            return await self._keeper.replay(activity.heartbeat)
 
     @activity.defn(name="verify")
     async def verify(self) -> Verification:
         """Verify the record."""
-        return await self._keeper.verify(activity.heartbeat)
+        async with alive():
+            return await self._keeper.verify(activity.heartbeat)

@@ -42,6 +42,8 @@ class Gap(Value):
     missing: int = 0
     oldest: Instant | None = None
     """When the oldest of them closed."""
+    lost: tuple[str, ...] = ()
+    """Dossiers that ended, of which neither Temporal nor the archive has a history any more."""
 
 
 class Verification(Value):

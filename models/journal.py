@@ -100,15 +100,16 @@ class HoldLifted(Value):
 
 
 class ViewsClosed(Value):
-    """The looks at personal data of a stretch of time were counted and hashed; it is over."""
+    """Looks at personal data were counted and hashed; none is added to them any more."""
 
     kind: Literal["views-closed"] = "views-closed"
-    since: Instant | None
-    """None: from the first on."""
-    until: Instant
+    after: int
+    """The number of the last one before them; 0 at first."""
+    until: int
+    """The number of the last of them."""
     count: int
     sha256: Hash
-    """Over the lines of `view_line`, in the order of their moments and numbers."""
+    """Over the lines of `view_line`, in the order of their numbers."""
 
 
 Happening = Annotated[

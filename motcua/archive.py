@@ -88,7 +88,19 @@ class Archive:
             late = [each.close_time for each in listed if each.run_id not in there and each.close_time]
             missing += len(late)
             oldest = min([*late, *([oldest] if oldest else [])], default=None)
-        return Gap(missing=missing, oldest=oldest)
+        return Gap(missing=missing, oldest=oldest, lost=await self.lost(before))
+
+    async def lost(self, before: datetime) -> tuple[str, ...]:
+        """Codes of dossiers that ended before a moment, whose history nobody has any more."""
+        gone = []
+        for code, _ in await self._record.unarchived(before):
+            try:
+                await self._client.get_workflow_handle(code).describe(rpc_timeout=RPC_TIMEOUT)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise _away(self._client, error) from error
+                gone.append(code)
+        return tuple(gone)
 
     async def keep_for(self, wanted: timedelta) -> None:
         """Set Temporal's retention; it is not shortened as long as something would be lost by it."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from models.facts import LinkedTo
 from models.journal import Basis, Erased, Happening, HoldLifted, HoldPlaced, Line
 from models.refusals import Refusal, UnknownDossier
 from motcua.store import Store
@@ -23,6 +24,18 @@ class NotOverYet(Refusal):
     """Somebody may still need what would be erased."""
 
     sentence = "Dossier {code} is {status}; what it holds can be erased once it is over."
+
+
+class StillNeeded(Refusal):
+    """A linked dossier refers to the same person's data."""
+
+    sentence = "Nothing of dossier {code} may be erased: {linked}, opened for it, goes on or is under a hold."
+
+
+class LiesWithAnother(Refusal):
+    """What a linked dossier refers to lies with the one that asked for it."""
+
+    sentence = "Dossier {code} has no rows of its own; what it refers to is erased with dossier {parent}."
 
 
 class NothingToErase(Refusal):
@@ -62,19 +75,31 @@ class Erasure:
             return self._line(actor, Erased(code=code, basis=basis, paper=paper, ids=ids))
 
         gone = await self._record.erase(code, line)
-        if gone is None:
+        if gone == code:
             raise UnderHold(code=code)
+        if isinstance(gone, str):
+            raise StillNeeded(code=code, linked=gone)
         if not gone:
-            raise NothingToErase(code=code)
+            parent = next(
+                (
+                    fact.event.parent
+                    for fact in await self._store.facts(code)
+                    if isinstance(fact.event, LinkedTo)
+                ),
+                None,
+            )
+            raise NothingToErase(code=code) if parent is None else LiesWithAnother(code=code, parent=parent)
         return gone
 
-    async def due(self, before: datetime, paper: str, actor: str, most: int = 1000) -> int:
+    async def due(
+        self, before: datetime, paper: str, actor: str, basis: Basis = "retention", most: int = 1000
+    ) -> int:
         """Erase what dossiers hold that ended before a moment; returns how many there were."""
         erased = 0
         for code in await self._record.erasable(before, most):
             try:
-                await self.erase(code, "retention", paper, actor)
-            except (UnderHold, NothingToErase):  # somebody was quicker
+                await self.erase(code, basis, paper, actor)
+            except Refusal:  # a hold came meanwhile, or a linked dossier still needs it
                 continue
             erased += 1
         return erased

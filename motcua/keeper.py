@@ -153,6 +153,9 @@ class Watch:
         self._age = meter.create_gauge_float(
             "motcua_archive_late_age_seconds", "For how long the oldest of them is closed."
         )
+        self._lost = meter.create_gauge(
+            "motcua_archive_lost", "Dossiers that ended whose history nobody has any more."
+        )
         self._sealed = meter.create_gauge_float(
             "motcua_seal_age_seconds", "Since when the record was sealed last."
         )
@@ -175,6 +178,13 @@ class Watch:
         gap = await self._archive.gap(now - self._retention / 2)
         self._late.set(gap.missing)
         self._age.set((now - gap.oldest).total_seconds() if gap.oldest else 0.0)
+        self._lost.set(len(gap.lost))
+        if gap.lost:
+            log.error(
+                "histories were lost before they were archived",
+                dossiers=gap.lost[:MOST],
+                number=len(gap.lost),
+            )
         if gap.missing:
             log.error(
                 "closed histories are not archived, and Temporal will forget them",

@@ -119,8 +119,8 @@ class Replaying:
         else:
             async for piece in pieces:
                 take(await self.look(piece))
-        if since is None and code is None:
-            differing += await self._without(alone)
+        if since is None:
+            differing += await self._without(alone, code)
         return Replays(
             replayed=replayed,
             diverged=tuple(sorted(diverged, key=lambda each: each.code)),
@@ -142,9 +142,18 @@ class Replaying:
             differing += [each for each in differing_now if each.code not in names]
             replayed -= sum(len(each.archived) + len(each.running) for each in busy)
             diverged = [each for each in diverged if each.code not in names]
-            again = busy
             await asyncio.sleep(PAUSE)
+            again = [await self._anew(each) for each in busy]
         return Replays(replayed=replayed, diverged=tuple(diverged), differing=tuple(differing))
+
+    async def _anew(self, told: Told) -> Told:
+        """The histories of a workflow as they are now: it may have gone on, or been archived."""
+        running = await self._running_runs(None, told.workflow)
+        archived = tuple([each async for each in self._record.histories(told.workflow)])
+        runs = running.get(told.workflow)
+        there = {each.run for each in archived}
+        left = tuple(run for _, run in sorted(runs.runs) if run not in there) if runs else ()
+        return told.model_copy(update={"archived": archived, "running": left})
 
     async def _once(
         self, told: Sequence[Told], replayed: int
@@ -205,7 +214,12 @@ class Replaying:
         kept = await self._facts.of(codes)
         differing = []
         for code in codes:
-            facts = self._facts.facts(kept.facts.get(code, []))
+            try:
+                facts = self._facts.facts(kept.facts.get(code, []))
+            except ValueError as error:
+                what = f"its facts cannot be read: {str(error).splitlines()[0]}"
+                differing.append(Difference(code=code, what=what))
+                continue
             found = facts_differ(code, stories[code], facts)
             shown = kept.rows.get(code)
             if not found and shown is not None and facts:
@@ -277,14 +291,22 @@ class Replaying:
         if piece:
             yield piece
 
-    async def _without(self, running: frozenset[str]) -> list[Difference]:
+    async def _without(self, running: frozenset[str], only: str | None) -> list[Difference]:
         """Dossiers on record of which there is no history, neither in Temporal nor in the archive."""
         what = "no history of it is left, neither in Temporal nor in the archive"
-        return [
-            Difference(code=code, what=what)
-            async for code in self._record.without_history()
-            if code not in running
-        ]
+        candidates = [each async for each in self._record.without_history(only) if each not in running]
+        # One that was handed in meanwhile is in Temporal by now.
+        return [Difference(code=each, what=what) for each in candidates if not await self._known(each)]
+
+    async def _known(self, code: str) -> bool:
+        """Whether Temporal has a workflow of this id."""
+        try:
+            await self._client.get_workflow_handle(code).describe(rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise
+        return True
 
 
 def facts_differ(code: str, stories: Sequence[Retold], facts: Sequence[Fact]) -> list[str]:

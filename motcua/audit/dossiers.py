@@ -131,6 +131,8 @@ def private_faults(
     rows: Sequence[dict[str, Any]], private: dict[str, Any], erased: frozenset[str]
 ) -> Iterator[tuple[int, str]]:
     """Where personal data or free text is not what a fact refers to."""
+    # A linked dossier's applicant lies with the one that asked for it.
+    own = all(kept["kind"] != "linked-to" for kept in rows)
     for kept in rows:
         for name, said in references(kept):
             there = private.get(name)
@@ -143,8 +145,18 @@ def private_faults(
             )
             if hashlib.sha256((there["salt"] + content).encode()).hexdigest() != said:
                 yield kept["seq"], f"what it refers to was altered: {name}"
-            elif there["file"] is not None and there["file"] != json.loads(there["content"]).get("sha256"):
-                yield kept["seq"], f"the document it refers to was replaced: {name}"
+            elif own and there["code"] != kept["code"]:
+                yield kept["seq"], f"what it refers to lies with dossier {there['code']}: {name}"
+            elif (document := _document(there["content"])) is not None and there["file"] != document:
+                gone = "is gone" if there["file"] is None else "was replaced"
+                yield kept["seq"], f"the document it refers to {gone}: {name}"
+
+
+def _document(content: str) -> str | None:
+    """The hash that a document's row tells; None for words."""
+    told = json.loads(content)
+    whole = isinstance(told, dict) and told.keys() >= {"name", "type", "size", "sha256"}
+    return str(told["sha256"]) if whole else None
 
 
 def _instant(at: datetime) -> str:

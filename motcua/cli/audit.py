@@ -28,6 +28,7 @@ from motcua.proof.stamps import authorities
 MANY = 20
 """So many broken places are printed for people; `--json` has them all."""
 MAY_KEEP_KEYS = (Role.ADMINISTRATOR, Role.OFFICE_LEADER)
+LONGEST = 500
 BIG = 4_000_000
 """Bytes of a proof, at most: the longest dossier's is far below."""
 
@@ -42,6 +43,12 @@ class UnknownSeal(BadInput):
     """No such seal has been made."""
 
     sentence = "There is no seal {number}; there are the seals 1 to {last}."
+
+
+class BadReason(BadInput):
+    """No reason, or one that is too long."""
+
+    sentence = "Say why, in up to {most} letters; it will be public."
 
 
 class MayNotKeepKeys(Forbidden):
@@ -183,6 +190,8 @@ def _add_keys(audit: typer.Typer, shop: Workshop) -> None:
         as_json: Json = False,
     ) -> None:
         """Say that a key is not to be believed any more, as of a moment."""
+        if not 1 <= len(reason) <= LONGEST:
+            raise BadReason(most=LONGEST)
         at = office_moment(shop, since) or datetime.now(UTC)
         work(_revoke(shop, key, user, at, reason, as_json=as_json))
 
@@ -190,9 +199,11 @@ def _add_keys(audit: typer.Typer, shop: Workshop) -> None:
 def read_proof(path: Path) -> Proof:
     """A proof from a file; BadProof where it is none."""
     try:
-        if path.stat().st_size > BIG:
+        with path.open("rb") as file:
+            content = file.read(BIG + 1)
+        if len(content) > BIG:
             raise BadProof(path=path, reason=f"it has more than {BIG:,} bytes")
-        return Proof.model_validate_json(path.read_bytes())
+        return Proof.model_validate_json(content)
     except OSError as error:
         raise BadProof(path=path, reason=error.strerror or str(error)) from error
     except ValidationError as error:

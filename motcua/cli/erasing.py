@@ -61,12 +61,22 @@ def add(audit: typer.Typer, shop: Workshop) -> None:
         as_json: Json = False,
     ) -> None:
         """Erase the personal data and free text of a dossier that is over; what happened stays provable."""
+        if ended_before is not None and basis == "request":
+            basis = "retention"
         if (code is None) == (ended_before is None):
             raise typer.BadParameter("name a dossier, or say --ended-before")
         if code is not None:
             known_form(code)
         work(
-            _erase(shop, user, _paper(paper), code, basis, office_moment(shop, ended_before), as_json=as_json)
+            _erase(
+                shop,
+                user,
+                _paper(paper),
+                code,
+                basis,
+                office_moment(shop, ended_before, "--ended-before"),
+                as_json=as_json,
+            )
         )
 
     @audit.command("hold")
@@ -126,7 +136,7 @@ async def _erase(
         assert before is not None
         dossiers = 0
         with printing.bar("erasing") as bar:
-            while some := await proving.erasure.due(before, paper, actor):
+            while some := await proving.erasure.due(before, paper, actor, _BASIS.validate_python(basis)):
                 dossiers += some
                 bar.to(dossiers, None, "dossiers")
     if as_json:
@@ -171,9 +181,9 @@ def _eraser(shop: Workshop, user: str, *more: Role) -> str:
     return actor.id
 
 
-def office_moment(shop: Workshop, since: str | None) -> datetime | None:
+def office_moment(shop: Workshop, since: str | None, option: str = "--since") -> datetime | None:
     """A moment that was asked for, in office time unless it says otherwise."""
     if since is None:
         return None
     catalogue = shop.catalogue()
-    return moment(catalogue.calendar(catalogue.office.calendar), "--since", since)
+    return moment(catalogue.calendar(catalogue.office.calendar), option, since)

@@ -11,7 +11,7 @@ from cryptography.x509 import Certificate
 
 from models.base import Value
 from models.seals import KeyAdded, KeyRevoked, Keys, Proof, Seal
-from motcua.proof.keys import holds
+from motcua.proof.keys import holds, key_id
 from motcua.proof.stamps import BadStamp, stamped_at
 
 
@@ -54,17 +54,16 @@ def seal_faults(seal: Seal, trusted: Keys, told: Keys, stamp_at: datetime | None
     """What is wrong with who signed a seal. `told` are the keys that came with it; they count as far as keys
     that are trusted vouch for them."""
     said = seal.statement
-    word = believed(said.key, trusted, told)
+    line = lineage(trusted, told)
+    word = next((each for each in line if each.id == said.key), None)
     if word is None:
         return [f"seal {said.number} is signed by key {said.key}, which no trusted key vouches for"]
     if word.office != said.office:
         return [f"seal {said.number} is of {said.office}, its key of {word.office}"]
     if not holds(word.public, seal.signature, said.text):
         return [f"seal {said.number} does not bear the signature of key {said.key}"]
-    later = [
-        w.since for w in (*trusted.words, *told.words) if isinstance(w, KeyAdded) and w.since > word.since
-    ]
-    if said.number < word.since or said.number >= min(later, default=said.number + 1):
+    signer = [each for each in line if each.since <= said.number][-1:]
+    if signer != [word]:
         return [f"key {said.key} does not sign seal {said.number}"]
     revoked = revocation(said.key, trusted, told)
     if revoked is not None and (stamp_at is None or stamp_at >= revoked.at):
@@ -76,23 +75,32 @@ def seal_faults(seal: Seal, trusted: Keys, told: Keys, stamp_at: datetime | None
     return []
 
 
-def believed(key: str, trusted: Keys, told: Keys) -> KeyAdded | None:
-    """A key that is trusted, or that keys vouch for, one after another, down from a trusted one."""
-    if (word := trusted.added(key)) is not None:
-        return word
-    word = told.added(key)
-    if word is None or word.by is None or word.by == key:
-        return None
-    rest = Keys(words=tuple(w for w in told.words if w != word))
-    by = believed(word.by, trusted, rest)
-    return word if by is not None and holds(by.public, word.signature, word.text) else None
+def lineage(trusted: Keys, told: Keys) -> list[KeyAdded]:
+    """The keys that are believed, in the order in which they sign: those that are trusted, and what the last
+    of them, and nobody before it, vouches for, one after another. A revoked key vouches for nothing."""
+    line = sorted((w for w in trusted.words if isinstance(w, KeyAdded)), key=lambda word: word.since)
+    for word in told.words:
+        if not line or not isinstance(word, KeyAdded) or word in line:
+            continue
+        last = line[-1]
+        if (
+            word.by == last.id
+            and word.since > last.since
+            and key_id(word.public) == word.id
+            and word.office == last.office
+            and trusted.revoked(last.id) is None
+            and holds(last.public, word.signature, word.text)
+        ):
+            line.append(word)
+    return line
 
 
 def revocation(key: str, trusted: Keys, told: Keys) -> KeyRevoked | None:
-    """That a key is not believed any more, where that was published or is signed by a key that is."""
+    """That a key is not believed any more, where that was published or is signed by another key that is."""
     if (word := trusted.revoked(key)) is not None:
         return word
     word = told.revoked(key)
-    if word is None or (by := believed(word.by, trusted, told)) is None:
+    if word is None or word.by == key:
         return None
-    return word if holds(by.public, word.signature, word.text) else None
+    by = next((each for each in lineage(trusted, told) if each.id == word.by), None)
+    return word if by is not None and holds(by.public, word.signature, word.text) else None

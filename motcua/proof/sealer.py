@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from models.chain import GENESIS
 from models.journal import Line, SealKeyAdded, SealKeyRevoked, ViewsClosed, view_line
@@ -18,8 +18,6 @@ from motcua.store import Store
 from motcua.store.proof import ProofRecord, Sealing
 from motcua.store.views import ViewRecord
 
-LATE = timedelta(minutes=2)
-"""A look has its moment when it is written, and is there a moment later; far more than that."""
 AT_ONCE = 2000
 """Heads that are added to the log by one statement."""
 
@@ -170,20 +168,18 @@ class Sealer:
         await self._record.write(lines)
 
     async def _close_views(self, actor: str) -> None:
-        """The looks up to a little while ago are hashed into the journal."""
+        """The looks so far are hashed into the journal."""
         (last,) = await self._record.journal_of("views-closed", 1) or (None,)
-        since = last.event.until if last is not None and isinstance(last.event, ViewsClosed) else None
-        until = self._clock() - LATE
-        if since is not None and until <= since:
-            return
+        after = last.event.until if last is not None and isinstance(last.event, ViewsClosed) else 0
+        until = await self._views.last()
         count, digest = 0, hashlib.sha256()
-        async for view in self._views.between(since, until):
+        async for view in self._views.between(after, until):
             count += 1
             digest.update(view_line(view))
         if count:
-            event = ViewsClosed(since=since, until=until, count=count, sha256=digest.hexdigest())
-            command = f"views/{until:%Y-%m-%dT%H:%M:%S.%fZ}"
-            await self._record.write([Line(at=self._clock(), actor=actor, command=command, event=event)])
+            event = ViewsClosed(after=after, until=until, count=count, sha256=digest.hexdigest())
+            line = Line(at=self._clock(), actor=actor, command=f"views/{until}", event=event)
+            await self._record.write([line])
 
     def _agree(self, seals: list[Seal]) -> None:
         """The seals on record are those that were made; a crash may have cost the copy of the last."""

@@ -125,15 +125,20 @@ class ProofRecord:
 
     # Erasing
 
-    async def erase(self, code: str, line: Callable[[tuple[str, ...]], Line]) -> tuple[str, ...] | None:
-        """Erase a dossier's personal data and free text, with a line in the journal; None under a hold.
+    async def erase(self, code: str, line: Callable[[tuple[str, ...]], Line]) -> tuple[str, ...] | str:
+        """Erase a dossier's personal data and free text, with a line in the journal.
 
-        Returns the ids of the rows that are gone; where there were none, nothing is written.
+        Returns the ids of the rows that are gone, and where there were none, nothing is written; or the code
+        of the dossier that stands in the way: of this one, under a hold, or of a linked one that is held or
+        goes on.
         """
         async with self._store._connection() as connection, connection.transaction():
             await connection.execute(query("journal_lock"))  # a hold that comes now waits, or is seen
             if await connection.fetchval(query("held"), code):
-                return None
+                return code
+            needed: str | None = await connection.fetchval(query("needed_by"), code)
+            if needed is not None:
+                return needed
             gone = tuple(row["id"] for row in await connection.fetch(query("erase"), code))
             if gone:
                 await self._write(connection, [line(gone)])
@@ -257,8 +262,9 @@ class ProofRecord:
         async with self._store._connection() as connection, connection.transaction(readonly=True):
             async for row in connection.cursor(query("histories_told"), prefetch=1000):
                 told = row["data"]
-                archived = {name: row[name] for name in Archived.model_fields}
-                yield Archived.model_validate(archived), json.loads(told) if told is not None else None
+                # Unchecked: what does not fit is for the audit to name.
+                archived = Archived.model_construct(**{name: row[name] for name in Archived.model_fields})
+                yield archived, json.loads(told) if told is not None else None
 
     async def histories_gone(self) -> list[str]:
         """The runs that were archived, as the journal says, and are not in the archive."""
@@ -271,10 +277,10 @@ class ProofRecord:
             count: int = await connection.fetchval(query("history_count"), workflow, since)
         return count
 
-    async def without_history(self) -> AsyncIterator[str]:
-        """The codes of dossiers of which nothing is in the archive, streamed: mostly those that are open."""
+    async def without_history(self, code: str | None = None) -> AsyncIterator[str]:
+        """Codes of dossiers (or of this one) of which nothing is archived, streamed: mostly open ones."""
         async with self._store._connection() as connection, connection.transaction(readonly=True):
-            async for row in connection.cursor(query("without_history"), prefetch=5000):
+            async for row in connection.cursor(query("without_history"), code, prefetch=5000):
                 yield row["code"]
 
     async def history_bytes(self, run: str) -> bytes | None:

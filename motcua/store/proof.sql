@@ -24,7 +24,7 @@ where data ? 'code' and data ->> 'code' = $1 order by seq
 
 -- name: erased_ids
 select i.id from journal j, jsonb_array_elements_text(j.data -> 'ids') i (id)
-where j.data ? 'code' and j.data ->> 'code' = any($1::text[]) and j.kind = 'erased'
+where j.kind = 'erased' and j.data -> 'ids' ?| $1::text[] and i.id = any($1::text[])
 
 -- name: erase
 with gone as (delete from private where code = $1 returning id),
@@ -36,6 +36,22 @@ select id from gone order by id
 select coalesce((select kind = 'hold-placed' from journal
                   where data ? 'code' and data ->> 'code' = $1 and kind in ('hold-placed', 'hold-lifted')
                   order by seq desc limit 1), false)
+
+-- name: needed_by
+-- Dossiers that were opened for this one, and so on, which refer to its rows: those that go on, or are held.
+with recursive family (code) as (
+    select $1::text
+    union
+    select f.data ->> 'child' from family p join facts f on f.code = p.code and f.kind = 'heard'
+     where f.data ->> 'child' is not null
+)
+select c.code from family c join dossiers d on d.code = c.code
+where c.code <> $1
+  and (d.outcome is null
+       or coalesce((select j.kind = 'hold-placed' from journal j
+                     where j.data ? 'code' and j.data ->> 'code' = c.code and j.kind in ('hold-placed', 'hold-lifted')
+                     order by j.seq desc limit 1), false))
+order by c.code limit 1
 
 -- name: holds
 select distinct on (data ->> 'code') data ->> 'code' as code, kind, at, actor, data ->> 'paper' as paper from journal
@@ -138,7 +154,8 @@ select count(*) from histories
 where ($1::text is null or workflow = $1) and ($2::timestamptz is null or closed_at >= $2)
 
 -- name: without_history
-select code from dossiers d where not exists (select from histories h where h.workflow = d.code)
+select code from dossiers d
+where ($1::text is null or code = $1) and not exists (select from histories h where h.workflow = d.code)
 order by code collate "C"
 
 -- name: unarchived
@@ -150,7 +167,8 @@ where d.outcome is not null and not exists (select from histories h where h.work
 order by f.recorded_at limit $2
 
 -- name: audit_codes
-select code from (select distinct code from facts union select code from dossiers) c order by code collate "C"
+select code from (select distinct code from facts union select code from dossiers
+                  union select code from sealed_heads where code <> $1) c order by code collate "C"
 
 -- name: audit_rows
 select d.code, to_jsonb(d) || jsonb_build_object(
@@ -164,5 +182,5 @@ from dossiers d where d.code = any($1::text[])
 select code, seal, seq, hash from sealed_heads where code = any($1::text[]) order by position
 
 -- name: audit_private
-select p.id, p.salt, p.content, encode(sha256(f.content), 'hex') as file
+select p.id, p.code, p.salt, p.content, encode(sha256(f.content), 'hex') as file
 from private p left join files f using (id) where p.id = any($1::text[])

@@ -31,11 +31,12 @@ class Record:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def codes(self, together: int) -> AsyncIterator[list[str]]:
-        """The code of every dossier of which anything is on record, some at a time, in order."""
+    async def codes(self, together: int, office: str) -> AsyncIterator[list[str]]:
+        """The code of every dossier of which anything is on record, some at a time, in order; the office's
+        own chain, which is sealed under its name, is none."""
         async with self._store._connection() as connection, connection.transaction(readonly=True):
             some: list[str] = []
-            async for row in connection.cursor(query("audit_codes"), prefetch=5000):
+            async for row in connection.cursor(query("audit_codes"), office, prefetch=5000):
                 some.append(row["code"])
                 if len(some) == together:
                     yield some
@@ -60,7 +61,7 @@ class Record:
             # What facts refer to may lie with another dossier: with the one that asked for a linked one.
             named = {name for rows in facts.values() for row in rows for name, _ in references(row)}
             private = {row["id"]: dict(row) for row in await connection.fetch(query("audit_private"), named)}
-            missing = {name.partition("/")[0] for name in named if name not in private}
+            missing = [name for name in named if name not in private]
             rows_erased = await connection.fetch(query("erased_ids"), missing) if missing else []
             erased = frozenset(row["id"] for row in rows_erased)
         rows = {code: json.loads(text) for code, text in shown.items()}

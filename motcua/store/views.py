@@ -63,10 +63,21 @@ class ViewRecord:
         async with self._store._connection() as connection:
             return [dict(row) for row in await connection.fetch(query("views_of"), code, most)]
 
-    async def between(self, since: datetime | None, until: datetime) -> AsyncIterator[dict[str, Any]]:
-        """Every look of a period, in order; streamed."""
+    async def saw_lately(self, person: str, address: str, what: Sight, about: str) -> None:
+        """The same for what is shown anew by itself: once in ten minutes."""
+        async with self._store._connection() as connection:
+            await connection.execute(query("saw_lately"), person, address[:100], what, about[:100])
+
+    async def last(self) -> int:
+        """The number of the last look; no lower number will come any more."""
+        async with self._store._connection() as connection, connection.transaction():
+            number: int = await connection.fetchval(query("last_look"))
+        return number
+
+    async def between(self, after: int, until: int) -> AsyncIterator[dict[str, Any]]:
+        """Every look after a number, up to another, in order; streamed."""
         async with self._store._connection() as connection, connection.transaction(readonly=True):
-            async for row in connection.cursor(query("views_between"), since, until, prefetch=2000):
+            async for row in connection.cursor(query("views_between"), after, until, prefetch=2000):
                 yield dict(row)
 
     async def traces(self, wanted: TraceFilter) -> list[dict[str, Any]]:

@@ -1,12 +1,20 @@
 -- name: saw
-insert into views (person, address, what, code, about) values ($1, $2, $3, $4, $5)
+select saw($1, $2, $3, $4, $5)
+
+-- name: saw_lately
+-- A list that renews itself is one look in ten minutes.
+select saw($1, $2, $3, null, $4) where not exists (
+    select from views where person = $1 and what = $3 and at > clock_timestamp() - interval '10 minutes')
+
+-- name: last_look
+select last_look()
 
 -- name: views_of
 select number, at, person, address, what, code, about from views where code = $1 order by number desc limit $2
 
 -- name: views_between
 select number, at, person, address, what, code, about from views
-where ($1::timestamptz is null or at >= $1) and at < $2 order by at, number
+where number > $1 and number <= $2 order by number
 
 -- name: traces
 -- What people did and saw, the latest first. $1 who, $2 unit, $3 kind, $4 and $5 from and to, $6 and $7 after (at, place), $8 most.
@@ -15,7 +23,7 @@ with done as (
     from facts f
     where ($1::text is null or f.actor = $1) and ($2::text is null or f.unit = $2) and ($3::text is null or f.kind = $3)
       and ($4::timestamptz is null or f.at >= $4) and ($5::timestamptz is null or f.at < $5)
-      and ($6::timestamptz is null or (f.at, f.code || '/' || f.seq) < ($6, $7))
+      and ($6::timestamptz is null or f.at <= $6) and ($6::timestamptz is null or (f.at, f.code || '/' || f.seq) < ($6, $7))
     order by f.at desc, 2 desc limit $8
 ), seen as (
     select v.at, 'view/' || v.number as place, v.code, null::integer as seq, v.person, '' as unit, 'saw-' || v.what as kind,
@@ -23,7 +31,7 @@ with done as (
     from views v
     where $2::text is null and ($1::text is null or v.person = $1) and ($3::text is null or 'saw-' || v.what = $3)
       and ($4::timestamptz is null or v.at >= $4) and ($5::timestamptz is null or v.at < $5)
-      and ($6::timestamptz is null or (v.at, 'view/' || v.number) < ($6, $7))
+      and ($6::timestamptz is null or v.at <= $6) and ($6::timestamptz is null or (v.at, 'view/' || v.number) < ($6, $7))
     order by v.at desc, 2 desc limit $8
 )
 select * from done union all select * from seen order by at desc, place desc limit $8

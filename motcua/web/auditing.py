@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from models.base import YEARS
 from models.refusals import BadInput
 from models.view import DossierRow, row
 from motcua.papers.sheets import AuditSheet, Part, Sheets
@@ -191,7 +192,10 @@ def _day(visit: Visit, text: str) -> datetime | None:
     if not text:
         return None
     try:
-        return visit.midnight(date.fromisoformat(text))
+        day = date.fromisoformat(text)
+        if day.year not in YEARS:
+            raise ValueError(text)
+        return visit.midnight(day)
     except (ValueError, OverflowError) as error:
         raise NotADay(text=text[:20]) from error
 
@@ -200,6 +204,6 @@ def _after(at: str, place: str) -> tuple[datetime, str] | None:
     """Where the page before ended; the first page for anything that is no such place."""
     with contextlib.suppress(ValueError):
         moment = datetime.fromisoformat(at)
-        if moment.tzinfo is not None and place:
+        if moment.tzinfo is not None and moment.year in YEARS and place:
             return moment, place[:100]
     return None

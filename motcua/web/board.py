@@ -134,6 +134,7 @@ async def tasks(visit: Member, request: Request) -> Response:
     wanted = Wanted(holder=who) if who else Wanted(unit=unit, holders=(), roles=(role,))
     rows = await visit.house.screens.inbox(wanted, visit.edges, None, MOST)
     shown = [_shown(visit, row) for row in rows if unit in (None, row["unit"]) and role in ("", row["role"])]
+    await visit.saw("list", None, str(len(shown)))
     roles = {row["role"] for row in shown}
     return visit.page(
         "assign.html",

@@ -88,8 +88,6 @@ class Opened:
 @router.get("/dossiers/{code}")
 async def show(visit: Member, code: str, done: str = "") -> Response:
     """The dossier's page."""
-    await row_for(visit, code)
-    await visit.saw("dossier", code)
     return await _page(visit, code, done=done)
 
 
@@ -106,6 +104,7 @@ async def _page(
     request_id: str = "",
 ) -> Response:
     shown = await Opened.of(visit, code)
+    await visit.saw("dossier", code)  # also where a form was refused: the page shows all of it again
     d, say = shown.dossier, visit.say
     offered = offers(d, visit.actor, shown.now)
     forms = [asking.form(offered[name], visit, d) for name in names.COMMANDS if name in offered]

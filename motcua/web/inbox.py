@@ -93,6 +93,7 @@ async def inbox(visit: Member, request: Request) -> Response:
         "bare": _bare(asked.multi_items()),
     }
     if request.headers.get("x-fragment") == "list":
+        await visit.house.views.saw_lately(visit.person.id, visit.origin.address, "list", str(len(tasks)))
         return visit.page("inbox-list.html", **page)  # every open page asks for it: no more than it shows
     filters, _seen, rings = await asyncio.gather(
         house.screens.filters(visit.person.id),
