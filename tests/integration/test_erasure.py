@@ -12,20 +12,28 @@ import asyncpg
 import pytest
 from temporalio.client import WorkflowHistory
 
-from models.facts import Fact
+from models.facts import Fact, Heard
 from models.journal import Erased, HoldLifted, HoldPlaced
 from models.refusals import UnknownDossier
 from motcua.archive import Archive, opened
 from motcua.audit import verify
 from motcua.documents import Document
-from motcua.erasure import Erasure, HeldAlready, NoSuchHold, NothingToErase, NotOverYet, UnderHold
+from motcua.erasure import (
+    Erasure,
+    HeldAlready,
+    NoSuchHold,
+    NothingToErase,
+    NotOverYet,
+    StillNeeded,
+    UnderHold,
+)
 from motcua.proof.check import check
 from motcua.proof.keys import KeyRing
 from motcua.proof.sealer import Sealer
 from motcua.replays import Replaying, Where
 from motcua.store.proof import ProofRecord
 from tests.files import PDF
-from tests.running import OFFICE, PLAIN, Life, Running, Telemetry, always_open, readable, running
+from tests.running import OFFICE, PLAIN, Life, Running, Telemetry, always_open, readable, running, until
 from tests.web import web
 
 APPLICANT = {
@@ -184,6 +192,37 @@ async def test_what_cannot_be_erased(shop: Running) -> None:
     with pytest.raises(UnknownDossier):
         await erasure(shop).hold("H53.26-260302-9999", "CV 1", "admin1")
     assert (await shop.store.private(still.code)) != {}
+
+
+async def test_a_dossier_without_a_word_of_its_own(shop: Running, tmp_path: Path) -> None:
+    """What was handed in lies under the request's id; that it was erased is found all the same."""
+    life = await Life.begin(shop, applicant=APPLICANT)
+    await life.do("receiver1 withdraw")
+    gone = await erasure(shop).erase(life.code, "request", "CV 7", "admin1")
+    assert all(name.startswith("intake/") for name in gone)
+    ring = KeyRing(tmp_path / "ring", OFFICE)
+    found = (await verify(shop.store, office=OFFICE)).broken
+    assert life.code not in {broken.code for broken in found}, found
+    assert ring.copies() is None
+
+
+async def test_a_linked_dossier_still_needs_it(shop: Running) -> None:
+    """Its applicant's data lies with the one that it was opened for: a hold, or work, on it keeps them."""
+    life = await Life.begin(
+        shop, "receiver1 accept", "receiver1 complete", procedure="x.linked-birth", applicant=APPLICANT
+    )
+    await life.do("handler1 complete")
+
+    async def opened_for() -> str | None:
+        heard = [fact.event for fact in await life.facts() if fact.kind == "heard"]
+        return next((event.child for event in heard if isinstance(event, Heard)), None)
+
+    child = await until(opened_for)
+    await erasure(shop).hold(child, "KN 9", "auditor1")
+    await life.do("receiver1 withdraw")
+    with pytest.raises(StillNeeded, match=child):
+        await erasure(shop).erase(life.code, "request", "CV 8", "admin1")
+    assert await shop.store.private(life.code) != {}
 
 
 async def test_a_hold_and_an_erasure_at_once(shop: Running) -> None:

@@ -194,6 +194,11 @@ async def _whole_dossier(a: Attacked) -> None:
         await a.execute(f"delete from {table} where code = $1", a.open)
 
 
+async def _dossier_but_not_its_heads(a: Attacked) -> None:
+    for table in ("facts", "dossiers", "tasks", "terms", "private"):
+        await a.execute(f"delete from {table} where code = $1", a.open)
+
+
 async def _whole_dossier_closed_up(a: Attacked) -> None:
     await _whole_dossier(a)
     await a.execute(
@@ -344,7 +349,36 @@ TAMPERINGS = {
     "all facts gone": Tampering(
         "delete from facts where code = $1", "closed", "closed", "no facts are on record"
     ),
-    "a whole dossier gone": Tampering(_whole_dossier, "open", "log", "a head of the log is missing"),
+    "a whole dossier gone": Tampering(_whole_dossier, "open", "log", "of the log are missing"),
+    "a whole dossier gone, and the log left alone": Tampering(
+        _dossier_but_not_its_heads, "open", "open", "over which seal 1 stands"
+    ),
+    "the end of the log far away": Tampering(
+        "update sealed_heads set position = 3000000 where code = $1"
+        " and position = (select max(position) from sealed_heads where code = $1)",
+        *("open", "log", "of the log are missing"),
+    ),
+    "a line of the journal emptied": Tampering(
+        "update journal set data = '{}' where kind = 'history-archived' and $1 <> ''",
+        *("open", "journal", "does not match its hash"),
+    ),
+    "an archived history that closed at no time": Tampering(
+        "update histories set closed_at = 'infinity' where workflow = $1",
+        *("closed", "history", "is not as the journal says"),
+    ),
+    "a fact at no time": Tampering(
+        "update facts set at = 'infinity' where code = $1 and seq = 2",
+        *("fresh", "fresh", "its facts cannot be read"),
+        by="replay",
+    ),
+    "a document gone": Tampering(
+        "delete from files where id in (select id from private where code = $1)",
+        *("open", "open", "the document it refers to is gone"),
+    ),
+    "an applicant moved to another dossier": Tampering(
+        "update private set code = 'H53.26-260302-0009' where code = $1 and kind = 'applicant'",
+        *("open", "open", "lies with dossier H53.26-260302-0009"),
+    ),
     "a whole dossier gone, and the log closed up": Tampering(
         _whole_dossier_closed_up, "open", "seal 1", "its root is not that of the log"
     ),
@@ -488,6 +522,20 @@ async def test_an_untouched_record_is_found_whole(attacked: Attacked) -> None:
     assert verified.sealed > 4
     assert verified.histories >= 1
     assert await attacked.replay() == ()
+
+
+async def test_one_dossier_that_was_invented(attacked: Attacked) -> None:
+    """Replayed alone it has no history, either."""
+    replaying = Replaying(attacked.office.client, attacked.office.store, attacked.where)
+    try:
+        await _invented_dossier(attacked)
+        found = await replaying.all(code="H53.26-260302-7777")
+    finally:
+        await attacked.put_back()
+    assert found.replayed == 0
+    assert [each.what for each in found.differing] == [
+        "no history of it is left, neither in Temporal nor in the archive"
+    ]
 
 
 async def test_nothing_is_sealed_over_an_altered_log(attacked: Attacked) -> None:

@@ -60,6 +60,32 @@ async def test_who_saw_a_dossier(shop: Running, desk: Web) -> None:
     assert "Bí Mật" not in searched.words  # what was looked for may be a name
 
 
+async def test_no_look_passes_by(shop: Running, desk: Web) -> None:
+    """Neither a form that was refused, nor a list that renews itself, nor the leader's list of tasks."""
+    life = await Life.begin(shop, *PLAIN[:3])
+    handler, leader = await desk.visitor("handler1"), await desk.visitor("leader1")
+    views = ViewRecord(shop.store)
+    page = await handler.get(f"/dossiers/{life.code}")
+    before = len(await views.of(life.code))
+    refused = await handler.send(page.form(f"/dossiers/{life.code}/note"), text="")
+    assert refused.status == 422
+    assert len(await views.of(life.code)) > before
+
+    async def lists(person: str) -> int:
+        rows = await views.traces(TraceFilter(person=person, kind="saw-list"))
+        return len(rows)
+
+    assert await lists("handler2") == 0
+    other = await desk.visitor("handler2")
+    seen = await lists("handler2")
+    for _ in range(3):
+        await other.get("/inbox?view=unit", headers={"X-Fragment": "list"})
+    assert await lists("handler2") == max(seen, 1)
+    seen = await lists("leader1")
+    await leader.get("/board/tasks?unit=demo&role=receiver")
+    assert await lists("leader1") == seen + 1
+
+
 async def test_how_it_stood(shop: Running, desk: Web) -> None:
     """After each fact; and everything as JSON."""
     life = await Life.begin(shop, *PLAIN, procedure="unrated")
@@ -95,7 +121,12 @@ async def test_whom_the_pages_are_for(shop: Running, desk: Web) -> None:
     auditor = await desk.visitor("auditor1")
     assert (await auditor.get("/dossiers/H53.26-260302-9999/audit")).status == 404
     assert (await auditor.get("/audit?since=yesterday")).status == 422
-    for odd in ("/audit?at=x&place=y", "/audit?at=2026-03-02&place=", "/audit?person=%27&unit=x&kind=none"):
+    for odd in (
+        "/audit?at=0001-01-01T00:00:00%2B14:00&place=x",
+        "/audit?at=x&place=y",
+        "/audit?at=2026-03-02&place=",
+        "/audit?person=%27&unit=x&kind=none",
+    ):
         assert (await auditor.get(odd)).status == 200
 
 

@@ -171,6 +171,9 @@ def test_personal_data_is_erased(audited: Audited) -> None:
         (("erase", audited.open, *by), (3, "NotOverYet")),
         (("lift", code, *by), (3, "NoSuchHold")),
         (("hold", "H53.26-260302-9999", *by), (4, "UnknownDossier")),
+        (("replay", "H53.26-260302-9999"), (4, "UnknownDossier")),
+        (("revoke-key", "0" * 16, "--as", "admin1", "--reason", ""), (2, "BadReason")),
+        (("erase", "--ended-before", "soon", *by), (2, "BadTime")),
     ):
         ran = audited("audit", *arguments)
         assert (ran.code, ran.error.partition(":")[0]) == error, ran.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -189,11 +190,30 @@ def test_a_revoked_key(ring: KeyRing, tmp_path: Path) -> None:
     keys = Keys(words=(*ring.keys.words[:2], later))
     assert check(stamped, keys, [root]).faults == ()
     assert check(stamped, keys).faults  # nobody believes the authority: then its stamp says nothing
-    # The word may come with the proof; it counts if an office's key has signed it, and else not.
+    # The word may come with the proof; it counts if an office's other key has signed it, and else not.
     before = Keys(words=ring.keys.words[:1])
     assert check(spoil(proof, keys=ring.keys), before).faults
     forged = word.model_copy(update={"signature": "0" * 128})
     assert check(spoil(proof, keys=Keys(words=(*ring.keys.words[:2], forged))), before).faults == ()
+
+
+def test_a_stolen_key_that_signs_no_more_vouches_for_nobody(ring: KeyRing, tmp_path: Path) -> None:
+    """Neither once another key followed it, nor once it was revoked, whatever its thief signs with it."""
+    stolen = ring.keys.words[0]
+    assert isinstance(stolen, KeyAdded)
+    thief = KeyRing(tmp_path / "thief", "demo")
+    shutil.copytree(ring.folder, thief.folder)
+    ring.add(since=10)
+    own = thief.add(since=25)
+    assert (own.by, broken_keys(thief.keys)) == (stolen.id, [])
+    proof = sealed(thief, 25)
+    (fault,) = check(proof, ring.keys).faults
+    assert "which no trusted key vouches for" in fault
+    ring.revoke(stolen.id, AT, "it was stolen", 10)
+    (fault,) = check(proof, ring.keys).faults
+    assert "which no trusted key vouches for" in fault
+    (fault,) = check(sealed(thief, 99, key=stolen.id), ring.keys).faults
+    assert fault == f"key {stolen.id} does not sign seal 99"
 
 
 def test_stamps(ring: KeyRing, tmp_path: Path) -> None:
