@@ -33,6 +33,7 @@ from motcua.shelf import S3Shelf
 from motcua.store import Store
 from motcua.store.proof import ProofRecord
 from motcua.store.record import Record
+from motcua.telemetry import configure_logging
 from motcua.temporal import RPC_TIMEOUT, connect
 
 TOGETHER = 50
@@ -354,6 +355,9 @@ def _fact(fact: Fact) -> str:
 @asynccontextmanager
 async def _replayer(where: Where) -> AsyncIterator[Callable[[Sequence[Told]], Awaitable[Replays]]]:
     """What a process of the crew replays with."""
+    configure_logging(
+        "error"
+    )  # a workflow that is replayed has nothing to say; the standard output is not its
     client = await connect(where.address, where.namespace)
     async with Store.connect(where.url, most=2) as store:
         yield Replaying(client, store, where).look
