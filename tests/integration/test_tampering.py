@@ -476,11 +476,6 @@ TAMPERINGS = {
         "update views set person = 'handler1' where code = $1 and number = 2",
         *("open", "views", "3 looks were counted in entry"),
     ),
-    "a look put in later": Tampering(
-        "insert into views (at, person, address, what, code)"
-        " select at, 'x', '', 'dossier', $1 from views limit 1",
-        *("open", "views", "3 looks were counted in entry"),
-    ),
     "other rules": Tampering(
         "update rules set body = jsonb_set(body, '{limit}', '\"9 days\"')"
         " where kind = 'procedure' and $1 <> ''",

@@ -8,8 +8,10 @@ from datetime import timedelta
 import pytest
 
 from models.archive import Replays, Swept
+from motcua.audit import verify
 from motcua.proof.keys import KeyRing
 from motcua.replay import replay
+from motcua.replays import Replaying, Where
 from motcua.schedules import ARCHIVE, REPLAY, SEAL, keep_proof
 from motcua.store.proof import ProofRecord
 from tests.running import OFFICE, PLAIN, SETTINGS, Life, Running, Telemetry, running, until
@@ -67,3 +69,26 @@ async def test_the_schedules(shop: Running) -> None:
         spec_ = (await shop.client.get_schedule_handle(name).describe()).schedule.spec
         assert spec_.time_zone_name == "Asia/Ho_Chi_Minh"
         assert spec_.calendars[0].hour[0].start == hour
+
+
+async def test_the_same_by_many_processes(
+    shop: Running, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What is spread over processes finds what one finds, and says nothing of its own on standard output."""
+    lives = [await Life.begin(shop, *PLAIN[:3]) for _ in range(3)]
+    run = shop.local.run
+    where = Where(run.temporal.address, run.temporal.namespace, shop.url, OFFICE)
+    replaying = Replaying(shop.client, shop.store, where)
+    alone, checked = await replaying.all(), await verify(shop.store, office=OFFICE)
+    monkeypatch.setattr("motcua.replays.FEW", 0)
+    monkeypatch.setattr("motcua.replays.TOGETHER", 2)
+    monkeypatch.setattr("motcua.audit.FEW", 0)
+    monkeypatch.setattr("motcua.audit.TOGETHER", 2)
+    told: list[int] = []
+    together = await replaying.all(lambda done, _: told.append(done), jobs=2)
+    assert together == alone
+    assert (told[-1], len(told)) == (alone.replayed, len(told))
+    assert len(told) > 1
+    assert await verify(shop.store, office=OFFICE, spread_over=(shop.url, 2)) == checked
+    assert checked.dossiers >= len(lives)
+    assert capfd.readouterr().out == ""

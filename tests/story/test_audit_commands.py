@@ -261,6 +261,14 @@ def test_keys_are_changed(audited: Audited) -> None:
         "audit", "revoke-key", old, "--as", "head1", "--reason", "nó bị lộ", "--since", "2026-01-01"
     )
     assert revoked.code == 0, revoked.err
-    (broken,) = audited("audit", "verify", "--json").json["broken"]
-    assert broken["code"] == "seal 1"
-    assert "revoked as of" in broken["what"]
+    # The office's own seal is older: a later one names it. A stranger who has but the proof cannot know.
+    assert audited("audit", "verify").code == 0
+    keys = audited.files / "new-keys.json"
+    keys.write_text(audited("audit", "keys").out, encoding="utf-8")
+    checked = audited(
+        "audit", "check-proof", str(audited.files / "proof.json"), "--keys", str(keys), "--json"
+    )
+    assert checked.code == 1
+    (fault,) = checked.json["faults"]
+    assert "revoked as of" in fault
+    assert "look for a stamp" in stranger(audited.files / "proof.json", keys).stderr
