@@ -7,12 +7,15 @@ import atexit
 import multiprocessing
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, TypeVar
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
+
+BREAKS = 3
+"""So often a process may die before the work is given up."""
 
 _hands: _Hands | None = None
 """What this process works with, if it is one of a crew."""
@@ -53,21 +56,38 @@ async def spread(
     """The result of each piece, as they come, worked on by so many processes.
 
     `tools` makes in each process what the work is done with; it must be importable by name, as all that goes
-    to and fro must be picklable.
+    to and fro must be picklable. A process that dies costs the pieces under way, which are begun again.
     """
-    with ProcessPoolExecutor(
-        jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_begin, initargs=(tools,)
-    ) as pool:
-        loop = asyncio.get_running_loop()
-        under_way = set[asyncio.Future[Result]]()
-        try:
-            async for piece in pieces:
-                under_way.add(loop.run_in_executor(pool, _do, piece))
-                if len(under_way) >= 2 * jobs:
-                    done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+    loop = asyncio.get_running_loop()
+    source = aiter(pieces)
+    left: list[Piece] = []
+    more = True
+    for attempt in range(BREAKS + 1):
+        with ProcessPoolExecutor(
+            jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_begin, initargs=(tools,)
+        ) as pool:
+            under_way: dict[asyncio.Future[Result], Piece] = {}
+            try:
+                while left or under_way or more:
+                    while len(under_way) < 2 * jobs and (left or more):
+                        piece = left.pop() if left else await anext(source, None)
+                        if piece is None:
+                            more = False
+                            break
+                        under_way[loop.run_in_executor(pool, _do, piece)] = piece
+                    if not under_way:
+                        break
+                    done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
                     for each in done:
-                        yield each.result()
-            for soon in asyncio.as_completed(under_way):
-                yield await soon
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+                        result = (
+                            each.result()
+                        )  # before it is taken out: where it died its piece is still there
+                        del under_way[each]
+                        yield result
+                return
+            except BrokenExecutor:
+                if attempt == BREAKS:
+                    raise
+                left += under_way.values()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)

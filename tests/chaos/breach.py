@@ -149,7 +149,7 @@ async def run(folder: Path, dossiers: int, *, letters: int = 1, mail: MailServer
     with socket.create_server(("127.0.0.1", 0)) as probe:
         metrics = probe.getsockname()[1]
     async with mail or MailServer() as server, office(folder, server, metrics) as here:
-        due_at = datetime.now(UTC) + timedelta(seconds=6 + dossiers / 11)
+        due_at = datetime.now(UTC) + timedelta(seconds=10 + dossiers / 5)
         due_at = due_at.replace(microsecond=0)
         catalogue = Catalogue.load(folder / "catalog")
         client = await connect(here.temporal.address, here.temporal.namespace)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.chaos.kills import VICTIMS, run
 
-DOSSIERS = 40
+DOSSIERS = 60
 
 
 @pytest.mark.timeout(180)
