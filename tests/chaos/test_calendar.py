@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.calendar import run
+from tests.chaos.decree import run
 
 
 @pytest.mark.timeout(150)

@@ -1,6 +1,6 @@
 """A calendar change under fire: the applying command and the worker are killed, and no dossier moves twice.
 
-Also a command: python -m tests.chaos.calendar --dossiers 2000
+Also a command: python -m tests.chaos.decree --dossiers 2000
 """
 
 from __future__ import annotations
