@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import zlib
+
 from models.base import Instant, Value
+from models.refusals import CheckFailed
 
 HERE = "postgresql"
 """The place of bytes that lie in PostgreSQL; else it is the address of an object."""
@@ -23,6 +28,29 @@ class Archived(Value):
     sha256: str
     """Of these bytes."""
     place: str
+
+
+class HistoryDamaged(CheckFailed):
+    """The bytes of an archived history are not those that were archived."""
+
+    sentence = "The archived history {run} of {workflow} {what}."
+
+
+def unpacked(archived: Archived, packed: bytes | None) -> bytes:
+    """The bytes of a history, held against what is known of it; HistoryDamaged where they are not those."""
+
+    def damaged(what: str) -> HistoryDamaged:
+        return HistoryDamaged(run=archived.run, workflow=archived.workflow, what=what)
+
+    if packed is None:
+        raise damaged("is not where it was put")
+    try:
+        content = gzip.decompress(packed)
+    except (OSError, EOFError, zlib.error) as error:
+        raise damaged("cannot be unpacked") from error
+    if hashlib.sha256(content).hexdigest() != archived.sha256:
+        raise damaged("does not match its SHA-256")
+    return content
 
 
 class Swept(Value):

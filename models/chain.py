@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from models.base import Value
@@ -19,6 +19,21 @@ from models.commands import Asked
 from models.facts import Event, Fact
 
 GENESIS = "0" * 64
+
+
+def canonical(value: Any) -> bytes:
+    """The bytes of plain JSON that are hashed or signed: keys sorted, no blanks, UTF-8 unescaped."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def instant(at: datetime) -> str:
+    """A moment as it is hashed: RFC 3339 in UTC, without a fraction where it is whole."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def salted(salt: str, content: Any) -> str:
+    """The hash by which a fact refers to an erasable row."""
+    return hashlib.sha256(salt.encode() + canonical(content)).hexdigest()
 
 
 def encode(
@@ -36,7 +51,7 @@ def encode(
         "data": data,
         "prev_hash": prev_hash,
     }
-    return json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return canonical(parts)
 
 
 def digest(**parts: Any) -> str:
@@ -46,9 +61,7 @@ def digest(**parts: Any) -> str:
 
 def fingerprint(value: Value) -> str:
     """SHA-256 (hex) over the canonical JSON of a procedure or calendar: names the exact rules used."""
-    plain = value.model_dump(mode="json")
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical(value.model_dump(mode="json"))).hexdigest()
 
 
 def fact_hash(code: str, fact: Fact) -> str:

@@ -6,14 +6,13 @@ An entry is hashed exactly as a fact (models/chain.py), with the office's name f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from models.base import Instant, Value, added
-from models.chain import GENESIS, digest
-from models.seals import Hash, KeyAdded, KeyRevoked, canonical
+from models.chain import GENESIS, canonical, digest, instant
+from models.seals import Hash, KeyAdded, KeyRevoked
 
 
 class HistoryArchived(Value):
@@ -154,17 +153,10 @@ def plain(event: Happening) -> dict[str, Any]:
     return event.model_dump(mode="json", exclude={"kind"})
 
 
-def instant(at: datetime) -> str:
-    """A moment in UTC as it is hashed: without a fraction where it is whole."""
-    return at.isoformat().replace("+00:00", "Z")
-
-
 def view_line(view: Mapping[str, Any]) -> bytes:
     """A look as it is hashed: canonical JSON of its columns, and a line feed."""
     names = ("number", "person", "address", "what", "code", "about")
-    return (
-        canonical({**{name: view[name] for name in names}, "at": instant(view["at"].astimezone(UTC))}) + b"\n"
-    )
+    return canonical({**{name: view[name] for name in names}, "at": instant(view["at"])}) + b"\n"
 
 
 def write(office: str, lines: list[Line], *, after: int = 0, head: str = GENESIS) -> list[Entry]:

@@ -10,13 +10,12 @@ integers.
 from __future__ import annotations
 
 import hashlib
-import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from models.base import Instant, Value
-from models.chain import GENESIS, broken_links
+from models.chain import GENESIS, broken_links, canonical
 from models.facts import Fact
 from models.merkle import leaf_hash, root_by
 
@@ -26,11 +25,6 @@ Signature = Annotated[str, Field(pattern="^[0-9a-f]{128}$")]
 """Ed25519 (RFC 8032) in lower-case hex."""
 KeyId = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 """The first 16 digits of the SHA-256 of a public key's 32 bytes."""
-
-
-def canonical(value: Any) -> bytes:
-    """The bytes of plain JSON that are hashed or signed."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 class Head(Value):

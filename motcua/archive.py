@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
-import zlib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -19,9 +18,9 @@ from temporalio.api.history.v1 import History
 from temporalio.client import Client, WorkflowExecution, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 
-from models.archive import HERE, Archived, Gap, Swept
+from models.archive import HERE, Archived, Gap, Swept, unpacked
 from models.journal import HistoryArchived, Line
-from models.refusals import CheckFailed, UnknownDossier
+from models.refusals import UnknownDossier
 from motcua.store.proof import ProofRecord
 from motcua.temporal import AWAY, RPC_TIMEOUT, TemporalUnreachable, keep_for, retention
 
@@ -45,12 +44,6 @@ class Shelf(Protocol):
     async def get(self, place: str) -> bytes | None:
         """The bytes of an object; None where there is none."""
         ...
-
-
-class HistoryDamaged(CheckFailed):
-    """The bytes of an archived history are not those that were archived."""
-
-    sentence = "The archived history {run} of {workflow} {what}."
 
 
 class UnknownHistory(UnknownDossier):
@@ -113,14 +106,7 @@ class Archive:
 
     async def bytes_of(self, archived: Archived) -> bytes:
         """The history as Temporal had it; HistoryDamaged where it is not what was archived."""
-        packed = (
-            await self._record.history_bytes(archived.run)
-            if archived.place == HERE
-            else await self._shelf.get(archived.place)
-            if self._shelf is not None
-            else None
-        )
-        return unpacked(archived, packed)
+        return unpacked(archived, await self._record.packed(archived, self._shelf))
 
     async def history(self, archived: Archived) -> WorkflowHistory:
         """An archived history, ready to be replayed."""
@@ -211,21 +197,6 @@ class Archive:
             for row, _ in kept
         ]
         return await self._record.write(lines, kept)
-
-
-def unpacked(archived: Archived, packed: bytes | None) -> bytes:
-    """The bytes of a history, held against what is known of it."""
-    if packed is None:
-        raise HistoryDamaged(run=archived.run, workflow=archived.workflow, what="is not where it was put")
-    try:
-        content = gzip.decompress(packed)
-    except (OSError, EOFError, zlib.error) as error:
-        raise HistoryDamaged(
-            run=archived.run, workflow=archived.workflow, what="cannot be unpacked"
-        ) from error
-    if hashlib.sha256(content).hexdigest() != archived.sha256:
-        raise HistoryDamaged(run=archived.run, workflow=archived.workflow, what="does not match its SHA-256")
-    return content
 
 
 def opened(workflow: str, content: bytes) -> WorkflowHistory:

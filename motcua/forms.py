@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import secrets
@@ -14,6 +13,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, field_
 
 from models.base import YEARS, Instant, Reference, Value, added, one_line
 from models.calendar import Calendar
+from models.chain import salted
 from models.commands import Actor, Channel, Command, Identifier
 from models.refusals import BadInput
 from motcua.documents import Document
@@ -259,8 +259,7 @@ def private(code: str, request_id: str, kind: str, content: Any) -> Private:
 
 def reference(row: Private) -> Reference:
     """What commands and facts say instead of the row's content."""
-    content = json.dumps(row.content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return Reference(id=row.id, hash=hashlib.sha256((row.salt + content).encode()).hexdigest())
+    return Reference(id=row.id, hash=salted(row.salt, row.content))
 
 
 def _refers(annotation: Any) -> bool:

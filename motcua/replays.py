@@ -19,12 +19,12 @@ from typing import NamedTuple
 from temporalio.client import Client, WorkflowExecution, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 
-from models.archive import Archived, Difference, Replays
+from models.archive import Archived, Difference, HistoryDamaged, Replays
 from models.base import Value
 from models.facts import Fact
 from models.fold import fold
 from models.refusals import CheckFailed
-from motcua.archive import Archive, HistoryDamaged, Shelf
+from motcua.archive import Archive, Shelf
 from motcua.audit.crew import spread
 from motcua.audit.dossiers import row_faults
 from motcua.past import Rules

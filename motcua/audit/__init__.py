@@ -18,7 +18,6 @@ from motcua.audit.found import Broken, Part, Verified
 from motcua.audit.whole import (
     Journal,
     Outside,
-    Shelf,
     altered_rules,
     archive_holds,
     key_faults,
@@ -26,7 +25,7 @@ from motcua.audit.whole import (
     views_hold,
 )
 from motcua.store import Store
-from motcua.store.proof import ProofRecord
+from motcua.store.proof import ProofRecord, Shelf
 from motcua.store.record import Record
 from motcua.store.views import ViewRecord
 

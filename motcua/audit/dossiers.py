@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
-from models.chain import GENESIS, digest
+from models.chain import GENESIS, digest, instant, salted
 from models.dossier import Dossier
 from models.fold import fold
 from models.refusals import CheckFailed
@@ -106,7 +105,7 @@ def hash_of(code: str, kept: dict[str, Any]) -> str:
         code=code,
         seq=kept["seq"],
         kind=kept["kind"],
-        at=_instant(kept["at"]),
+        at=instant(kept["at"]),
         actor=kept["actor"],
         unit=kept["unit"],
         command=kept["command"],
@@ -140,10 +139,7 @@ def private_faults(
                 if name not in erased:
                     yield kept["seq"], f"what it refers to is gone, and no erasure tells of it: {name}"
                 continue
-            content = json.dumps(
-                json.loads(there["content"]), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-            )
-            if hashlib.sha256((there["salt"] + content).encode()).hexdigest() != said:
+            if salted(there["salt"], json.loads(there["content"])) != said:
                 yield kept["seq"], f"what it refers to was altered: {name}"
             elif own and there["code"] != kept["code"]:
                 yield kept["seq"], f"what it refers to lies with dossier {there['code']}: {name}"
@@ -157,11 +153,6 @@ def _document(content: str) -> str | None:
     told = json.loads(content)
     whole = isinstance(told, dict) and told.keys() >= {"name", "type", "size", "sha256"}
     return str(told["sha256"]) if whole else None
-
-
-def _instant(at: datetime) -> str:
-    """As models/chain.py says: RFC 3339 in UTC, without a fraction when it is whole."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _short(value: object) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
-import zlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -13,7 +11,7 @@ from typing import Any, Protocol
 from cryptography.x509 import Certificate
 from pydantic import ValidationError
 
-from models.archive import HERE, Archived
+from models.archive import Archived, HistoryDamaged, unpacked
 from models.calendar import Calendar
 from models.chain import GENESIS, fingerprint
 from models.journal import HistoryArchived, view_line
@@ -26,18 +24,10 @@ from motcua.proof.check import seal_faults
 from motcua.proof.keys import broken_keys
 from motcua.proof.stamps import BadStamp, stamped_at
 from motcua.store import Store
-from motcua.store.proof import ProofRecord
+from motcua.store.proof import ProofRecord, Shelf
 from motcua.store.views import ViewRecord
 
 JOURNAL = "journal"
-
-
-class Shelf(Protocol):
-    """Where archived bytes lie that are not in PostgreSQL (a port)."""
-
-    async def get(self, place: str) -> bytes | None:
-        """The bytes of an object; None where there is none."""
-        ...
 
 
 class Outside(Protocol):
@@ -250,24 +240,8 @@ async def _history(
         return "is not as the journal says"
     if event.model_dump(mode="json", exclude={"kind"}) != told:
         return "is not as the journal says"
-    packed = (
-        await record.history_bytes(archived.run)
-        if archived.place == HERE
-        else await shelf.get(archived.place)
-        if shelf is not None
-        else None
-    )
-    return damage(archived, packed)
-
-
-def damage(archived: Archived, packed: bytes | None) -> str | None:
-    """What is wrong with the compressed bytes of an archived history."""
-    if packed is None:
-        return "is not where it was put"
     try:
-        content = gzip.decompress(packed)
-    except (OSError, EOFError, zlib.error):
-        return "cannot be unpacked"
-    if hashlib.sha256(content).hexdigest() != archived.sha256:
-        return "does not match its SHA-256"
+        unpacked(archived, await record.packed(archived, shelf))
+    except HistoryDamaged as damaged:
+        return str(damaged.facts["what"])
     return None

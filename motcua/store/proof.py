@@ -6,14 +6,22 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
-from models.archive import Archived
+from models.archive import HERE, Archived
 from models.chain import GENESIS
 from models.journal import Entry, Line, plain, write
 from models.seals import Head, Seal, Statement
 from motcua.store import Store
 from motcua.store.sql import query
+
+
+class Shelf(Protocol):
+    """Where archived bytes lie that are not in PostgreSQL (a port; `motcua.shelf` has the real one)."""
+
+    async def get(self, place: str) -> bytes | None:
+        """The bytes of an object; None where there is none."""
+        ...
 
 
 class Sealing:
@@ -28,7 +36,7 @@ class Sealing:
 
     async def log(self) -> AsyncIterator[Head]:
         """The log so far, streamed."""
-        async for row in self._connection.cursor(query("sealed"), prefetch=5000):
+        async for row in self._connection.cursor(query("sealed_until"), None, prefetch=5000):
             yield _head(row)
 
     async def unsealed(self) -> AsyncIterator[Head]:
@@ -288,6 +296,12 @@ class ProofRecord:
         async with self._store._connection() as connection:
             found: bytes | None = await connection.fetchval(query("history_bytes"), run)
         return found
+
+    async def packed(self, archived: Archived, shelf: Shelf | None) -> bytes | None:
+        """The compressed bytes of a history, wherever they lie; None where they are not there."""
+        if archived.place == HERE:
+            return await self.history_bytes(archived.run)
+        return await shelf.get(archived.place) if shelf is not None else None
 
     async def unarchived(self, before: datetime, most: int = 1000) -> list[tuple[str, datetime]]:
         """(code, since) of dossiers that ended before a moment and are not archived, the oldest first."""

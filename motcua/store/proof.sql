@@ -80,9 +80,6 @@ select number, office, at, size, root, previous, key, signature from seals order
 -- name: seal_of
 select number, office, at, size, root, previous, key, signature from seals where number = $1
 
--- name: sealed
-select position, seal, code, seq, hash from sealed_heads order by position
-
 -- name: sealed_until
 select position, seal, code, seq, hash from sealed_heads where $1::bigint is null or position < $1 order by position
 

@@ -17,8 +17,8 @@ from temporalio.api.history.v1 import History
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.service import RPCError
 
-from models.archive import HERE, Archived
-from motcua.archive import Archive, HistoryDamaged, UnknownHistory, unpacked
+from models.archive import HERE, Archived, HistoryDamaged, unpacked
+from motcua.archive import Archive, UnknownHistory
 from motcua.audit import verify
 from motcua.keeper import Watch
 from motcua.replays import Replaying, Where

@@ -109,7 +109,7 @@ async def test_a_crash_between_the_seal_and_its_copy(
 
 
 async def test_a_key_that_is_lost(shop: Running, ring: KeyRing) -> None:
-    """Nothing is sealed; another key goes on, and verify says that nobody vouches for it but the office."""
+    """Nothing is sealed; once it is back, all goes on."""
     signer = ring.keys.signer(10_000)
     assert signer is not None
     sealer, file = Sealer(shop.store, ring, lambda: NOW), ring.folder / f"{signer.id}.pem"

@@ -18,8 +18,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from models.chain import GENESIS, digest
-from models.journal import instant
+from models.chain import GENESIS, digest, instant
 from motcua.archive import Archive
 from motcua.audit import Broken, Verified, verify
 from motcua.documents import Document
