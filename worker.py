@@ -53,7 +53,7 @@ from motcua.temporal import connect, register, sandbox
 from motcua.texts import Texts
 from workflows.dossier import SEARCH_ATTRIBUTES, TASK_QUEUE, DossierWorkflow
 from workflows.notice import NOTICE_QUEUE, NoticeWorkflow
-from workflows.upkeep import UPKEEP_QUEUE, ArchiveWorkflow, DigestWorkflow, ReplayWorkflow, SealWorkflow
+from workflows.upkeep import UPKEEP, UPKEEP_QUEUE, DigestWorkflow
 
 log = structlog.get_logger()
 
@@ -78,7 +78,9 @@ async def serving(
         recording, delivering = Recording(store, addressing, meter), Delivering(Messages(desk))
         notifying = Notifying(post)
         keys, seals = ring(settings, where), sealer(store, settings, where)
-        upkeep = Upkeep(Keeper(client, store, seals, where, keys, roots(settings), meter))
+        keeping, calendar = catalogue.office.keeping, catalogue.calendar(catalogue.office.calendar)
+        keeper = Keeper(client, store, seals, where, keys, roots(settings), meter, keeping, calendar)
+        upkeep = Upkeep(keeper)
         common: dict[str, Any] = {
             "workflow_runner": sandbox() if settings.sandbox else UnsandboxedWorkflowRunner(),
             "workflow_task_poller_behavior": PollerBehaviorAutoscaling(),
@@ -108,8 +110,10 @@ async def serving(
         proving = Worker(
             client,
             task_queue=UPKEEP_QUEUE,
-            workflows=[ArchiveWorkflow, SealWorkflow, ReplayWorkflow],
-            activities=[upkeep.archive, upkeep.seal, upkeep.stamp, upkeep.verify, upkeep.replay],
+            workflows=UPKEEP,
+            activities=[
+                *(upkeep.archive, upkeep.seal, upkeep.stamp, upkeep.erase, upkeep.verify, upkeep.replay),
+            ],
             max_cached_workflows=10,
             max_concurrent_activities=3,
             **common,

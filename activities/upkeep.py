@@ -10,6 +10,7 @@ from typing import Protocol
 from temporalio import activity
 
 from models.archive import Replays, Swept, Verification
+from models.keeping import Cleared
 
 BEAT = 30.0
 """Seconds."""
@@ -36,6 +37,10 @@ class Keeper(Protocol):
 
     async def verify(self, tell: Callable[[int], None]) -> Verification:
         """Verify the whole record."""
+        ...
+
+    async def erase(self, tell: Callable[[Cleared], None]) -> Cleared:
+        """Erase personal data whose period is over."""
         ...
 
 
@@ -82,6 +87,12 @@ class Upkeep:
         """Replay every history."""
         async with alive():
             return await self._keeper.replay(activity.heartbeat)
+
+    @activity.defn(name="erase")
+    async def erase(self) -> Cleared:
+        """Erase personal data whose period is over."""
+        async with alive():
+            return await self._keeper.erase(activity.heartbeat)
 
     @activity.defn(name="verify")
     async def verify(self) -> Verification:

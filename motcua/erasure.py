@@ -9,6 +9,7 @@ from typing import Any
 
 from models.facts import LinkedTo
 from models.journal import Basis, Erased, Happening, HoldLifted, HoldPlaced, Line
+from models.keeping import Cleared, Ended
 from models.refusals import Refusal, UnknownDossier
 from motcua.store import Store
 from motcua.store.proof import ProofRecord
@@ -92,17 +93,24 @@ class Erasure:
         return gone
 
     async def due(
-        self, before: datetime, paper: str, actor: str, basis: Basis = "retention", most: int = 1000
-    ) -> int:
-        """Erase what dossiers hold that ended before a moment; returns how many there were."""
-        erased = 0
-        for code in await self._record.erasable(before, most):
+        self,
+        ended: Ended,
+        paper: str,
+        actor: str,
+        basis: Basis = "retention",
+        tell: Callable[[Cleared], None] = lambda _: None,
+    ) -> Cleared:
+        """Erase what dossiers hold whose period is over; those that something keeps stay, and are counted."""
+        done = Cleared()
+        async for code in self._record.erasable(ended):
             try:
                 await self.erase(code, basis, paper, actor)
-            except Refusal:  # a hold came meanwhile, or a linked dossier still needs it
-                continue
-            erased += 1
-        return erased
+            except Refusal:  # a hold, or a linked dossier that still needs it
+                done = Cleared(erased=done.erased, kept=done.kept + 1)
+            else:
+                done = Cleared(erased=done.erased + 1, kept=done.kept)
+            tell(done)
+        return done
 
     async def hold(self, code: str, paper: str, actor: str) -> None:
         """Keep all that a dossier has from being erased."""

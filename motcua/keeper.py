@@ -14,11 +14,14 @@ from temporalio.common import MetricMeter
 from temporalio.service import RPCError
 
 from models.archive import Replays, Swept, Verification
+from models.calendar import Calendar
 from models.journal import HistoriesReplayed, Line, RecordVerified
+from models.keeping import Cleared, Keeping
 from models.refusals import Unreachable
 from motcua.archive import Archive
 from motcua.audit import verify
 from motcua.config import BadSetting, Settings
+from motcua.erasure import Erasure
 from motcua.proof.keys import KeyRing
 from motcua.proof.sealer import Sealer
 from motcua.proof.stamps import Authority, authorities
@@ -66,8 +69,12 @@ class Keeper:
         outside: KeyRing,
         roots: Sequence[Certificate],
         meter: MetricMeter,
+        keeping: Keeping | None,
+        calendar: Calendar,
     ) -> None:
         self._store, self._where, self._outside, self._roots = store, where, outside, roots
+        self._keeping, self._calendar = keeping, calendar
+        self._erasure = Erasure(store, where.office, lambda: datetime.now(UTC))
         self._broken = meter.create_gauge("motcua_record_broken", "Places that the last verification named.")
         self._diverged = meter.create_gauge(
             "motcua_replay_diverged", "Histories or dossiers that the last replay named."
@@ -88,6 +95,16 @@ class Keeper:
     async def stamp(self) -> int:
         """Have seals stamped that are not; returns how many were."""
         return await self._sealer.stamp()
+
+    async def erase(self, tell: Callable[[Cleared], None]) -> Cleared:
+        """Erase personal data whose period is over by the office's date; not any, where it has no periods."""
+        if self._keeping is None:
+            return Cleared()
+        today = self._calendar.local(datetime.now(UTC)).date()
+        ended = self._keeping.ended(today, self._calendar)
+        done = await self._erasure.due(ended, self._keeping.paper, CLOCK, tell=tell)
+        log.info("personal data was erased by its period", dossiers=done.erased, kept=done.kept)
+        return done
 
     async def replay(self, tell: Callable[[int], None]) -> Replays:
         """Run the deployed code over every history; how it went is in the journal."""

@@ -33,9 +33,9 @@ from models.facts import Fact
 from motcua.temporal import CONVERTER
 from workflows.dossier import DossierWorkflow
 from workflows.notice import NoticeWorkflow
-from workflows.upkeep import ArchiveWorkflow, DigestWorkflow, ReplayWorkflow, SealWorkflow
+from workflows.upkeep import UPKEEP, DigestWorkflow
 
-WORKFLOWS = (DossierWorkflow, NoticeWorkflow, DigestWorkflow, ArchiveWorkflow, SealWorkflow, ReplayWorkflow)
+WORKFLOWS = (DossierWorkflow, NoticeWorkflow, DigestWorkflow, *UPKEEP)
 """Everything that leaves a history."""
 BEFORE, AFTER = 3, 2
 """So many events around the place of a divergence are shown."""

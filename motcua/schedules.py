@@ -22,12 +22,20 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from motcua.temporal import RPC_TIMEOUT
 from workflows.notice import NOTICE_QUEUE
-from workflows.upkeep import UPKEEP_QUEUE, ArchiveWorkflow, DigestWorkflow, ReplayWorkflow, SealWorkflow
+from workflows.upkeep import (
+    UPKEEP_QUEUE,
+    ArchiveWorkflow,
+    DigestWorkflow,
+    EraseWorkflow,
+    ReplayWorkflow,
+    SealWorkflow,
+)
 
-DIGEST, ARCHIVE, SEAL, REPLAY = "motcua-digest", "motcua-archive", "motcua-seal", "motcua-replay"
+DIGEST, ARCHIVE, SEAL = "motcua-digest", "motcua-archive", "motcua-seal"
+ERASE, REPLAY = "motcua-erase", "motcua-replay"
 CATCH_UP = timedelta(hours=3)
 """After servers were away a morning mail still makes sense for so long."""
-SEAL_AT, REPLAY_AT = time(0, 10), time(2, 0)
+SEAL_AT, ERASE_AT, REPLAY_AT = time(0, 10), time(1, 0), time(2, 0)
 """Office time: when the day is over, and when nobody works."""
 
 
@@ -50,7 +58,7 @@ async def keep_digest(client: Client, at: time | None, zone: str) -> None:
 
 
 async def keep_proof(client: Client, retention: timedelta, zone: str) -> None:
-    """Have closed histories archived long before Temporal forgets them; seal and replay every day."""
+    """Have closed histories archived long before Temporal forgets them; every day seal, erase and replay."""
     every = min(timedelta(hours=1), max(timedelta(minutes=1), retention / 6))
     # What is missed while servers are away is made good by the next: each goes by what it finds.
     policy = SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(hours=20))
@@ -64,6 +72,11 @@ async def keep_proof(client: Client, retention: timedelta, zone: str) -> None:
             SEAL,
             ScheduleActionStartWorkflow(SealWorkflow.run, id="seal", task_queue=UPKEEP_QUEUE),
             _daily(SEAL_AT, zone),
+        ),
+        (
+            ERASE,
+            ScheduleActionStartWorkflow(EraseWorkflow.run, id="erase", task_queue=UPKEEP_QUEUE),
+            _daily(ERASE_AT, zone),
         ),
         (
             REPLAY,

@@ -11,6 +11,7 @@ from temporalio.exceptions import ActivityError
 from activities.notify import Notifying
 from activities.upkeep import Upkeep
 from models.archive import Replays, Swept
+from models.keeping import Cleared
 
 UPKEEP_QUEUE = "motcua-upkeep"
 """A task queue of their own: what takes minutes takes no slot away from people."""
@@ -74,6 +75,22 @@ class SealWorkflow:
         return number
 
 
+@workflow.defn(name="Erase")
+class EraseWorkflow:
+    """Personal data goes when its period is over."""
+
+    @workflow.run
+    async def run(self) -> Cleared:
+        """Erase what may go by today."""
+        return await workflow.execute_activity_method(
+            Upkeep.erase,
+            start_to_close_timeout=timedelta(hours=6),
+            heartbeat_timeout=timedelta(minutes=5),
+            retry_policy=_PATIENT,
+            summary="erase personal data",
+        )
+
+
 @workflow.defn(name="Replay")
 class ReplayWorkflow:
     """The deployed code, run over every history again, and the record verified."""
@@ -95,3 +112,7 @@ class ReplayWorkflow:
             retry_policy=RetryPolicy(maximum_attempts=2),
             summary="replay all histories",
         )
+
+
+UPKEEP = (ArchiveWorkflow, SealWorkflow, EraseWorkflow, ReplayWorkflow)
+"""What a worker of UPKEEP_QUEUE knows."""

@@ -18,6 +18,7 @@ from pydantic import Field, field_validator
 from models.base import Dated, Value
 from models.calendar import Calendar
 from models.commands import Actor
+from models.keeping import Keeping
 from models.limits import Limit
 from models.notices import DESK, EMAIL
 from models.people import APPLICANT, ASSIGNEE, STAFF_ROLES, Person
@@ -149,6 +150,8 @@ class Office(Value):
     staff: dict[str, Staff]
     notices: NoticeRules = NoticeRules()
     webhooks: tuple[Webhook, ...] = ()
+    keeping: Keeping | None = None
+    """For how long personal data is kept; None: until somebody erases it."""
 
 
 class _OfficeFile(Value):
@@ -159,6 +162,7 @@ class _OfficeFile(Value):
     staff: tuple[Staff, ...] = Field(min_length=1)
     notices: NoticeRules = NoticeRules()
     webhook: tuple[Webhook, ...] = ()
+    keeping: Keeping | None = None
 
 
 class _ProcedureFile(Value):
@@ -266,6 +270,7 @@ def _office(root: Path, calendars: Mapping[str, CalendarFile]) -> Office:
         staff={member.id: member for member in file.staff},
         notices=file.notices,
         webhooks=file.webhook,
+        keeping=file.keeping,
     )
     _check_channels(name, office)
     return office
@@ -343,6 +348,10 @@ def _procedures(root: Path, office: Office) -> list[Procedure]:
     for procedure in found:
         _check_ladders(seen[procedure.code], procedure, office)
         _check_links(seen[procedure.code], procedure, found, units)
+    for code in office.keeping.procedures if office.keeping else ():
+        if code not in seen:
+            field, reason = f"keeping.procedures[{code}]", f"there is no procedure {code}"
+            raise BadCatalogue(file="office.toml", field=field, reason=reason)
     return found
 
 

@@ -9,6 +9,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from models import journal
+from models.keeping import Ended
 from models.procedure import Role
 from models.refusals import BadInput, Forbidden
 from motcua.cli import printing
@@ -17,7 +18,6 @@ from motcua.cli.people import Json, known_form
 from motcua.cli.workshop import Workshop, work
 
 MAY_ERASE = (Role.ADMINISTRATOR, Role.OFFICE_LEADER)
-_PAPER_OPTION = typer.Option("--paper", help="The number of the paper that it goes by; nothing of persons.")
 _PAPER = TypeAdapter(journal.Paper)
 _BASIS = TypeAdapter(journal.Basis)
 
@@ -134,15 +134,19 @@ async def _erase(
                 print(f"{len(gone)} rows of {code} are erased; that they were is in the journal")
             return
         assert before is not None
-        dossiers = 0
         with printing.bar("erasing") as bar:
-            while some := await proving.erasure.due(before, paper, actor, _BASIS.validate_python(basis)):
-                dossiers += some
-                bar.to(dossiers, None, "dossiers")
+            done = await proving.erasure.due(
+                Ended({}, before),
+                paper,
+                actor,
+                _BASIS.validate_python(basis),
+                lambda so_far: bar.to(so_far.erased, None, "dossiers"),
+            )
     if as_json:
-        printing.document({"dossiers": dossiers})
+        printing.document(done)
     else:
-        print(f"{dossiers:,} dossiers hold no personal data any more")
+        kept = f"; {done.kept:,} are kept by a hold or a linked dossier" if done.kept else ""
+        print(f"{done.erased:,} dossiers hold no personal data any more{kept}")
 
 
 async def _hold(shop: Workshop, code: str, user: str, paper: str, *, placed: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from models.archive import HERE, Archived
 from models.chain import GENESIS
 from models.journal import Entry, Line, plain, write
+from models.keeping import Ended
 from models.seals import Head, Seal, Statement
 from motcua.store import Store
 from motcua.store.sql import query
@@ -167,10 +168,22 @@ class ProofRecord:
             rows = await connection.fetch(query("holds"))
         return [dict(row) for row in rows if row["kind"] == "hold-placed"]
 
-    async def erasable(self, before: datetime, most: int) -> list[str]:
-        """Codes of dossiers that ended before a moment and have something to erase and no hold on them."""
-        async with self._store._connection() as connection:
-            return [row["code"] for row in await connection.fetch(query("erasable"), before, most)]
+    async def erasable(self, ended: Ended, *, most: int = 200) -> AsyncIterator[str]:
+        """Codes of dossiers whose period is over and that have something to erase, the oldest first."""
+        at: datetime | None = None
+        code = ""
+        while True:
+            async with self._store._connection() as connection:
+                rows = await connection.fetch(
+                    query("erasable"),
+                    *(list(ended.procedures), list(ended.procedures.values()), ended.others),
+                    *(at, code, most),
+                )
+            for row in rows:
+                at, code = row["finished_at"], row["code"]
+                yield code
+            if len(rows) < most:
+                return
 
     async def journal(self) -> AsyncIterator[dict[str, Any]]:
         """The journal's entries as plain rows, in order, streamed."""

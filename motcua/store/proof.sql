@@ -58,14 +58,14 @@ select distinct on (data ->> 'code') data ->> 'code' as code, kind, at, actor, d
 where data ? 'code' and kind in ('hold-placed', 'hold-lifted') order by data ->> 'code', seq desc
 
 -- name: erasable
--- Dossiers that ended before $1, with something left to erase and no hold, the oldest first.
-select d.code from dossiers d
-where d.outcome is not null and d.finished_at < $1
+-- Dossiers that ended before the moment of their procedure ($1 and $2 go by one another; $3 for all others, or null),
+-- with something left to erase, the oldest first; further from ($4, $5), at most $6.
+select d.code, d.finished_at from dossiers d
+left join unnest($1::text[], $2::timestamptz[]) k (procedure, before) on k.procedure = d.procedure
+where d.outcome is not null and d.finished_at < coalesce(k.before, $3)
+  and ($4::timestamptz is null or (d.finished_at, d.code) > ($4, $5))
   and exists (select from private p where p.code = d.code)
-  and not coalesce((select j.kind = 'hold-placed' from journal j
-                     where j.data ? 'code' and j.data ->> 'code' = d.code and j.kind in ('hold-placed', 'hold-lifted')
-                     order by j.seq desc limit 1), false)
-order by d.finished_at limit $2
+order by d.finished_at, d.code limit $6
 
 -- name: seal_lock
 -- Held by the session: a lock taken inside the transaction would be older than what the transaction sees.

@@ -14,6 +14,7 @@ from temporalio.client import WorkflowHistory
 
 from models.facts import Fact, Heard
 from models.journal import Erased, HoldLifted, HoldPlaced
+from models.keeping import Cleared, Ended
 from models.refusals import UnknownDossier
 from motcua.archive import Archive, opened
 from motcua.audit import verify
@@ -43,6 +44,7 @@ APPLICANT = {
     "email": "xoasach@dan.example",
     "address": "Số 99, đường Không Còn",
 }
+EVERYTHING = Ended({}, datetime(2100, 1, 1, tzinfo=UTC))
 WORDS = (
     "Xóa Sạch",
     "'xoa'",
@@ -170,16 +172,55 @@ async def test_a_hold_keeps_everything(shop: Running) -> None:
         await erase.hold(life.code, "KN 4/2026", "auditor1")
     with pytest.raises(UnderHold):
         await erase.erase(life.code, "order", "QĐ 1", "admin1")
-    await erase.due(datetime.now(UTC) + timedelta(days=9999), "TT 1", "clock")  # all the others
+    assert (await erase.due(EVERYTHING, "TT 1", "clock")).kept == 1  # all the others are gone
     assert await shop.store.private(life.code) != {}
     assert [each["code"] for each in await erase.holds()] == [life.code]
     await erase.lift(life.code, "KN 3/2026-KL", "head1")
     with pytest.raises(NoSuchHold):
         await erase.lift(life.code, "KN 3/2026-KL", "head1")
     assert await erase.holds() == []
-    assert await erase.due(datetime.now(UTC) + timedelta(days=9999), "TT 1", "clock") == 1
+    assert await erase.due(EVERYTHING, "TT 1", "clock") == Cleared(erased=1, kept=0)
     kinds = [type(entry.event) for entry in await ProofRecord(shop.store, OFFICE).journal_about(life.code)]
     assert kinds == [HoldPlaced, HoldLifted, Erased]
+
+
+async def test_what_is_kept_does_not_keep_others_from_going(
+    shop: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many of the oldest are under a hold: page after page they are passed by, once each."""
+    erase, lives = erasure(shop), [await lived(shop) for _ in range(5)]
+    for life in lives[:3]:
+        await erase.hold(life.code, "KN 5", "auditor1")
+    monkeypatch.setattr(ProofRecord.erasable, "__kwdefaults__", {"most": 2})
+    told: list[Cleared] = []
+    done = await erase.due(EVERYTHING, "TT 1", "clock", tell=told.append)
+    assert done == told[-1]
+    assert done.kept >= 3
+    left = [bool(await shop.store.private(life.code)) for life in lives]
+    assert left == [True, True, True, False, False]
+    assert len(told) == done.kept + done.erased
+    for life in lives[:3]:
+        await erase.lift(life.code, "KN 5", "auditor1")
+
+
+async def test_each_procedure_has_its_period(shop: Running) -> None:
+    """What has none stays, whatever the others have; the moment itself is not before itself."""
+    erase, life = erasure(shop), await lived(shop)
+    row = await shop.store.row(life.code)
+    assert row is not None
+    ended = row.finished_at
+    assert ended is not None
+    instant = timedelta(microseconds=1)
+    for kept in (
+        Ended({}, None),
+        Ended({"unrated": ended}, datetime(2100, 1, 1, tzinfo=UTC)),
+        Ended({"usual": datetime(2100, 1, 1, tzinfo=UTC)}, None),
+        Ended({}, ended),
+    ):
+        await erase.due(kept, "TT 1", "clock")
+        assert await shop.store.private(life.code) != {}
+    await erase.due(Ended({"unrated": ended + instant}, None), "TT 1", "clock")
+    assert await shop.store.private(life.code) == {}
 
 
 async def test_what_cannot_be_erased(shop: Running) -> None:

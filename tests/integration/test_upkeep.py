@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from models.archive import Replays, Swept
+from models.calendar import Calendar
+from models.keeping import Cleared
 from motcua.audit import verify
+from motcua.desk import Desk
 from motcua.proof.keys import KeyRing
 from motcua.replay import replay
 from motcua.replays import Replaying, Where
-from motcua.schedules import ARCHIVE, REPLAY, SEAL, keep_proof
+from motcua.schedules import ARCHIVE, ERASE, REPLAY, SEAL, keep_proof
 from motcua.store.proof import ProofRecord
-from tests.running import OFFICE, PLAIN, SETTINGS, Life, Running, Telemetry, running, until
-from workflows.upkeep import UPKEEP_QUEUE, ArchiveWorkflow, ReplayWorkflow, SealWorkflow
+from tests.running import OFFICE, PLAIN, SETTINGS, Life, Running, Telemetry, rulebook, running, until
+from workflows.upkeep import UPKEEP_QUEUE, ArchiveWorkflow, EraseWorkflow, ReplayWorkflow, SealWorkflow
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +58,30 @@ async def test_archive_seal_verify_and_replay_on_a_worker(shop: Running) -> None
     assert (await replay(own)).diverged == ()
 
 
+async def test_what_is_over_for_ten_years_is_erased_by_night(shop: Running) -> None:
+    """By the period in the office's file: the old one's data goes, by the rule's name; the other's stays."""
+    week = [[{"opens": "07:30", "closes": "17:00"}]] * 5 + [[], []]
+    then = {"version": "then", "first": "2016-01-01", "last": "2018-12-31", "week": week}
+    desk = Desk(shop.client, shop.store, rulebook(Calendar.model_validate(then)))
+    once = replace(shop, desk=desk)
+    past = [line.replace("2026", "2016") for line in PLAIN]
+    old = await Life.begin(once, *past, procedure="unrated", opened="2016-03-02 08:00")
+    young = await Life.begin(shop, *PLAIN, procedure="unrated")
+    done = await shop.client.execute_workflow(EraseWorkflow.run, id="erase", task_queue=UPKEEP_QUEUE)
+    assert done == Cleared(erased=1)
+    assert await shop.store.private(old.code) == {}
+    assert await shop.store.private(young.code) != {}
+    (entry,) = await ProofRecord(shop.store, OFFICE).journal_about(old.code)
+    told = entry.event.model_dump(include={"kind", "code", "basis", "paper"})
+    rule = "Danh mục thời hạn lưu trữ (mẫu)"
+    assert told == {"kind": "erased", "code": old.code, "basis": "retention", "paper": rule}
+    assert entry.actor == "clock"
+    again = await shop.client.execute_workflow(EraseWorkflow.run, id="erase", task_queue=UPKEEP_QUEUE)
+    assert again == Cleared()
+    assert (await verify(shop.store, office=OFFICE)).broken == ()
+    assert (await replay([await shop.history("erase")])).diverged == ()
+
+
 async def test_the_schedules(shop: Running) -> None:
     """Made once, renewed at each start; one that somebody paused stays so."""
     await keep_proof(shop.client, timedelta(hours=1), "Asia/Ho_Chi_Minh")
@@ -65,7 +93,7 @@ async def test_the_schedules(shop: Running) -> None:
     described = await archive.describe()
     assert described.schedule.spec.intervals[0].every == timedelta(hours=1)
     assert (described.schedule.state.paused, described.schedule.state.note) == (True, "the disk is full")
-    for name, hour in ((SEAL, 0), (REPLAY, 2)):
+    for name, hour in ((SEAL, 0), (ERASE, 1), (REPLAY, 2)):
         spec_ = (await shop.client.get_schedule_handle(name).describe()).schedule.spec
         assert spec_.time_zone_name == "Asia/Ho_Chi_Minh"
         assert spec_.calendars[0].hour[0].start == hour

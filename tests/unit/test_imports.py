@@ -102,7 +102,7 @@ TABLE = (
         ("motcua.keeper",),
         (
             *("models", STORE, TEMPORAL, "motcua.archive", "motcua.config", "motcua.proof"),
-            *("motcua.audit", "motcua.replays"),
+            *("motcua.audit", "motcua.erasure", "motcua.replays"),
         ),
         ("temporalio", "structlog", "cryptography"),
     ),
