@@ -281,6 +281,7 @@ class Workshop:
         return Accounts(
             store,
             catalogue.office.staff,
+            catalogue.today,
             lasts=timedelta(hours=settings.session_hours),
             idle=timedelta(minutes=settings.session_idle),
         )

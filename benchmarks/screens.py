@@ -106,7 +106,7 @@ def house_of(desk: Desk, store: Store, catalogue: Catalogue, catalog_dir: Path, 
         catalogue=catalogue,
         catalog_dir=catalog_dir,
         papers=Papers(store, catalogue.office, calendar, catalog_dir, url),
-        accounts=Accounts(store, catalogue.office.staff),
+        accounts=Accounts(store, catalogue.office.staff, catalogue.today),
         documents=Documents(store),
         public_url=url,
     )

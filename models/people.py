@@ -21,8 +21,8 @@ UPWARD = (Role.UNIT_LEADER.value, Role.OFFICE_LEADER.value, Role.ADMINISTRATOR.v
 STAFF_ROLES = frozenset(role.value for role in STAFF)
 
 
-class Person(Value):
-    """A member of staff, and by what they are told."""
+class Person(Dated):
+    """A member of staff: from when to when they have access, how far, and by what they are told."""
 
     id: str
     name: str
@@ -35,11 +35,13 @@ class Person(Value):
     language: Language = "vi"
     channels: tuple[str, ...] | None = None
     """None: by those that are usual at the office."""
+    scope: Literal["office", "unit"] = "office"
+    """How far somebody sees whose role reaches all units: with "unit" no further than their own."""
 
     @property
     def sees_all(self) -> bool:
         """Whether the dossiers of every unit are theirs to see."""
-        return any(role in WATCHING for role in self.roles)
+        return self.scope == "office" and any(role in WATCHING for role in self.roles)
 
     def may_see(self, unit: str) -> bool:
         """Whether the dossiers of a unit are theirs to see."""
@@ -93,7 +95,7 @@ class Directory(Value):
             if following is None or following.id in seen:
                 return None
             asked = following
-        return asked if asked.may_see(unit) else None
+        return asked if asked.holds(day) and asked.may_see(unit) else None
 
     def led(self, role: str, unit: str, day: date) -> bool:
         """Whether somebody in a role is there for a unit on a day, or a substitute."""
@@ -140,7 +142,10 @@ class Directory(Value):
             ]:
                 return told
         # A letter that is read after the leave is better than none.
-        visible = ([Told(person, None) for person in people if person.may_see(unit)] for people in named)
+        visible = (
+            [Told(person, None) for person in people if person.holds(day) and person.may_see(unit)]
+            for people in named
+        )
         return next(filter(None, visible), [])
 
     def _named(self, word: str, assignee: str | None, unit: str) -> Iterator[Person]:

@@ -6,8 +6,8 @@ import asyncio
 import hashlib
 import secrets
 import unicodedata
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
 from typing import Literal, NamedTuple
 
 from argon2 import PasswordHasher
@@ -98,25 +98,31 @@ class Session(NamedTuple):
 
 
 class Accounts:
-    """The accounts of an office's staff. A session lasts `lasts`, and no longer than `idle` without use."""
+    """The accounts of an office's staff. A session lasts `lasts`, and no longer than `idle` without use.
+
+    `today` is the office's date: outside their time nobody gets in.
+    """
 
     def __init__(
         self,
         store: Store,
         people: Mapping[str, Person],
+        today: Callable[[], date],
         *,
         lasts: timedelta = timedelta(hours=12),
         idle: timedelta = timedelta(hours=2),
     ) -> None:
         self.record = AccountRecord(store)
-        self._people, self._lasts, self._idle = people, lasts, idle
+        self._people, self._today, self._lasts, self._idle = people, today, lasts, idle
 
     async def sign_in(self, name: str, password: str, origin: From) -> str:
         """What the browser keeps from now on; SignInRefused, which is on record."""
         person, account = self._people.get(name), await self.record.account(name[:200])
-        if person is None or account is None or account["password"] is None or account["disabled"]:
+        gone = person is not None and not person.holds(self._today())
+        if person is None or account is None or account["password"] is None or account["disabled"] or gone:
             await _matches(_NOBODY, password)
             why = "disabled" if account and account["disabled"] else "no such account"
+            why = "outside their time" if gone else why
             await self.record.enter(_kept(name), "refused", why, None, origin)
             raise SignInRefused
         failed = await self.record.count_failure(name, ATTEMPTS, LOCK)
@@ -142,7 +148,7 @@ class Accounts:
         """
         found = await self.record.session(_hashed(token), self._idle, clicked=clicked) if token else None
         person = self._people.get(found["person"]) if found else None
-        if found is None or person is None:  # or somebody who does not work here any more
+        if found is None or person is None or not person.holds(self._today()):
             raise NotSignedIn
         return Session(person, found["csrf"], found["must_change"], _hashed(token or ""))
 

@@ -191,7 +191,7 @@ async def web(
     """The desk of a running office, on a port of its own, with a password for everybody."""
     listening = bound("127.0.0.1", 0)
     desk = Desk(office.client, office.store, rulebook(calendar), rpc_timeout=rpc_timeout)
-    accounts = Accounts(office.store, catalogue.office.staff, idle=idle)
+    accounts = Accounts(office.store, catalogue.office.staff, catalogue.today, idle=idle)
     await accounts.furnish(PASSWORD)
     house = House(
         desk=desk,

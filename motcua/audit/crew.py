@@ -48,6 +48,12 @@ def _do(piece: Any) -> Any:
     return _hands.do(piece)
 
 
+def _heard(done: asyncio.Future[Any]) -> None:
+    """That a process died is told once, not by each piece that it had."""
+    if not done.cancelled():
+        done.exception()
+
+
 async def spread(
     tools: Callable[[], AbstractAsyncContextManager[Callable[[Piece], Awaitable[Result]]]],
     pieces: AsyncIterable[Piece],
@@ -70,11 +76,16 @@ async def spread(
             try:
                 while left or under_way or more:
                     while len(under_way) < 2 * jobs and (left or more):
-                        piece = left.pop() if left else await anext(source, None)
-                        if piece is None:
-                            more = False
-                            break
-                        under_way[loop.run_in_executor(pool, _do, piece)] = piece
+                        if not left:
+                            piece = await anext(source, None)
+                            if piece is None:
+                                more = False
+                                break
+                            left.append(piece)
+                        # A pool that broke since takes nothing: the piece is taken out once it is in.
+                        given = loop.run_in_executor(pool, _do, left[-1])
+                        given.add_done_callback(_heard)
+                        under_way[given] = left.pop()
                     if not under_way:
                         break
                     done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)

@@ -7,7 +7,7 @@ that catalogue is used.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -24,6 +24,7 @@ from models.notices import DESK, EMAIL
 from models.people import APPLICANT, ASSIGNEE, STAFF_ROLES, Person
 from models.procedure import Fee, Procedure, Role
 from models.refusals import BadInput
+from models.rights import EVERYWHERE
 from models.units import Span, heir
 from motcua.catalogue.calendars import (
     CalendarFile,
@@ -227,6 +228,10 @@ class Catalogue:
         spans = [f"{a.code} from {a.since or 'ever'} to {a.until or 'now'}" for a in self.office.agency]
         raise UnknownAgency(day=on, known=", ".join(spans))
 
+    def today(self) -> date:
+        """The office's date."""
+        return self.calendar(self.office.calendar).local(datetime.now(UTC)).date()
+
     def calendar(self, name: str = "vn") -> Calendar:
         """A calendar with its feasts and corrections; built once."""
         if name not in self._files:
@@ -258,6 +263,9 @@ def _office(root: Path, calendars: Mapping[str, CalendarFile]) -> Office:
         if member.id in (ASSIGNEE, APPLICANT):
             reason = f'"{member.id}" stands for somebody else where people are told'
             raise BadCatalogue(file=name, field=f"staff[{member.id}].id", reason=reason)
+        if member.scope == "unit" and (wide := set(member.roles) & set(EVERYWHERE)):
+            reason = f"{min(wide).value} acts on the dossiers of every unit, and must see them"
+            raise BadCatalogue(file=name, field=f"staff[{member.id}].scope", reason=reason)
         if foreign := set(member.roles) & set(_NOT_STAFF):
             reason = f"{min(foreign).value} is no role of staff"
             raise BadCatalogue(file=name, field=f"staff[{member.id}].roles", reason=reason)

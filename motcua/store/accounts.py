@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -83,10 +84,13 @@ class AccountRecord:
         """Add a line to the book."""
         await self._do("enter_sign_in", person, what, why, by, origin.address, origin.agent)
 
-    async def book(self, person: str | None, before: int | None, most: int) -> list[dict[str, Any]]:
-        """The latest lines of the book, of one person or all, before a number."""
+    async def book(
+        self, person: str | None, before: int | None, most: int, among: Sequence[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """The latest lines of the book before a number: of one person, `among` some, or of all."""
         async with self._store._connection() as connection:
-            return [dict(row) for row in await connection.fetch(query("sign_ins"), person, before, most)]
+            rows = await connection.fetch(query("sign_ins"), person, before, most, among)
+        return [dict(row) for row in rows]
 
     async def _do(self, name: str, *values: Any) -> None:
         async with self._store._connection() as connection:

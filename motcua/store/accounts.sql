@@ -72,4 +72,5 @@ insert into sign_ins (person, what, why, by, address, agent) values ($1, $2, $3,
 
 -- name: sign_ins
 select number, person, what, why, by, address, agent, at from sign_ins
-where ($1::text is null or person = $1) and ($2::bigint is null or number < $2) order by number desc limit $3
+where ($1::text is null or person = $1) and ($2::bigint is null or number < $2)
+  and ($4::text[] is null or person = any($4)) order by number desc limit $3

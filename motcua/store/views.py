@@ -92,21 +92,22 @@ class ViewRecord:
         return [dict(row) for row in rows]
 
     async def suspicions(
-        self, since: datetime, until: datetime, zone: str, most: int = 50
+        self, since: datetime, until: datetime, zone: str, unit: str | None = None, most: int = 50
     ) -> list[Suspicion]:
-        """What an auditor may want to look at in a period, so many of each kind at most."""
+        """What an auditor may want to look at in a period, of a unit or all; so many of each kind at most."""
         night, morning = NIGHT
         asked: dict[Pattern, tuple[Any, ...]] = {
-            "hasty": (since, until, SECONDS, most),
-            "both-sides": (since, until, most),
-            "at-night": (since, until, zone, night, morning, most),
-            "back-and-forth": (since, until, TIMES, most),
-            "extended-together": (since, until, TOGETHER, most),
-            "curious": (since, until, MANY, most),
+            "hasty": (SECONDS,),
+            "both-sides": (),
+            "at-night": (zone, night, morning),
+            "back-and-forth": (TIMES,),
+            "extended-together": (TOGETHER,),
+            "curious": (MANY,),
         }
         found = []
         async with self._store._connection() as connection:
             for pattern, arguments in asked.items():
-                rows = await connection.fetch(query(f"pattern_{pattern.replace('-', '_')}"), *arguments)
+                statement = query(f"pattern_{pattern.replace('-', '_')}")
+                rows = await connection.fetch(statement, since, until, unit, most, *arguments)
                 found += [Suspicion(pattern=pattern, **dict(row)) for row in rows]
         return found

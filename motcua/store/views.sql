@@ -17,7 +17,8 @@ select number, at, person, address, what, code, about from views
 where number > $1 and number <= $2 order by number
 
 -- name: traces
--- What people did and saw, the latest first. $1 who, $2 unit, $3 kind, $4 and $5 from and to, $6 and $7 after (at, place), $8 most.
+-- What people did and saw, the latest first. $1 who, $2 unit (of acts; of looks that of the dossier), $3 kind,
+-- $4 and $5 from and to, $6 and $7 after (at, place), $8 most.
 with done as (
     select f.at, f.code || '/' || f.seq as place, f.code, f.seq, f.actor as person, f.unit, f.kind, '' as address, '' as about
     from facts f
@@ -29,18 +30,22 @@ with done as (
     select v.at, 'view/' || v.number as place, v.code, null::integer as seq, v.person, '' as unit, 'saw-' || v.what as kind,
            v.address, v.about
     from views v
-    where $2::text is null and ($1::text is null or v.person = $1) and ($3::text is null or 'saw-' || v.what = $3)
+    where ($2::text is null or exists (select from dossiers d where d.code = v.code and d.unit = $2))
+      and ($1::text is null or v.person = $1) and ($3::text is null or 'saw-' || v.what = $3)
       and ($4::timestamptz is null or v.at >= $4) and ($5::timestamptz is null or v.at < $5)
       and ($6::timestamptz is null or v.at <= $6) and ($6::timestamptz is null or (v.at, 'view/' || v.number) < ($6, $7))
     order by v.at desc, 2 desc limit $8
 )
 select * from done union all select * from seen order by at desc, place desc limit $8
 
+-- What is unusual: $1 and $2 from and to, $3 unit or null, $4 most; and more of each one's own.
+
 -- name: pattern_hasty
--- Decisions within $3 seconds of the moment at which their step was opened.
+-- Decisions within $5 seconds of the moment at which their step was opened.
 select d.actor as person, d.code, d.at, extract(epoch from d.at - o.at)::integer as number
 from facts d join facts o on o.code = d.code and o.seq = (d.data ->> 'task')::integer
-where d.kind = 'decided' and d.at >= $1 and d.at < $2 and d.at - o.at < make_interval(secs => $3)
+where d.kind = 'decided' and d.at >= $1 and d.at < $2 and ($3::text is null or d.unit = $3)
+  and d.at - o.at < make_interval(secs => $5)
 order by d.at desc limit $4
 
 -- name: pattern_both_sides
@@ -49,33 +54,34 @@ select distinct on (d.code, d.actor) d.actor as person, d.code, d.at, h.seq as n
 from facts d join facts h on h.code = d.code and h.actor = d.actor and h.seq < d.seq
      and h.kind in ('accepted', 'step-completed', 'claimed')
      and h.data ->> 'task' is distinct from d.data ->> 'task'
-where d.kind = 'decided' and d.at >= $1 and d.at < $2
-order by d.code, d.actor, h.seq limit $3
+where d.kind = 'decided' and d.at >= $1 and d.at < $2 and ($3::text is null or d.unit = $3)
+order by d.code, d.actor, h.seq limit $4
 
 -- name: pattern_at_night
--- Acts of staff between $4 and $5 o'clock, office time: by person and day.
+-- Acts of staff between $6 and $7 o'clock, office time ($5): by person and day.
 select f.actor as person, min(f.code) as code, min(f.at) as at, count(*)::integer as number
 from facts f
-where f.at >= $1 and f.at < $2 and f.actor not in ('clock', 'messenger', 'citizen')
-  and (extract(hour from f.at at time zone $3) >= $4 or extract(hour from f.at at time zone $3) < $5)
-group by f.actor, (f.at at time zone $3)::date order by 3 desc limit $6
+where f.at >= $1 and f.at < $2 and ($3::text is null or f.unit = $3) and f.actor not in ('clock', 'messenger', 'citizen')
+  and (extract(hour from f.at at time zone $5) >= $6 or extract(hour from f.at at time zone $5) < $7)
+group by f.actor, (f.at at time zone $5)::date order by 3 desc limit $4
 
 -- name: pattern_back_and_forth
--- Dossiers that were sent back at least $3 times.
+-- Dossiers that were sent back at least $5 times.
 select max(f.actor) as person, f.code, max(f.at) as at, count(*)::integer as number
-from facts f where f.kind = 'sent-back' and f.at >= $1 and f.at < $2
-group by f.code having count(*) >= $3 order by 4 desc, 3 desc limit $4
+from facts f where f.kind = 'sent-back' and f.at >= $1 and f.at < $2 and ($3::text is null or f.unit = $3)
+group by f.code having count(*) >= $5 order by 4 desc, 3 desc limit $4
 
 -- name: pattern_extended_together
--- At least $3 deadlines extended by one person within the same quarter of an hour.
+-- At least $5 deadlines extended by one person within the same quarter of an hour.
 select f.actor as person, min(f.code) as code, min(f.at) as at, count(*)::integer as number
-from facts f where f.kind = 'extended' and f.at >= $1 and f.at < $2
-group by f.actor, date_bin('15 minutes', f.at, 'epoch') having count(*) >= $3 order by 3 desc limit $4
+from facts f where f.kind = 'extended' and f.at >= $1 and f.at < $2 and ($3::text is null or f.unit = $3)
+group by f.actor, date_bin('15 minutes', f.at, 'epoch') having count(*) >= $5 order by 3 desc limit $4
 
 -- name: pattern_curious
--- At least $3 dossiers that somebody opened in one day and has never done anything with.
+-- At least $5 dossiers that somebody opened in one day and has never done anything with.
 select v.person, min(v.code) as code, min(v.at) as at, count(distinct v.code)::integer as number
 from views v
 where v.at >= $1 and v.at < $2 and v.code is not null
+  and ($3::text is null or exists (select from dossiers d where d.code = v.code and d.unit = $3))
   and not exists (select from facts f where f.code = v.code and f.actor = v.person)
-group by v.person, date_trunc('day', v.at) having count(distinct v.code) >= $3 order by 3 desc limit $4
+group by v.person, date_trunc('day', v.at) having count(distinct v.code) >= $5 order by 3 desc limit $4

@@ -151,7 +151,7 @@ async def audit(visit: Member, request: Request) -> Response:
     until = until + timedelta(days=1) if until is not None else None
     wanted = TraceFilter(
         person=given["person"] or None,
-        unit=given["unit"] or None,
+        unit=visit.unit or given["unit"] or None,
         kind=given["kind"] or None,
         since=since,
         until=until,
@@ -166,7 +166,7 @@ async def audit(visit: Member, request: Request) -> Response:
         following = visit.address(at=end["at"].isoformat(), place=end["place"])
     last = until or visit.now + timedelta(days=1)
     unusual = await visit.house.views.suspicions(
-        since or last - timedelta(days=DAYS), last, visit.house.calendar.zone
+        since or last - timedelta(days=DAYS), last, visit.house.calendar.zone, wanted.unit
     )
     if given["person"]:
         unusual = [each for each in unusual if each.person == given["person"]]
@@ -178,7 +178,10 @@ async def audit(visit: Member, request: Request) -> Response:
         unusual=[(pattern, [each for each in unusual if each.pattern == pattern]) for pattern in PATTERNS],
         some=bool(unusual),
         reason=lambda each: _reason(visit, each),
-        staff=sorted(visit.house.people.values(), key=lambda person: person.name),
+        staff=sorted(
+            (person for person in visit.house.people.values() if visit.person.may_see(person.unit)),
+            key=lambda person: person.name,
+        ),
         words=names,
     )
 

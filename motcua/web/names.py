@@ -343,6 +343,7 @@ REASONS: tuple[str, ...] = (
     _("{n} wrong passwords"),
     _("locked"),
     _("disabled"),
+    _("outside their time"),
     _("{substitute} may not see the dossiers of the unit {unit}"),
     _("it has not been accepted"),
     _("no supplement was asked for"),

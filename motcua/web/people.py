@@ -70,7 +70,9 @@ async def book(visit: Member, request: Request) -> Response:
     asked = request.query_params
     who = asked.get("who") or None
     before = whole(asked.get("before", ""), 18)
-    rows = await visit.house.accounts.record.book(who, before, LINES + 1)
+    seen = [person.id for person in visit.house.people.values() if visit.person.may_see(person.unit)]
+    among = None if visit.person.sees_all else seen
+    rows = await visit.house.accounts.record.book(who, before, LINES + 1, among)
     following = visit.address(before=str(rows[LINES - 1]["number"])) if len(rows) > LINES else None
     return visit.page("book.html", rows=rows[:LINES], who=who or "", following=following)
 

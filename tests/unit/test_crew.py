@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from motcua.audit import crew
 from motcua.audit.crew import spread
 
 
@@ -42,6 +44,30 @@ async def numbers(most: int) -> AsyncIterator[int]:
 async def test_each_piece_once(tmp_path: Path, deaths: int) -> None:
     """Also where a process dies."""
     found = [each async for each in spread(partial(squares, tmp_path, deaths), numbers(20), 2)]
+    assert sorted(found) == [number * number for number in range(1, 21)]
+
+
+async def test_a_piece_is_not_lost_where_a_process_dies_before_it_is_given_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pool was found broken as the next piece was handed to it, and that piece was gone."""
+    given = 0
+
+    class Brittle(ProcessPoolExecutor):
+        def submit(self, *work: Any, **more: Any) -> Any:
+            nonlocal given
+            given += 1
+            if given == 6:
+                processes = list(self._processes.values())
+                for process in processes:
+                    process.kill()
+                for process in processes:
+                    process.join()
+                self._executor_manager_thread.join()  # type: ignore[attr-defined]
+            return super().submit(*work, **more)
+
+    monkeypatch.setattr(crew, "ProcessPoolExecutor", Brittle)
+    found = [each async for each in spread(partial(squares, tmp_path, 0), numbers(20), 2)]
     assert sorted(found) == [number * number for number in range(1, 21)]
 
 
