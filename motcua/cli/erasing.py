@@ -18,6 +18,7 @@ from motcua.cli.people import Json, known_form
 from motcua.cli.workshop import Workshop, work
 
 MAY_ERASE = (Role.ADMINISTRATOR, Role.OFFICE_LEADER)
+_PAPER_OPTION = typer.Option("--paper", help="The number of the paper that it goes by; nothing of persons.")
 _PAPER = TypeAdapter(journal.Paper)
 _BASIS = TypeAdapter(journal.Basis)
 
@@ -44,10 +45,6 @@ class MayNotErase(Forbidden):
 
 def add(audit: typer.Typer, shop: Workshop) -> None:
     """Add the commands to those of `audit`."""
-
-    _PAPER_OPTION = typer.Option(
-        "--paper", help="The number of the paper that it goes by; nothing of persons."
-    )
 
     @audit.command("erase")
     def erase(
