@@ -80,6 +80,9 @@ OFFICE: dict[str, tuple[Role, ...]] = {
     "accounts": (Role.ADMINISTRATOR,),
     "sign-ins": (Role.ADMINISTRATOR, Role.AUDITOR),
     "audit": WATCHING,
+    "hold": WATCHING,
+    "erase": (Role.OFFICE_LEADER, Role.ADMINISTRATOR, Role.CLOCK),
+    "seal-keys": (Role.OFFICE_LEADER, Role.ADMINISTRATOR),
 }
 """What may be done at the office beside that: the pages of the desk, and acts that are about no one dossier.
 One's own absence everybody enters; other people's are entered by those who lead them."""

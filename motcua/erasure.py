@@ -5,14 +5,39 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
+from pydantic import TypeAdapter, ValidationError
+
+from models.commands import Actor
 from models.facts import LinkedTo
-from models.journal import Basis, Erased, Happening, HoldLifted, HoldPlaced, Line
+from models.journal import Basis, Erased, Happening, HoldLifted, HoldPlaced, Line, Paper
 from models.keeping import Cleared, Ended
-from models.refusals import Refusal, UnknownDossier
+from models.refusals import BadInput, Forbidden, Refusal, UnknownDossier
+from models.rights import OFFICE
 from motcua.store import Store
 from motcua.store.proof import ProofRecord
+
+BASES: tuple[Basis, ...] = get_args(Basis)
+_PAPER: TypeAdapter[str] = TypeAdapter(Paper)
+
+
+class MayNotErase(Forbidden):
+    """Erasing is for those who answer for the office, or for its servers; a hold may be an auditor's, too."""
+
+    sentence = "{actor} may not do this; it is for {roles}."
+
+
+class BadPaper(BadInput):
+    """What should be the number of a paper and is not."""
+
+    sentence = "{paper} is no number of a paper: up to 80 letters, digits and / . , : ( ) - _; no names."
+
+
+class UnknownBasis(BadInput):
+    """No such reason to erase."""
+
+    sentence = "Personal data is erased by {known}; not by {basis}."
 
 
 class UnderHold(Refusal):
@@ -64,8 +89,10 @@ class Erasure:
         self._store, self._clock = store, clock
         self._record = ProofRecord(store, office)
 
-    async def erase(self, code: str, basis: Basis, paper: str, actor: str) -> tuple[str, ...]:
+    async def erase(self, code: str, basis: str, paper: str, actor: Actor) -> tuple[str, ...]:
         """Erase personal data and free text of a dossier that is over; returns the ids of what is gone."""
+        known = _known(basis)
+        _entitled("erase", paper, actor)
         row = await self._store.row(code)
         if row is None:
             raise UnknownDossier(code=code)
@@ -73,7 +100,7 @@ class Erasure:
             raise NotOverYet(code=code, status=row.status)
 
         def line(ids: tuple[str, ...]) -> Line:
-            return self._line(actor, Erased(code=code, basis=basis, paper=paper, ids=ids))
+            return self._line(actor, Erased(code=code, basis=known, paper=paper, ids=ids))
 
         gone = await self._record.erase(code, line)
         if gone == code:
@@ -96,12 +123,14 @@ class Erasure:
         self,
         ended: Ended,
         paper: str,
-        actor: str,
-        basis: Basis = "retention",
+        actor: Actor,
+        basis: str = "retention",
         tell: Callable[[Cleared], None] = lambda _: None,
     ) -> Cleared:
         """Erase what dossiers hold whose period is over; those that something keeps stay, and are counted."""
         done = Cleared()
+        _known(basis)
+        _entitled("erase", paper, actor)
         async for code in self._record.erasable(ended):
             try:
                 await self.erase(code, basis, paper, actor)
@@ -112,8 +141,9 @@ class Erasure:
             tell(done)
         return done
 
-    async def hold(self, code: str, paper: str, actor: str) -> None:
+    async def hold(self, code: str, paper: str, actor: Actor) -> None:
         """Keep all that a dossier has from being erased."""
+        _entitled("hold", paper, actor)
         if await self._store.row(code) is None:
             raise UnknownDossier(code=code)
         if not await self._record.hold(
@@ -121,8 +151,9 @@ class Erasure:
         ):
             raise HeldAlready(code=code)
 
-    async def lift(self, code: str, paper: str, actor: str) -> None:
+    async def lift(self, code: str, paper: str, actor: Actor) -> None:
         """End a hold."""
+        _entitled("hold", paper, actor)
         if not await self._record.hold(
             code, self._line(actor, HoldLifted(code=code, paper=paper)), placed=False
         ):
@@ -132,7 +163,24 @@ class Erasure:
         """The holds that are on dossiers: code, since when, by whom, by which paper."""
         return await self._record.holds()
 
-    def _line(self, actor: str, event: Happening) -> Line:
+    def _line(self, actor: Actor, event: Happening) -> Line:
         return Line(
-            at=self._clock(), actor=actor, command=f"{event.kind}/{secrets.token_hex(8)}", event=event
+            at=self._clock(), actor=actor.id, command=f"{event.kind}/{secrets.token_hex(8)}", event=event
         )
+
+
+def _known(basis: str) -> Basis:
+    for each in BASES:
+        if each == basis:
+            return each
+    raise UnknownBasis(basis=basis[:40], known=", ".join(BASES))
+
+
+def _entitled(what: str, paper: str, actor: Actor) -> None:
+    """Who may do it, and by a paper whose number can stand in the journal for ever."""
+    if not actor.has(*OFFICE[what]):
+        raise MayNotErase(actor=actor.id, roles=", ".join(OFFICE[what]))
+    try:
+        _PAPER.validate_python(paper)
+    except ValidationError:
+        raise BadPaper(paper=paper[:100]) from None

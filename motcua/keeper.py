@@ -15,6 +15,7 @@ from temporalio.service import RPCError
 
 from models.archive import Replays, Swept, Verification
 from models.calendar import Calendar
+from models.commands import CLOCK
 from models.journal import HistoriesReplayed, Line, RecordVerified
 from models.keeping import Cleared, Keeping
 from models.refusals import Unreachable
@@ -30,7 +31,6 @@ from motcua.store import Store
 from motcua.store.proof import ProofRecord
 from motcua.temporal import AWAY
 
-CLOCK = "clock"
 MOST = 50
 """So many differences go into a workflow's result; `audit replay` tells them all."""
 
@@ -90,7 +90,7 @@ class Keeper:
 
     async def seal(self) -> int:
         """Seal the record as it stands; returns the seal's number."""
-        return (await self._sealer.seal(CLOCK)).number
+        return (await self._sealer.seal(CLOCK.id)).number
 
     async def stamp(self) -> int:
         """Have seals stamped that are not; returns how many were."""
@@ -114,7 +114,7 @@ class Keeper:
         event = HistoriesReplayed(
             replayed=found.replayed, diverged=len(found.diverged), differing=len(found.differing)
         )
-        line = Line(at=now, actor=CLOCK, command=f"replay/{now:%Y-%m-%dT%H:%M:%S.%fZ}", event=event)
+        line = Line(at=now, actor=CLOCK.id, command=f"replay/{now:%Y-%m-%dT%H:%M:%S.%fZ}", event=event)
         await self._record.write([line])
         for each in (*found.diverged, *found.differing)[:MOST]:
             log.error(
@@ -142,7 +142,7 @@ class Keeper:
         told = Verification(dossiers=found.dossiers, facts=found.facts, broken=len(found.broken))
         event = RecordVerified(**told.model_dump())
         command = f"verify/{now:%Y-%m-%dT%H:%M:%S.%fZ}"
-        await self._record.write([Line(at=now, actor=CLOCK, command=command, event=event)])
+        await self._record.write([Line(at=now, actor=CLOCK.id, command=command, event=event)])
         return told
 
 

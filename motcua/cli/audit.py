@@ -12,8 +12,8 @@ import typer
 from pydantic import ValidationError
 
 from models.archive import Difference, Replays, Swept
-from models.procedure import Role
 from models.refusals import BadInput, Forbidden
+from models.rights import OFFICE
 from models.seals import Proof, Seal
 from motcua.audit import Verified
 from motcua.cli import erasing, printing
@@ -27,7 +27,6 @@ from motcua.proof.stamps import authorities
 
 MANY = 20
 """So many broken places are printed for people; `--json` has them all."""
-MAY_KEEP_KEYS = (Role.ADMINISTRATOR, Role.OFFICE_LEADER)
 LONGEST = 500
 BIG = 4_000_000
 """Bytes of a proof, at most: the longest dossier's is far below."""
@@ -215,7 +214,7 @@ def read_proof(path: Path) -> Proof:
 def _keeper_of_keys(shop: Workshop, user: str) -> str:
     """Who may have keys changed."""
     actor = shop.catalogue().actor(user)
-    if not actor.has(*MAY_KEEP_KEYS):
+    if not actor.has(*OFFICE["seal-keys"]):
         raise MayNotKeepKeys(actor=user)
     return actor.id
 

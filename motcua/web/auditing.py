@@ -10,14 +10,15 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from models.base import YEARS
-from models.refusals import BadInput
+from models.refusals import BadInput, Problem, http_status
 from models.view import DossierRow, row
+from motcua.erasure import BASES
 from motcua.papers.sheets import AuditSheet, Part, Sheets
 from motcua.store.notices import NoticeFilter
 from motcua.store.views import PATTERNS, Suspicion, TraceFilter
 from motcua.web import names
-from motcua.web.doors import Member, whole
-from motcua.web.dossiers import Opened
+from motcua.web.doors import Member, form_of, whole
+from motcua.web.dossiers import Opened, row_for
 from motcua.web.language import marked as _
 from motcua.web.visit import Visit
 
@@ -32,10 +33,36 @@ class NotADay(BadInput):
     sentence = "{text} is not a date; write it like 2026-03-02."
 
 
+class NotSure(BadInput):
+    """What cannot be taken back is asked for twice."""
+
+    sentence = "Nothing was erased: to erase, write the code {code} once more."
+
+
+class UnknownHoldAct(BadInput):
+    """Nothing that can be done there."""
+
+    sentence = "{act} is nothing that can be done with what a dossier holds."
+
+
 @router.get("/dossiers/{code}/audit")
-async def dossier(visit: Member, code: str, at: str = "", form: str = "") -> Response:
+async def dossier(visit: Member, code: str, at: str = "", form: str = "", done: str = "") -> Response:
     """Who did and saw what, and how the dossier stood after any fact; as a page, JSON or PDF."""
     visit.must("audit")
+    return await _dossier(visit, code, at, form, done=done)
+
+
+async def _dossier(
+    visit: Visit,
+    code: str,
+    at: str = "",
+    form: str = "",
+    *,
+    status: int = 200,
+    done: str = "",
+    problem: str = "",
+    given: dict[str, str] | None = None,
+) -> Response:
     shown = await Opened.of(visit, code)
     await visit.saw("history", code, form if form in ("json", "pdf") else at[:9])
     house = visit.house
@@ -67,8 +94,17 @@ async def dossier(visit: Member, code: str, at: str = "", form: str = "") -> Res
         name = f'inline; filename="{code}.audit.pdf"'
         headers = {"Cache-Control": "no-store", "Content-Disposition": name}
         return Response(content, media_type="application/pdf", headers=headers)
+    held = next((entry for entry in reversed(journal) if entry.event.kind.startswith("hold-")), None)
     return visit.page(
         "audit-dossier.html",
+        status=status,
+        done=done if done in ("hold", "lift", "erase") else "",
+        problem=problem,
+        given=given or dict.fromkeys(("act", "paper", "basis", "sure"), ""),
+        held=held if held is not None and held.event.kind == "hold-placed" else None,
+        bases=BASES,
+        over=shown.dossier.outcome is not None,
+        holds_data=bool(await house.store.private(code)),
         code=code,
         shown=stood,
         seq=seq,
@@ -81,6 +117,34 @@ async def dossier(visit: Member, code: str, at: str = "", form: str = "") -> Res
         sealed=sealed,
         words=names,
     )
+
+
+@router.post("/dossiers/{code}/audit/{act}")
+async def keep_or_erase(visit: Member, request: Request, code: str, act: str) -> Response:
+    """Place a hold, lift it, or erase what the dossier holds of persons."""
+    visit.must("audit")
+    await row_for(visit, code)
+    form = await form_of(request)
+    given = {key: str(form.get(key, "")).strip() for key in ("paper", "basis", "sure")}
+    erasure = visit.house.erasure
+    try:
+        match act:
+            case "hold":
+                await erasure.hold(code, given["paper"], visit.actor)
+            case "lift":
+                await erasure.lift(code, given["paper"], visit.actor)
+            case "erase":
+                if given["sure"] != code:
+                    raise NotSure(code=code)
+                await erasure.erase(code, given["basis"], given["paper"], visit.actor)
+            case _:
+                raise UnknownHoldAct(act=act[:40])
+    except Problem as problem:
+        told = {**given, "act": act}
+        return await _dossier(
+            visit, code, status=http_status(problem), problem=visit.problem(problem), given=told
+        )
+    return visit.go(f"/dossiers/{code}/audit?done={act}")
 
 
 def _sheet(

@@ -18,6 +18,7 @@ from motcua.calendars import Calendars
 from motcua.catalogue import Catalogue, Unit
 from motcua.desk import Desk
 from motcua.documents import Documents
+from motcua.erasure import Erasure
 from motcua.papers import Papers
 from motcua.past import Rules
 from motcua.store import Store
@@ -58,6 +59,7 @@ class House:
     notices: NoticeRecord = field(init=False)
     views: ViewRecord = field(init=False)
     proof: ProofRecord = field(init=False)
+    erasure: Erasure = field(init=False)
     rules: Rules = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,6 +71,7 @@ class House:
         )
         self.rules, self.views = Rules(self.store), ViewRecord(self.store)
         self.proof = ProofRecord(self.store, self.catalogue.office.id)
+        self.erasure = Erasure(self.store, self.catalogue.office.id, self.clock)
         self._units = {unit.id: unit for unit in self.catalogue.office.units}
         self._procedures: dict[tuple[str, str], Procedure] = {}
         for procedure in self.catalogue.procedures:

@@ -149,6 +149,9 @@ PLACES: dict[str, str] = {
     "accounts": _("Accounts"),
     "sign-ins": _("Sign-ins and refusals"),
     "audit": _("Audit: who did and saw what"),
+    "hold": _("Keep a dossier from being erased"),
+    "erase": _("Erase personal data"),
+    "seal-keys": _("Change the keys of the seals"),
 }
 SIGHTS: dict[str, str] = {
     "dossier": _("Dossier opened"),
@@ -198,6 +201,16 @@ JOURNAL: dict[str, str] = {
     "erased": _("personal data erased"),
     "hold-placed": _("hold placed: nothing may be erased"),
     "hold-lifted": _("hold lifted"),
+}
+BASES: dict[str, str] = {
+    "retention": _("its period is over"),
+    "request": _("the person asked for it"),
+    "order": _("a court or an authority ordered it"),
+}
+KEPT: dict[str, str] = {
+    "hold": _("The hold is placed."),
+    "lift": _("The hold is lifted."),
+    "erase": _("It is erased; that it was is in the journal."),
 }
 PATTERNS: dict[str, tuple[str, str]] = {
     "hasty": (_("Decided within a minute"), _("decided {n} seconds after the step began")),

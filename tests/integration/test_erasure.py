@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from temporalio.client import WorkflowHistory
 
+from models.commands import CLOCK
 from models.facts import Fact, Heard
 from models.journal import Erased, HoldLifted, HoldPlaced
 from models.keeping import Cleared, Ended
@@ -34,7 +35,18 @@ from motcua.proof.sealer import Sealer
 from motcua.replays import Replaying, Where
 from motcua.store.proof import ProofRecord
 from tests.files import PDF
-from tests.running import OFFICE, PLAIN, Life, Running, Telemetry, always_open, readable, running, until
+from tests.running import (
+    CATALOGUE,
+    OFFICE,
+    PLAIN,
+    Life,
+    Running,
+    Telemetry,
+    always_open,
+    readable,
+    running,
+    until,
+)
 from tests.web import web
 
 APPLICANT = {
@@ -63,6 +75,9 @@ async def shop(tmp_path_factory: pytest.TempPathFactory, telemetry: Telemetry) -
     """An office of its own: its whole database is searched."""
     async with running(tmp_path_factory.mktemp("erased"), telemetry.runtime) as office:
         yield office
+
+
+by = CATALOGUE.actor
 
 
 def erasure(shop: Running) -> Erasure:
@@ -123,7 +138,7 @@ async def test_no_name_is_left_and_every_check_is_green(shop: Running, tmp_path:
     await sealer.seal("clock")
     before, facts = await everything(shop), await life.facts()
     assert [word for word in WORDS if word not in before] == []
-    gone = await erasure(shop).erase(life.code, "request", "CV 12/2026", "admin1")
+    gone = await erasure(shop).erase(life.code, "request", "CV 12/2026", by("admin1"))
     assert len(gone) >= 3
     after = await everything(shop)
     assert [word for word in WORDS if word in after] == []
@@ -146,7 +161,7 @@ async def test_no_name_is_left_and_every_check_is_green(shop: Running, tmp_path:
     assert entry.actor == "admin1"
     assert await beside.facts()
     with pytest.raises(NothingToErase):
-        await erasure(shop).erase(life.code, "request", "CV 12/2026", "admin1")
+        await erasure(shop).erase(life.code, "request", "CV 12/2026", by("admin1"))
     await _still_shown(shop, life.code, facts)
 
 
@@ -167,19 +182,19 @@ async def test_a_hold_keeps_everything(shop: Running) -> None:
     """Until it is lifted; both are on record. One hold at a time."""
     life = await lived(shop)
     erase = erasure(shop)
-    await erase.hold(life.code, "KN 3/2026", "auditor1")
+    await erase.hold(life.code, "KN 3/2026", by("auditor1"))
     with pytest.raises(HeldAlready):
-        await erase.hold(life.code, "KN 4/2026", "auditor1")
+        await erase.hold(life.code, "KN 4/2026", by("auditor1"))
     with pytest.raises(UnderHold):
-        await erase.erase(life.code, "order", "QĐ 1", "admin1")
-    assert (await erase.due(EVERYTHING, "TT 1", "clock")).kept == 1  # all the others are gone
+        await erase.erase(life.code, "order", "QĐ 1", by("admin1"))
+    assert (await erase.due(EVERYTHING, "TT 1", CLOCK)).kept == 1  # all the others are gone
     assert await shop.store.private(life.code) != {}
     assert [each["code"] for each in await erase.holds()] == [life.code]
-    await erase.lift(life.code, "KN 3/2026-KL", "head1")
+    await erase.lift(life.code, "KN 3/2026-KL", by("head1"))
     with pytest.raises(NoSuchHold):
-        await erase.lift(life.code, "KN 3/2026-KL", "head1")
+        await erase.lift(life.code, "KN 3/2026-KL", by("head1"))
     assert await erase.holds() == []
-    assert await erase.due(EVERYTHING, "TT 1", "clock") == Cleared(erased=1, kept=0)
+    assert await erase.due(EVERYTHING, "TT 1", CLOCK) == Cleared(erased=1, kept=0)
     kinds = [type(entry.event) for entry in await ProofRecord(shop.store, OFFICE).journal_about(life.code)]
     assert kinds == [HoldPlaced, HoldLifted, Erased]
 
@@ -190,17 +205,17 @@ async def test_what_is_kept_does_not_keep_others_from_going(
     """However many of the oldest are under a hold: page after page they are passed by, once each."""
     erase, lives = erasure(shop), [await lived(shop) for _ in range(5)]
     for life in lives[:3]:
-        await erase.hold(life.code, "KN 5", "auditor1")
+        await erase.hold(life.code, "KN 5", by("auditor1"))
     monkeypatch.setattr(ProofRecord.erasable, "__kwdefaults__", {"most": 2})
     told: list[Cleared] = []
-    done = await erase.due(EVERYTHING, "TT 1", "clock", tell=told.append)
+    done = await erase.due(EVERYTHING, "TT 1", CLOCK, tell=told.append)
     assert done == told[-1]
     assert done.kept >= 3
     left = [bool(await shop.store.private(life.code)) for life in lives]
     assert left == [True, True, True, False, False]
     assert len(told) == done.kept + done.erased
     for life in lives[:3]:
-        await erase.lift(life.code, "KN 5", "auditor1")
+        await erase.lift(life.code, "KN 5", by("auditor1"))
 
 
 async def test_each_procedure_has_its_period(shop: Running) -> None:
@@ -217,9 +232,9 @@ async def test_each_procedure_has_its_period(shop: Running) -> None:
         Ended({"usual": datetime(2100, 1, 1, tzinfo=UTC)}, None),
         Ended({}, ended),
     ):
-        await erase.due(kept, "TT 1", "clock")
+        await erase.due(kept, "TT 1", CLOCK)
         assert await shop.store.private(life.code) != {}
-    await erase.due(Ended({"unrated": ended + instant}, None), "TT 1", "clock")
+    await erase.due(Ended({"unrated": ended + instant}, None), "TT 1", CLOCK)
     assert await shop.store.private(life.code) == {}
 
 
@@ -227,11 +242,11 @@ async def test_what_cannot_be_erased(shop: Running) -> None:
     """A dossier that somebody still works on, or that there is not."""
     still = await Life.begin(shop, "receiver1 accept", applicant=APPLICANT)
     with pytest.raises(NotOverYet, match="is received"):
-        await erasure(shop).erase(still.code, "request", "CV 1", "admin1")
+        await erasure(shop).erase(still.code, "request", "CV 1", by("admin1"))
     with pytest.raises(UnknownDossier):
-        await erasure(shop).erase("H53.26-260302-9999", "request", "CV 1", "admin1")
+        await erasure(shop).erase("H53.26-260302-9999", "request", "CV 1", by("admin1"))
     with pytest.raises(UnknownDossier):
-        await erasure(shop).hold("H53.26-260302-9999", "CV 1", "admin1")
+        await erasure(shop).hold("H53.26-260302-9999", "CV 1", by("admin1"))
     assert (await shop.store.private(still.code)) != {}
 
 
@@ -239,7 +254,7 @@ async def test_a_dossier_without_a_word_of_its_own(shop: Running, tmp_path: Path
     """What was handed in lies under the request's id; that it was erased is found all the same."""
     life = await Life.begin(shop, applicant=APPLICANT)
     await life.do("receiver1 withdraw")
-    gone = await erasure(shop).erase(life.code, "request", "CV 7", "admin1")
+    gone = await erasure(shop).erase(life.code, "request", "CV 7", by("admin1"))
     assert all(name.startswith("intake/") for name in gone)
     ring = KeyRing(tmp_path / "ring", OFFICE)
     found = (await verify(shop.store, office=OFFICE)).broken
@@ -259,10 +274,10 @@ async def test_a_linked_dossier_still_needs_it(shop: Running) -> None:
         return next((event.child for event in heard if isinstance(event, Heard)), None)
 
     child = await until(opened_for)
-    await erasure(shop).hold(child, "KN 9", "auditor1")
+    await erasure(shop).hold(child, "KN 9", by("auditor1"))
     await life.do("receiver1 withdraw")
     with pytest.raises(StillNeeded, match="opened for it"):
-        await erasure(shop).erase(life.code, "request", "CV 8", "admin1")
+        await erasure(shop).erase(life.code, "request", "CV 8", by("admin1"))
     assert await shop.store.private(life.code) != {}
 
 
@@ -272,8 +287,8 @@ async def test_a_hold_and_an_erasure_at_once(shop: Running) -> None:
         life = await lived(shop)
         erase = erasure(shop)
         erased, _ = await asyncio.gather(
-            erase.erase(life.code, "request", "CV 1", "admin1"),
-            erase.hold(life.code, "KN 1", "auditor1"),
+            erase.erase(life.code, "request", "CV 1", by("admin1")),
+            erase.hold(life.code, "KN 1", by("auditor1")),
             return_exceptions=True,
         )
         left = await shop.store.private(life.code)

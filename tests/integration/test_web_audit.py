@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
 import pytest
 
+from motcua.accounts import Accounts, From, NotSignedIn
+from motcua.catalogue import Catalogue, Staff
 from motcua.store.views import TraceFilter, ViewRecord
 from tests import pdf
 from tests.files import PDF
-from tests.running import PLAIN, Life, Running, Telemetry, always_open, running
+from tests.running import CATALOGUE, PLAIN, SETTINGS, Life, Running, Telemetry, always_open, running
 from tests.unit.office import at
-from tests.web import Web, web
+from tests.web import PASSWORD, Answered, Visitor, Web, web
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +31,11 @@ async def desk(shop: Running) -> AsyncIterator[Web]:
     """Its pages."""
     async with web(shop, always_open()) as served:
         yield served
+
+
+async def post(visitor: Visitor, path: str, **data: str) -> Answered:
+    """What somebody sends without a form for it."""
+    return Answered(await visitor.client.post(path, data=data))
 
 
 async def test_who_saw_a_dossier(shop: Running, desk: Web) -> None:
@@ -106,7 +113,7 @@ async def test_how_it_stood(shop: Running, desk: Web) -> None:
 
 
 async def test_whom_the_pages_are_for(shop: Running, desk: Web) -> None:
-    """Auditors, administrators and the office's leader; nobody else, and nothing can be done on them."""
+    """Auditors, administrators and the office's leader; nobody else."""
     life = await Life.begin(shop, "receiver1 accept")
     for name, status in (
         ("auditor1", 200),
@@ -128,6 +135,118 @@ async def test_whom_the_pages_are_for(shop: Running, desk: Web) -> None:
         "/audit?person=%27&unit=x&kind=none",
     ):
         assert (await auditor.get(odd)).status == 200
+
+
+async def test_a_hold_and_an_erasure_from_the_page(shop: Running, desk: Web) -> None:
+    """Each with the number of a paper; a hold by auditors, too, an erasure by few, and asked for twice."""
+    life = await Life.begin(shop, *PLAIN, procedure="unrated")
+    page = f"/dossiers/{life.code}/audit"
+    auditor, head = await desk.visitor("auditor1"), await desk.visitor("head1")
+    shown = await auditor.get(page)
+    assert {form.action for form in shown.forms if page in form.action} == {f"{page}/hold"}
+    named = await auditor.send(shown.form(f"{page}/hold"), paper="vì bà <Lan>")
+    assert (named.status, "is no number of a paper" in named.words) == (422, True)
+    assert "vì bà <Lan>" in dict(named.form(f"{page}/hold").fields)["paper"]
+    held = await auditor.send(shown.form(f"{page}/hold"), paper="KN 3/2026")
+    assert "The hold is placed." in held.words
+    assert "A hold keeps it from being erased" in held.words
+    assert "KN 3/2026" in held.words
+    twice = await auditor.send(shown.form(f"{page}/hold"), paper="KN 3/2026")
+    assert (twice.status, "There is a hold on dossier" in twice.words) == (409, True)
+
+    shown = await head.get(page)
+    assert {form.action for form in shown.forms if page in form.action} == {f"{page}/lift"}
+    erase = {"csrf": dict(shown.form(f"{page}/lift").fields)["csrf"], "paper": "CV 1", "basis": "request"}
+    for visitor, status, words in (
+        (head, 409, "a hold is on it"),
+        (auditor, 403, "is for"),
+        (await desk.visitor("leader1"), 403, "This page is for"),
+    ):
+        token = dict((await visitor.get("/absences")).form("/absences").fields)["csrf"]
+        answer = await post(visitor, f"{page}/erase", **{**erase, "csrf": token, "sure": life.code})
+        assert (answer.status, words in answer.words) == (status, True), answer.words
+    assert await shop.store.private(life.code) != {}
+    shown = await head.send(shown.form(f"{page}/lift"), paper="KN 3/2026-KL")
+    form = shown.form(f"{page}/erase")
+    for wrong, status, words in (
+        ({"sure": "x"}, 422, "Nothing was erased"),
+        ({"sure": ""}, 422, "Nothing was erased"),
+        ({"basis": "whim"}, 422, "not by whim"),
+        ({"paper": ""}, 422, "is no number of a paper"),
+        ({"paper": "x" * 81}, 422, "is no number of a paper"),
+    ):
+        filled = {"sure": life.code, "basis": "request", "paper": "CV 1", **wrong}
+        answer = await head.send(form, **filled)
+        assert (answer.status, words in answer.words) == (status, True), answer.words
+    assert await shop.store.private(life.code) != {}
+    gone = await head.send(form, sure=life.code, basis="order", paper="QĐ 12/2026")
+    assert (gone.status, "It is erased" in gone.words) == (200, True)
+    assert "Nothing any more" in gone.words
+    assert "QĐ 12/2026" in gone.words
+    assert await shop.store.private(life.code) == {}
+    again = await head.send(form, sure=life.code, basis="order", paper="QĐ 12/2026")
+    assert (again.status, "holds nothing that could be erased" in again.words) == (409, True)
+    assert (await post(head, f"{page}/burn", csrf=erase["csrf"])).status == 422
+    missing = await post(head, "/dossiers/H53.26-260302-9999/audit/hold", csrf=erase["csrf"])
+    assert missing.status == 404
+
+
+async def test_an_auditor_from_outside_sees_one_unit_for_a_while(shop: Running) -> None:
+    """Its dossiers, what was done with and seen of them, and its people; before and after that, nothing."""
+    today, week = CATALOGUE.today(), timedelta(days=7)
+
+    def inspector(name: str, since: date, until: date, unit: str = "police") -> Staff:
+        given = {"id": name, "name": name.title(), "roles": ["auditor"], "unit": unit, "scope": "unit"}
+        return Staff.model_validate({**given, "from": since, "until": until})
+
+    catalogue = Catalogue.load(SETTINGS.catalog_dir)
+    more = {
+        "now1": inspector("now1", today, today),
+        "demo9": inspector("demo9", today - week, today + week, "demo"),
+        "past1": inspector("past1", today - week, today - timedelta(days=1)),
+        "later1": inspector("later1", today + timedelta(days=1), today + week),
+    }
+    staff = {**catalogue.office.staff, **more}
+    catalogue.office = catalogue.office.model_copy(update={"staff": staff})
+    life = await Life.begin(shop, *PLAIN, procedure="unrated")
+    async with web(shop, always_open(), catalogue=catalogue) as served:
+        for name in ("past1", "later1"):
+            assert (await (await served.visitor()).sign_in(name)).status == 403
+        other, mine = await served.visitor("now1"), await served.visitor("demo9")
+        leader = await served.visitor("leader1")
+        await leader.get(f"/dossiers/{life.code}")
+        assert (await mine.get(f"/dossiers/{life.code}/audit")).status == 200
+        for path in ("", "/audit", "/audit?form=json", "/audit?form=pdf", "/papers/receipt.pdf"):
+            assert (await other.get(f"/dossiers/{life.code}{path}")).status == 403, path
+        token = dict((await other.get("/absences")).form("/absences").fields)["csrf"]
+        held = await post(other, f"/dossiers/{life.code}/audit/hold", csrf=token, paper="KN 1")
+        assert held.status == 403
+        for path in ("/audit", "/audit?unit=demo", "/audit?person=leader1", f"/search?q={life.code}"):
+            assert f"/dossiers/{life.code}" not in (await other.get(path)).text, path
+        seen = await mine.get("/audit?person=leader1&kind=saw-dossier")
+        assert life.code in seen.text
+        assert 'name="unit"' not in seen.text
+        assert 'value="police1"' not in seen.text
+        book = await served.house.accounts.record.book("past1", None, 5)
+        assert [(row["what"], row["why"]) for row in book] == [("refused", "outside their time")]
+        admin = await served.visitor("admin1")
+        assert "leader1" in (await admin.get("/book")).words
+        assert "leader1" not in (await other.get("/book")).words
+        assert "leader1" in (await mine.get("/book")).words
+
+
+async def test_a_session_ends_with_the_time_of_whom_it_is(shop: Running) -> None:
+    """Not only the next sign-in is refused."""
+    day = [CATALOGUE.today()]
+    staff = dict(CATALOGUE.office.staff)
+    staff["auditor1"] = staff["auditor1"].model_copy(update={"until": day[0]})
+    accounts = Accounts(shop.store, staff, lambda: day[0])
+    await accounts.furnish(PASSWORD)
+    token = await accounts.sign_in("auditor1", PASSWORD, From("127.0.0.1", "test"))
+    assert (await accounts.session(token)).person.id == "auditor1"
+    day[0] += timedelta(days=1)
+    with pytest.raises(NotSignedIn):
+        await accounts.session(token)
 
 
 async def test_acts_across_dossiers(shop: Running, desk: Web) -> None:

@@ -189,7 +189,7 @@ def test_personal_data_is_erased(audited: Audited) -> None:
     again = audited("audit", "erase", code, *by)
     assert (again.code, again.error.partition(":")[0]) == (3, "NothingToErase")
     rest = audited("audit", "erase", "--ended-before", "2100-01-01T00:00", *by, "--json")
-    assert rest.json == {"dossiers": 0}
+    assert rest.json == {"erased": 0, "kept": 0}
     assert audited("audit", "verify").code == 0
     assert audited("audit", "replay", code).code == 0
 

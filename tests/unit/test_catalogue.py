@@ -546,6 +546,11 @@ def unit(name: str, **more: str) -> str:
             "webhook[email].id",
             "",
         ),
+        (
+            (OFFICE, 'roles = ["office-leader"]', 'roles = ["office-leader"]\nscope = "unit"'),
+            "staff[head1].scope",
+            "acts on the dossiers of every unit",
+        ),
         ((OFFICE, "years = 10", "years = 0"), "keeping.years", "greater than or equal to 1"),
         ((OFFICE, "years = 10", 'years = "10"'), "keeping.years", "valid integer"),
         ((OFFICE, "[keeping]\npaper", "[keeping]\nperiod = 1\npaper"), "keeping.period", ""),

@@ -138,3 +138,33 @@ def test_somebody_who_is_there_and_may_see_it_is_told(
     above = [each for each in ("boss", "admin") if not directory.away(each, DAY)]
     if above and "administrator" not in words and ("boss" in above or "office-leader" not in words):
         assert not any(directory.away(each.person.id, DAY) for each in found)
+
+
+def test_whoever_has_left_or_is_yet_to_come_is_told_nothing() -> None:
+    """Not for themselves, not in another's place, and not where everybody is away; those above are told."""
+    people = {
+        **PEOPLE,
+        "h1": PEOPLE["h1"].model_copy(update={"until": date(2026, 3, 1)}),
+        "h2": PEOPLE["h2"].model_copy(update={"since": date(2026, 3, 3)}),
+        "l1": PEOPLE["l1"].model_copy(update={"until": DAY}),
+    }
+    directory = Directory(people=people, absences=(away("h3", "h2"),))
+    found = directory.told(("assignee", "handler"), assignee="h1", unit="demo", day=DAY)
+    assert [each.person.id for each in found] == ["l1"]
+    assert directory.present(people["l1"], "demo", date(2026, 3, 3)) is None
+    gone = {name: each.model_copy(update={"until": date(2026, 3, 1)}) for name, each in PEOPLE.items()}
+    assert Directory(people=gone).told(("assignee",), assignee="h1", unit="demo", day=DAY) == []
+
+
+def test_one_whose_sight_ends_at_their_unit() -> None:
+    """An auditor of one unit sees no other, and is told of no other."""
+    inspector = person("i1", "auditor", "police").model_copy(update={"scope": "unit"})
+    assert (inspector.may_see("police"), inspector.may_see("demo"), inspector.sees_all) == (
+        True,
+        False,
+        False,
+    )
+    directory = Directory(people={**PEOPLE, "i1": inspector})
+    for unit, name in (("police", "i1"), ("demo", "l1")):
+        (found,) = directory.told(("auditor",), assignee=None, unit=unit, day=DAY)
+        assert found.person.id == name
