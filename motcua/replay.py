@@ -67,6 +67,8 @@ class Retold(NamedTuple):
     """Where a dossier's workflow stands at the end; None for other workflows, and where it diverged."""
     facts: tuple[Fact, ...]
     """What it put on record in this run, or took over because it was there first; in order."""
+    told: tuple[str, int, str] | None = None
+    """(notice, round, fate) of a notice's workflow that ended."""
 
 
 class Replayed(Value):
@@ -125,9 +127,11 @@ async def retell(
                     dossier = instance.state()
                     head = Head(dossier.seq, dossier.head)
             facts = tuple(fact for _, fact in sorted(spy.facts.items()))
+            told = spy.told
             spy.taken.clear()
             spy.facts.clear()
-            yield Retold(result.history, divergence, head, facts)
+            spy.told = None
+            yield Retold(result.history, divergence, head, facts, told)
 
 
 async def _each(
@@ -175,6 +179,7 @@ class _Spy(Interceptor):
     def __init__(self) -> None:
         self.taken: dict[str, object] = {}
         self.facts: dict[int, Fact] = {}
+        self.told: tuple[str, int, str] | None = None
 
     def recorded(self, batch: Batch, handle: ActivityHandle[Any]) -> None:
         """A batch was handed over; what was on record before it is heard once the handle is done."""
@@ -215,6 +220,9 @@ class _Spy(Interceptor):
 
             async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 - the same
                 spy.taken[workflow.info().workflow_id] = workflow.instance()
-                return await super().execute_workflow(input)
+                result = await super().execute_workflow(input)
+                if input.type is NoticeWorkflow:
+                    spy.told = (input.args[0].notice, input.args[0].round, result)
+                return result
 
         return Take

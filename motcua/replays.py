@@ -161,6 +161,7 @@ class Replaying:
     ) -> tuple[int, list[Difference], list[Difference], list[Told]]:
         """(replayed so far, diverged, differing, those of the last two that are still being worked on)."""
         diverged, differing = list[Difference](), list[Difference]()
+        fates: list[tuple[str, int, str]] = []
         stories: dict[str, list[Retold]] = defaultdict(list)
         unread: set[str] = set()
 
@@ -186,12 +187,14 @@ class Replaying:
                     unread.add(name)
                     lines = retold.divergence.events
                     diverged.append(Difference(code=name, what=retold.divergence.reason, lines=lines))
+                elif retold.told is not None:
+                    fates.append(retold.told)
                 else:
                     # Its events, which are most of what it weighs, are not needed any more.
                     stories[name].append(retold._replace(history=WorkflowHistory(name, [])))
         dossiers = [each for each in told if each.type == DOSSIER and each.workflow not in unread]
         found = await self._compare([each.workflow for each in dossiers], stories)
-        differing += found
+        differing += [*found, *await self._fates(fates)]
         names = {each.code for each in found}
         return (
             replayed,
@@ -232,6 +235,22 @@ class Replaying:
             elif shown is None:
                 found = [*found, "it is missing from the read model"]
             differing += [Difference(code=code, what=what) for what in found]
+        return differing
+
+    async def _fates(self, told: Sequence[tuple[str, int, str]]) -> list[Difference]:
+        """Where what became of a notice, as its workflow ended, is not what is on record."""
+        known = await self._facts.fates([(notice, number) for notice, number, _ in told])
+        differing = []
+        for notice, number, fate in told:
+            what = None
+            if (notice, number) not in known:
+                what = f"its history says that it was {fate}; there is no such notice on record"
+            elif known[notice, number] != fate:
+                said = known[notice, number] or "not ended"
+                what = f"its history says that it was {fate}, the record that it was {said}"
+            if what is not None:
+                again = f"/{number}" if number else ""
+                differing.append(Difference(code=f"notice/{notice}{again}", what=what))
         return differing
 
     async def _running_runs(self, since: datetime | None, code: str | None) -> dict[str, Running]:

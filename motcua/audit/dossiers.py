@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from pydantic import ValidationError
 
 from models.chain import GENESIS, digest, instant, salted
 from models.dossier import Dossier
+from models.facts import Fact
 from models.fold import fold
+from models.notices import Occasion, occasions
 from models.refusals import CheckFailed
 from models.view import DossierRow, row
 from motcua.audit.found import Broken, Part
@@ -57,17 +60,19 @@ class Auditor:
         elif (told["seq"], told["head"]) != (last["seq"], last["hash"]):
             yield last["seq"], f"the read model ends at fact {told['seq']}, the chain at fact {last['seq']}"
         elif not links:
-            for what in await self._row_faults(code, told, rows):
+            try:
+                facts = self._record.facts(rows)
+                dossier = fold(await self._rules.unfiled(code, told["office"], facts), facts)
+            except (CheckFailed, ValidationError, ValueError) as error:
+                yield last["seq"], f"its facts cannot be folded: {str(error).splitlines()[0]}"
+                return
+            for what in row_faults(told, dossier):
                 yield last["seq"], what
-
-    async def _row_faults(self, code: str, told: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:
-        """Where the read model does not say what the facts say, folded under the rules kept with them."""
-        try:
-            facts = self._record.facts(rows)
-            dossier = fold(await self._rules.unfiled(code, told["office"], facts), facts)
-        except (CheckFailed, ValidationError, ValueError) as error:
-            return [f"its facts cannot be folded: {str(error).splitlines()[0]}"]
-        return row_faults(told, dossier)
+            since = kept.told_since.get(code, 0)
+            for each in occasion_faults(dossier, facts[since:], kept.occasions.get(code, []), since):
+                yield each
+            for fact, notice in kept.uncalled.get(code, []):
+                yield fact, f"nothing called for the notice {notice} as it stands"
 
 
 def row_faults(told: dict[str, Any], dossier: Dossier) -> list[str]:
@@ -84,6 +89,30 @@ def row_faults(told: dict[str, Any], dossier: Dossier) -> list[str]:
         for name in DossierRow.model_fields
         if getattr(shown, name) != getattr(should, name)
     ]
+
+
+def occasion_faults(
+    dossier: Dossier, facts: Sequence[Fact], kept: Sequence[dict[str, Any]], since: int
+) -> Iterator[tuple[int, str]]:
+    """Where what people were to be told is not what these facts, those after fact `since`, had to tell."""
+    place = attrgetter("term", "generation", "rung", "occurrence")
+    should = {place(each): each for each in occasions(dossier, facts)}
+    for each in kept:
+        if each["fact"] <= since:
+            continue
+        there = Occasion.model_construct(**{name: each[name] for name in Occasion.model_fields})
+        called = should.pop(place(there), None)
+        if called is None:
+            yield there.fact, f"people were to be told {there.name!r}, which no fact called for"
+            continue
+        for name in Occasion.model_fields:
+            mine, its = getattr(there, name), getattr(called, name)
+            mine = tuple(mine) if isinstance(mine, list) else mine
+            # When the office opened next is a matter of the calendar of that day.
+            if mine != its and name != "tell_at":
+                yield called.fact, f"what people were to be told has {name} {_short(mine)}, not {_short(its)}"
+    for missing in should.values():
+        yield missing.fact, f"that people were to be told {missing.name!r} is gone"
 
 
 def broken_rows(code: str, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[int, str]]:

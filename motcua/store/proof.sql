@@ -181,3 +181,28 @@ select code, seal, seq, hash from sealed_heads where code = any($1::text[]) orde
 -- name: audit_private
 select p.id, p.code, p.salt, p.content, encode(sha256(f.content), 'hex') as file
 from private p left join files f using (id) where p.id = any($1::text[])
+
+-- name: audit_occasions
+select code, term, generation, rung, occurrence, kind, name, at, tell_at, "to", by, at_once, fact
+from occasions where code = any($1::text[]) order by code, fact
+
+-- name: audit_notices
+-- Notices that no occasion called for as they stand.
+select n.code, n.fact, n.id from notices n
+where n.code = any($1::text[]) and not exists (
+    select from occasions o where o.code = n.code and o.term = n.term and o.generation = n.generation
+       and o.rung = n.rung and o.occurrence = n.occurrence
+       and (o.kind, o.name, o.at, o.fact) = (n.alarm, n.name, n.due_at, n.fact))
+order by n.id
+
+-- name: audit_told_since
+-- Of each dossier the last fact from when notices still named words only (0006).
+select f.code, max(f.seq) as seq from facts f, migrations m
+where m.name = '0006_notices.sql' and f.code = any($1::text[]) and f.recorded_at < m.applied_at group by f.code
+
+-- name: audit_fates
+-- What the record says became of these rounds ($1 and $2 go by one another): no notice, no end yet, or its end.
+select n.id as notice, asked.round, d.outcome
+from unnest($1::text[], $2::integer[]) asked (notice, round)
+join notices n on n.id = asked.notice
+left join deliveries d on d.notice = n.id and d.round = asked.round and d.outcome <> 'again'

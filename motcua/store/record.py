@@ -23,6 +23,12 @@ class Kept(NamedTuple):
     """By id: salt, content and the SHA-256 of the file, of what their facts refer to."""
     erased: frozenset[str]
     """The ids of such rows of which the journal says that they were erased."""
+    occasions: dict[str, list[dict[str, Any]]]
+    """What people were to be told; of facts from before release 0006 nothing that can be compared."""
+    uncalled: dict[str, list[tuple[int, str]]]
+    """(fact, id) of notices that no occasion called for."""
+    told_since: dict[str, int]
+    """The number of the last such fact."""
 
 
 class Record:
@@ -64,8 +70,24 @@ class Record:
             missing = [name for name in named if name not in private]
             rows_erased = await connection.fetch(query("erased_ids"), missing) if missing else []
             erased = frozenset(row["id"] for row in rows_erased)
+            occasions: dict[str, list[dict[str, Any]]] = {}
+            for row in await connection.fetch(query("audit_occasions"), wanted):
+                occasions.setdefault(row["code"], []).append(dict(row))
+            uncalled: dict[str, list[tuple[int, str]]] = {}
+            for row in await connection.fetch(query("audit_notices"), wanted):
+                uncalled.setdefault(row["code"], []).append((row["fact"], row["id"]))
+            before = await connection.fetch(query("audit_told_since"), wanted)
         rows = {code: json.loads(text) for code, text in shown.items()}
-        return Kept(facts, rows, sealed, private, erased)
+        told_since = {row["code"]: row["seq"] for row in before}
+        return Kept(facts, rows, sealed, private, erased, occasions, uncalled, told_since)
+
+    async def fates(self, rounds: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str | None]:
+        """What became of rounds of notices; None where that is open, and nothing of a notice there is not."""
+        async with self._store._connection() as connection:
+            rows = await connection.fetch(
+                query("audit_fates"), [notice for notice, _ in rounds], [number for _, number in rounds]
+            )
+        return {(row["notice"], row["round"]): row["outcome"] for row in rows}
 
     def facts(self, rows: Sequence[dict[str, Any]]) -> list[Fact]:
         """Rows as facts."""

@@ -24,6 +24,7 @@ from models.people import APPLICANT, Absence
 from models.refusals import Problem
 from models.service import Parcel
 from models.view import row
+from motcua.audit.dossiers import occasion_faults
 from motcua.notices.addressing import Addressing
 from motcua.notices.digests import Digests
 from motcua.notices.letter import ChannelAway
@@ -35,6 +36,7 @@ from motcua.papers import Papers
 from motcua.store import Store
 from motcua.store.migrate import migrate
 from motcua.store.notices import NoticeFilter, NoticeRecord
+from motcua.store.record import Record
 from motcua.telemetry import Counts
 from motcua.texts import Texts
 from tests.integration.test_store import database
@@ -242,3 +244,7 @@ async def test_whatever_happens(servers: Servers, steps: list[tuple[timedelta, s
     assert not [parcel for parcel, not_before in here.pool.values() if not_before <= now]
     listed = await here.record.listed(NoticeFilter(code=here.code, limit=1000))
     assert {each["id"] for each in listed if each["state"] == "sent"} == set(here.sent)
+    kept = await Record(servers.store).of([here.code])
+    faults = occasion_faults(here.case.dossier, here.case.facts, kept.occasions.get(here.code, []), 0)
+    assert list(faults) == []  # an audit finds nothing where nothing was altered
+    assert kept.uncalled == {}

@@ -20,10 +20,12 @@ from temporalio.service import RPCError
 from models.commands import Assign
 from models.notices import EMAIL, Notice
 from models.people import Absence
+from motcua.audit import verify
 from motcua.desk import Desk
+from motcua.replays import Replaying, Where
 from motcua.schedules import DIGEST, keep_digest
 from motcua.store.notices import NoticeFilter
-from tests.running import ISSUE, Life, Telemetry, always_open, rulebook, scrape, submission, until
+from tests.running import ISSUE, OFFICE, Life, Telemetry, always_open, rulebook, scrape, submission, until
 from tests.servers import Answer, Mood
 from tests.telling import APPLICANT, HELD, Post, away, plain, telling, told
 from tests.unit.office import ZONE, at
@@ -65,6 +67,35 @@ async def test_an_overdue_dossier_climbs_its_ladder(post: Post, telemetry: Telem
     for letter in letters:
         if told([letter]) != ["anh"]:
             assert "Ánh" not in plain(letter)  # nothing personal goes to staff by mail
+
+
+async def test_what_became_of_a_letter_is_held_against_its_history(post: Post) -> None:
+    """Whoever has the database can say that nobody was written to; the letter's workflow knows better."""
+    life = await Life.begin(post.office, *HELD, procedure="told", applicant=APPLICANT)
+    await life.forward("2026-03-12 12:00")
+    sent = await post.settled(life.code, 11)
+    run = post.office.local.run
+    where = Where(run.temporal.address, run.temporal.namespace, run.database_url, OFFICE)
+    replaying = Replaying(post.office.client, post.office.store, where)
+    found = await verify(post.office.store, office=OFFICE)
+    assert [each for each in found.broken if each.code == life.code] == []
+    (one, *_), (other, *_) = (
+        [each["id"] for each in sent if each["recipient"] == who and each["channel"] == EMAIL]
+        for who in ("leader1", "head1")
+    )
+    assert (await replaying.all(code=f"notice/{one}")).differing == ()
+    connection = await asyncpg.connect(run.admin_database_url)
+    try:
+        await connection.execute("set session_replication_role = replica")
+        await connection.execute("update deliveries set outcome = 'void' where notice = $1", one)
+        await connection.execute("delete from notices where id = $1", other)
+    finally:
+        await connection.close()
+    (said,) = (await replaying.all(code=f"notice/{one}")).differing
+    assert said.what == "its history says that it was sent, the record that it was void"
+    (said,) = (await replaying.all(code=f"notice/{other}")).differing
+    assert said.what == "its history says that it was sent; there is no such notice on record"
+    assert said.code == f"notice/{other}"
 
 
 async def test_applicants_hear_what_concerns_them_with_the_papers(post: Post) -> None:

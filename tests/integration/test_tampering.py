@@ -32,6 +32,7 @@ from tests.running import OFFICE, PLAIN, Life, Running, Telemetry, running
 TABLES = (
     *("facts", "dossiers", "tasks", "terms", "private", "files", "rules"),
     *("journal", "seals", "sealed_heads", "stamps", "histories", "history_bytes", "views"),
+    *("occasions", "notices"),
 )
 
 
@@ -453,6 +454,29 @@ TAMPERINGS = {
     ),
     "the read model moved": Tampering(
         "update dossiers set seq = seq - 1 where code = $1", "closed", "closed", "the read model ends at"
+    ),
+    "what people were to be told, gone": Tampering(
+        "delete from occasions where code = $1 and kind = 'ready'",
+        *("closed", "closed", "that people were to be told 'ready' is gone", 14),
+    ),
+    "others were to be told": Tampering(
+        """update occasions set "to" = '{unit-leader}' where code = $1 and kind = 'accepted'""",
+        *("open", "open", "has to ('unit-leader',), not ('applicant',)", 2),
+    ),
+    "told at another time": Tampering(
+        "update occasions set at = at - interval '1 day' where code = $1 and kind = 'accepted'",
+        *("open", "open", "what people were to be told has at", 2),
+    ),
+    "told what never happened": Tampering(
+        "insert into occasions select code, term, generation, rung, 7, kind, 'overdue', at, tell_at, \"to\","
+        " by, at_once, fact from occasions where code = $1 and kind = 'accepted'",
+        *("open", "open", "told 'overdue', which no fact called for", 2),
+    ),
+    "a letter that nothing called for": Tampering(
+        "insert into notices (code, term, generation, rung, occurrence, recipient, channel, alarm, name,"
+        " due_at, fact, tell_at)"
+        " values ($1, 2, 0, 5, 0, 'leader1', 'email', 'overdue', 'overdue', now(), 2, now())",
+        *("open", "open", "nothing called for the notice", 2),
     ),
     "another applicant": Tampering(
         "update private set content = jsonb_set(content, '{name}', '\"Ai Đó\"')"
