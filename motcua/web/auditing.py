@@ -167,7 +167,8 @@ def _sheet(
         (
             visit.exact(each["at"]),
             f"{visit.name(each['person'])} ({each['person']})",
-            f"{say(names.SIGHTS.get(each['what'], each['what']))} {each['about']}".strip(),
+            f"{say(names.SIGHTS.get(each['what'], each['what']))}"
+            f" {say(names.PAPERS.get(each['about'], each['about']))}".strip(),
             each["address"],
         )
         for each in reversed(views)

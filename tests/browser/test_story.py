@@ -23,6 +23,7 @@ SAYS = {
         "thanks": "Cảm ơn ý kiến của bạn",
         "returned": "Đã trả kết quả",
         "rated": "Đánh giá 5/5",
+        "erased": "Đã xóa",
     },
     "en": {
         "received": "Received",
@@ -32,6 +33,7 @@ SAYS = {
         "thanks": "Thank you for your opinion",
         "returned": "Result handed over",
         "rated": "Rated 5 of 5",
+        "erased": "It is erased",
     },
 }
 
@@ -140,7 +142,9 @@ async def test_the_whole_story(desk: Web, cast: Cast, language: str) -> None:
     await returner.look(f"dossier-returned-{language}", language=language)
     auditor = await somebody("auditor1")
     await auditor.open(f"/dossiers/{code}/audit")
+    await auditor.page.evaluate("document.querySelectorAll('details.act').forEach(each => each.open = true)")
     await auditor.look(f"audit-dossier-{language}", language=language)
+    await keyboard_reaches(auditor.page)
 
     receipt = await returner.page.request.get(f"{desk.url}/dossiers/{code}/papers/receipt.pdf")
     (link,) = pdf.qr_codes(await receipt.body())
@@ -156,6 +160,20 @@ async def test_the_whole_story(desk: Web, cast: Cast, language: str) -> None:
     await returner.open(f"/dossiers/{code}")
     assert says["rated"] in await returner.words()
     assert "Rất nhanh" in await returner.words()
+
+    head = await somebody("head1")
+    await head.open(f"/dossiers/{code}/audit")
+    await head.page.evaluate("document.querySelectorAll('details.act').forEach(each => each.open = true)")
+    await head.look(f"audit-erase-{language}", language=language)
+    await keyboard_reaches(head.page)
+    await head.page.select_option("#basis", "request")
+    await head.page.fill("#erase-paper", "CV 12/2026")
+    await head.page.fill("#sure", code)
+    await head.page.click("form[action$='/erase'] button")
+    await head.page.wait_for_url("**done=erase")
+    assert says["erased"] in await head.words()
+    await head.open(f"/dossiers/{code}")
+    assert "Thu Hường" not in await head.words()
 
 
 async def test_the_leader_hands_fifty_dossiers_to_somebody_else(desk: Web, cast: Cast) -> None:
