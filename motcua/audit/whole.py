@@ -200,7 +200,9 @@ def _stamped(
 
 
 async def views_hold(views: ViewRecord, journal: Journal) -> list[Broken]:
-    """Where the looks at personal data are not those that the journal has counted."""
+    """Where the looks at personal data are not those that the journal has counted, or dated otherwise than in
+    the order in which they were written.
+    """
     found = []
     for seq, told in journal.views:
         count, digest = 0, hashlib.sha256()
@@ -210,6 +212,9 @@ async def views_hold(views: ViewRecord, journal: Journal) -> list[Broken]:
         if (count, digest.hexdigest()) != (told["count"], told["sha256"]):
             what = f"{told['count']} looks were counted in entry {seq}; there are {count}, or others"
             found.append(Broken(code="views", seq=seq, what=what))
+    for number, at in await views.out_of_time():
+        what = f"look {number} is dated {at:%Y-%m-%d %H:%M:%S}Z, well before the one written before it"
+        found.append(Broken(code="views", seq=0, what=what))
     return found
 
 

@@ -80,6 +80,12 @@ class ViewRecord:
             async for row in connection.cursor(query("views_between"), after, until, prefetch=2000):
                 yield dict(row)
 
+    async def out_of_time(self, most: int = 50) -> list[tuple[int, datetime]]:
+        """(number, at) of looks that are dated well before the look that was written before them."""
+        async with self._store._connection() as connection:
+            rows = await connection.fetch(query("views_out_of_time"), most)
+        return [(row["number"], row["at"]) for row in rows]
+
     async def traces(self, wanted: TraceFilter) -> list[dict[str, Any]]:
         """What people did and saw, the latest first."""
         at, place = wanted.after or (None, None)

@@ -16,6 +16,11 @@ select number, at, person, address, what, code, about from views where code = $1
 select number, at, person, address, what, code, about from views
 where number > $1 and number <= $2 order by number
 
+-- name: views_out_of_time
+-- Looks that are dated before the one that was written before them: rows get their number and moment together.
+select number, at from (select number, at, lag(at) over (order by number) as before from views) v
+where at < before - interval '10 minutes' order by number limit $1
+
 -- name: traces
 -- What people did and saw, the latest first. $1 who, $2 unit (of acts; of looks that of the dossier), $3 kind,
 -- $4 and $5 from and to, $6 and $7 after (at, place), $8 most.

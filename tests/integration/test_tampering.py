@@ -495,6 +495,11 @@ TAMPERINGS = {
     "a look taken away": Tampering(
         "delete from views where code = $1 and number = 2", "open", "views", "3 looks were counted in entry"
     ),
+    "a look added under an old date": Tampering(
+        "insert into views (at, person, address, what, code) values"
+        " (clock_timestamp() - interval '2 days', 'handler1', '10.0.0.1', 'dossier', $1)",
+        *("open", "views", "well before the one written before it"),
+    ),
     "another one's look": Tampering(
         "update views set person = 'handler1' where code = $1 and number = 2",
         *("open", "views", "3 looks were counted in entry"),
