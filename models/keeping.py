@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
@@ -13,6 +13,10 @@ from models.calendar import Calendar
 from models.journal import Paper
 
 Years = Annotated[int, Field(ge=1, le=150, strict=True)]
+
+
+NEVER = datetime(YEARS.start, 1, 1, tzinfo=UTC)
+"""Before it nothing of an office has ended."""
 
 
 class Ended(NamedTuple):
@@ -32,6 +36,11 @@ class Keeping(Value):
     """After the year, month and day on which a dossier ended; None: what is not named is kept."""
     procedures: Mapping[str, Years | Literal["permanent"]] = {}
     """The codes of procedures whose dossiers are kept for longer, or shorter."""
+
+    @property
+    def permanent(self) -> tuple[str, ...]:
+        """The codes of procedures whose dossiers are kept for ever."""
+        return tuple(code for code, years in self.procedures.items() if years == "permanent")
 
     def ended(self, today: date, calendar: Calendar) -> Ended:
         """Whose period is over when a day of the office begins: not one is a day too short."""

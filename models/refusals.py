@@ -19,6 +19,10 @@ class Problem(Exception):
         self.facts = facts
         super().__init__(self.sentence.format_map(facts))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """How it is carried to another process."""
+        return _again, (type(self), str(self), self.facts)
+
     @property
     def type(self) -> str:
         """The stable name of this problem, for scripts and for Temporal's failure type."""
@@ -30,16 +34,20 @@ class Problem(Exception):
         return str(self)
 
 
+def _again(family: type[Problem], message: str, facts: dict[str, object]) -> Problem:
+    problem = family.__new__(family)
+    Exception.__init__(problem, message)
+    problem.facts = facts
+    return problem
+
+
 def revive(type_name: str, message: str, facts: dict[str, object] | None = None) -> Problem | None:
     """The problem that another process raised, from its stable name, its sentence and what that tells."""
     todo = [Problem]
     while todo:
         family = todo.pop()
         if family.__name__ == type_name:
-            problem = family.__new__(family)
-            Exception.__init__(problem, message)
-            problem.facts = facts or {}
-            return problem
+            return _again(family, message, facts or {})
         todo += family.__subclasses__()
     return None
 

@@ -55,7 +55,7 @@ class NotOverYet(Refusal):
 class StillNeeded(Refusal):
     """A linked dossier refers to the same person's data."""
 
-    sentence = "Nothing of dossier {code} may be erased: {linked}, opened for it, goes on or is under a hold."
+    sentence = "Nothing of dossier {code} may be erased: {linked}, opened for it, needs it still."
 
 
 class LiesWithAnother(Refusal):
@@ -89,20 +89,25 @@ class Erasure:
         self._store, self._clock = store, clock
         self._record = ProofRecord(store, office)
 
-    async def erase(self, code: str, basis: str, paper: str, actor: Actor) -> tuple[str, ...]:
-        """Erase personal data and free text of a dossier that is over; returns the ids of what is gone."""
+    async def erase(
+        self, code: str, basis: str, paper: str, actor: Actor, ended: Ended | None = None
+    ) -> tuple[str, ...]:
+        """Erase personal data and free text of a dossier that is over; returns the ids of what is gone.
+
+        Where it goes because its period has `ended`, that of each dossier opened for it must have, too.
+        """
         known = _known(basis)
         _entitled("erase", paper, actor)
-        row = await self._store.row(code)
-        if row is None:
+        standing = await self._record.standing(code)
+        if standing is None:
             raise UnknownDossier(code=code)
-        if row.outcome is None:
-            raise NotOverYet(code=code, status=row.status)
+        if standing.outcome is None:
+            raise NotOverYet(code=code, status=standing.status)
 
         def line(ids: tuple[str, ...]) -> Line:
             return self._line(actor, Erased(code=code, basis=known, paper=paper, ids=ids))
 
-        gone = await self._record.erase(code, line)
+        gone = await self._record.erase(code, line, ended)
         if gone == code:
             raise UnderHold(code=code)
         if isinstance(gone, str):
@@ -133,7 +138,7 @@ class Erasure:
         _entitled("erase", paper, actor)
         async for code in self._record.erasable(ended):
             try:
-                await self.erase(code, basis, paper, actor)
+                await self.erase(code, basis, paper, actor, ended)
             except Refusal:  # a hold, or a linked dossier that still needs it
                 done = Cleared(erased=done.erased, kept=done.kept + 1)
             else:
@@ -144,7 +149,7 @@ class Erasure:
     async def hold(self, code: str, paper: str, actor: Actor) -> None:
         """Keep all that a dossier has from being erased."""
         _entitled("hold", paper, actor)
-        if await self._store.row(code) is None:
+        if await self._record.standing(code) is None:
             raise UnknownDossier(code=code)
         if not await self._record.hold(
             code, self._line(actor, HoldPlaced(code=code, paper=paper)), placed=True

@@ -100,7 +100,9 @@ class Keeper:
         """Erase personal data whose period is over by the office's date; not any, where it has no periods."""
         if self._keeping is None:
             return Cleared()
-        today = self._calendar.local(datetime.now(UTC)).date()
+        # What is erased does not come back: one clock that is wrong must not be enough.
+        now = min(datetime.now(UTC), await self._record.clock())
+        today = self._calendar.local(now).date()
         ended = self._keeping.ended(today, self._calendar)
         done = await self._erasure.due(ended, self._keeping.paper, CLOCK, tell=tell)
         log.info("personal data was erased by its period", dossiers=done.erased, kept=done.kept)
@@ -176,6 +178,12 @@ class Watch:
         self._sealed = meter.create_gauge_float(
             "motcua_seal_age_seconds", "Since when the record was sealed last."
         )
+        self._verified = meter.create_gauge_float(
+            "motcua_verify_age_seconds", "Since when the whole record was verified last."
+        )
+        self._replayed = meter.create_gauge_float(
+            "motcua_replay_age_seconds", "Since when all histories were replayed last."
+        )
         self._unstamped = meter.create_gauge("motcua_seals_unstamped", "Seals that no authority has stamped.")
 
     async def run(self) -> None:
@@ -212,4 +220,7 @@ class Watch:
         seals = await self._record.seals()
         if seals:
             self._sealed.set(max(0.0, (now - seals[-1].statement.at).total_seconds()))
+        for kind, gauge in (("record-verified", self._verified), ("histories-replayed", self._replayed)):
+            if entries := await self._record.journal_of(kind, 1):
+                gauge.set(max(0.0, (now - entries[0].at).total_seconds()))
         self._unstamped.set(len(await self._record.unstamped()) if self._stamped else 0)

@@ -22,7 +22,7 @@ from models.service import Parcel
 from motcua.store import Store
 from motcua.store.notices import NoticeRecord
 from motcua.temporal import AWAY, RPC_TIMEOUT
-from workflows.notice import NOTICE_QUEUE, NoticeWorkflow
+from workflows.notice import NOTICE_QUEUE, NoticeWorkflow, workflow_of
 
 log = structlog.get_logger()
 
@@ -73,12 +73,11 @@ class Outbox:
 
     async def _start(self, parcel: Parcel) -> str | None:
         """Start one; why Temporal will never take it, if so."""
-        again = f"/{parcel.round}" if parcel.round else ""
         try:
             await self._client.start_workflow(
                 NoticeWorkflow.run,
                 parcel,
-                id=f"notice/{parcel.notice}{again}",
+                id=workflow_of(parcel.notice, parcel.round),
                 task_queue=NOTICE_QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                 static_summary=parcel.notice,

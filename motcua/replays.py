@@ -27,6 +27,7 @@ from models.refusals import CheckFailed
 from motcua.archive import Archive, Shelf
 from motcua.audit.crew import spread
 from motcua.audit.dossiers import row_faults
+from motcua.audit.found import UNREADABLE
 from motcua.past import Rules
 from motcua.replay import Retold, retell
 from motcua.shelf import S3Shelf
@@ -34,7 +35,8 @@ from motcua.store import Store
 from motcua.store.proof import ProofRecord
 from motcua.store.record import Record
 from motcua.telemetry import configure_logging
-from motcua.temporal import RPC_TIMEOUT, connect
+from motcua.temporal import AWAY, RPC_TIMEOUT, TemporalUnreachable, connect
+from workflows.notice import workflow_of
 
 TOGETHER = 50
 """Workflows whose histories are replayed together: so many are in memory at once, for each process."""
@@ -122,6 +124,7 @@ class Replaying:
                 take(await self.look(piece))
         if since is None:
             differing += await self._without(alone, code)
+            differing += await self._letters_alone(alone, code)
         return Replays(
             replayed=replayed,
             diverged=tuple(sorted(diverged, key=lambda each: each.code)),
@@ -220,7 +223,7 @@ class Replaying:
         for code in codes:
             try:
                 facts = self._facts.facts(kept.facts.get(code, []))
-            except ValueError as error:
+            except UNREADABLE as error:
                 what = f"its facts cannot be read: {str(error).splitlines()[0]}"
                 differing.append(Difference(code=code, what=what))
                 continue
@@ -230,7 +233,7 @@ class Replaying:
                 try:
                     dossier = fold(await self._rules.unfiled(code, shown["office"], facts), facts)
                     found = row_faults(shown, dossier)
-                except (CheckFailed, ValueError) as error:
+                except (CheckFailed, *UNREADABLE) as error:
                     found = [f"its facts cannot be folded: {str(error).splitlines()[0]}"]
             elif shown is None:
                 found = [*found, "it is missing from the read model"]
@@ -249,8 +252,7 @@ class Replaying:
                 said = known[notice, number] or "not ended"
                 what = f"its history says that it was {fate}, the record that it was {said}"
             if what is not None:
-                again = f"/{number}" if number else ""
-                differing.append(Difference(code=f"notice/{notice}{again}", what=what))
+                differing.append(Difference(code=workflow_of(notice, number), what=what))
         return differing
 
     async def _running_runs(self, since: datetime | None, code: str | None) -> dict[str, Running]:
@@ -318,6 +320,19 @@ class Replaying:
         # One that was handed in meanwhile is in Temporal by now.
         return [Difference(code=each, what=what) for each in candidates if not await self._known(each)]
 
+    async def _letters_alone(self, running: frozenset[str], only: str | None) -> list[Difference]:
+        """Letters that were sent, as the record says, by nobody: there is no history of it."""
+        found = []
+        async for notice, number, outcome in self._record.deliveries_alone():
+            name = workflow_of(notice, number)
+            if name not in running and only in (None, name):
+                found.append((name, outcome))
+        return [
+            Difference(code=name, what=f"the record says that it was {outcome}; no history of it is left")
+            for name, outcome in found
+            if not await self._known(name)
+        ]
+
     async def _known(self, code: str) -> bool:
         """Whether Temporal has a workflow of this id."""
         try:
@@ -379,4 +394,14 @@ async def _replayer(where: Where) -> AsyncIterator[Callable[[Sequence[Told]], Aw
     )  # a workflow that is replayed has nothing to say; the standard output is not its
     client = await connect(where.address, where.namespace)
     async with Store.connect(where.url, most=2) as store:
-        yield Replaying(client, store, where).look
+        replaying = Replaying(client, store, where)
+
+        async def look(told: Sequence[Told]) -> Replays:
+            try:
+                return await replaying.look(told)
+            except RPCError as error:
+                if error.status not in AWAY:
+                    raise
+                raise TemporalUnreachable(address=where.address or "", reason=error.message) from error
+
+        yield look

@@ -15,6 +15,11 @@ NOTICE_QUEUE = "motcua-notices"
 """A task queue of their own: a mail server that hangs takes no slot away from dossiers."""
 
 
+def workflow_of(notice: str, number: int) -> str:
+    """The id of the workflow of a notice's round."""
+    return f"notice/{notice}/{number}" if number else f"notice/{notice}"
+
+
 @workflow.defn(name="Notice")
 class NoticeWorkflow:
     """Waits for the hour, then sends."""

@@ -97,21 +97,28 @@ class ReplayWorkflow:
 
     @workflow.run
     async def run(self) -> Replays:
-        """Verify and replay everything once."""
-        await workflow.execute_activity_method(
-            Upkeep.verify,
-            start_to_close_timeout=timedelta(hours=6),
-            heartbeat_timeout=timedelta(minutes=5),
-            retry_policy=RetryPolicy(maximum_attempts=2),
-            summary="verify the record",
-        )
-        return await workflow.execute_activity_method(
+        """Verify and replay everything once; what keeps one from its end does not keep the other."""
+        failed: ActivityError | None = None
+        try:
+            await workflow.execute_activity_method(
+                Upkeep.verify,
+                start_to_close_timeout=timedelta(hours=6),
+                heartbeat_timeout=timedelta(minutes=5),
+                retry_policy=RetryPolicy(maximum_attempts=2),
+                summary="verify the record",
+            )
+        except ActivityError as error:
+            failed = error
+        replays = await workflow.execute_activity_method(
             Upkeep.replay,
             start_to_close_timeout=timedelta(hours=20),
             heartbeat_timeout=timedelta(minutes=5),
             retry_policy=RetryPolicy(maximum_attempts=2),
             summary="replay all histories",
         )
+        if failed is not None:
+            raise failed
+        return replays
 
 
 UPKEEP = (ArchiveWorkflow, SealWorkflow, EraseWorkflow, ReplayWorkflow)

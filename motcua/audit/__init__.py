@@ -14,8 +14,9 @@ from cryptography.x509 import Certificate
 
 from motcua.audit.crew import spread
 from motcua.audit.dossiers import Auditor
-from motcua.audit.found import Broken, Part, Verified
+from motcua.audit.found import UNREADABLE, Broken, Part, Verified, unreadable
 from motcua.audit.whole import (
+    JOURNAL,
     Journal,
     Outside,
     altered_rules,
@@ -87,19 +88,44 @@ async def verify(
 async def _whole(
     store: Store, office: str, outside: Outside | None, shelf: Shelf | None, roots: Sequence[Certificate]
 ) -> Verified:
-    """What is of the office as a whole."""
-    broken = await altered_rules(store)
+    """What is of the office as a whole; a part that cannot be read keeps no other from being looked at."""
+    broken: list[Broken] = []
     proof = ProofRecord(store, office)
     journal = Journal(office)
-    await journal.read(proof, await proof.sealed_heads(office))
-    broken += journal.broken
-    if outside is not None:
-        broken += key_faults(outside.keys.words, journal.words)
-    faults, seals, sealed = await seals_hold(proof, outside, roots)
-    broken += faults
-    faults, histories = await archive_holds(proof, shelf)
-    broken += faults
-    broken += await views_hold(ViewRecord(store), journal)
+    seals = sealed = histories = 0
+
+    async def rules() -> None:
+        broken.extend(await altered_rules(store))
+
+    async def read() -> None:
+        try:
+            await journal.read(proof, await proof.sealed_heads(office))
+        finally:
+            broken.extend(journal.broken)
+
+    async def keys() -> None:
+        if outside is not None:
+            broken.extend(key_faults(outside.keys.words, journal.words))
+
+    async def log() -> None:
+        nonlocal seals, sealed
+        faults, seals, sealed = await seals_hold(proof, outside, roots)
+        broken.extend(faults)
+
+    async def archive() -> None:
+        nonlocal histories
+        faults, histories = await archive_holds(proof, shelf)
+        broken.extend(faults)
+
+    async def views() -> None:
+        broken.extend(await views_hold(ViewRecord(store), journal))
+
+    parts = {"rules": rules, JOURNAL: read, "keys": keys, "seals": log, "archive": archive, "views": views}
+    for name, part in parts.items():
+        try:
+            await part()
+        except UNREADABLE as error:
+            broken.append(unreadable(name, error))
     return Verified(
         dossiers=0,
         facts=0,

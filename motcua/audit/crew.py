@@ -6,16 +6,21 @@ import asyncio
 import atexit
 import multiprocessing
 import os
+import pickle
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, TypeVar
+
+from models.refusals import Unreachable
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
 BREAKS = 3
 """So often a process may die before the work is given up."""
+WAITS, WAIT = 20, 3.0
+"""So often, one after another, and for so many seconds a service that is away is waited for."""
 
 _hands: _Hands | None = None
 """What this process works with, if it is one of a crew."""
@@ -43,9 +48,21 @@ def _begin(tools: Any) -> None:
     _hands = _Hands(tools)
 
 
+class WorkFailed(Exception):
+    """What went wrong in a process of the crew, where that itself cannot be carried over."""
+
+
 def _do(piece: Any) -> Any:
     assert _hands is not None
-    return _hands.do(piece)
+    try:
+        return _hands.do(piece)
+    except Exception as error:
+        try:
+            pickle.loads(pickle.dumps(error))  # noqa: S301 - our own, made a moment ago
+        except Exception:
+            # It would be lost on the way and take the pool with it, as if a process had died.
+            raise WorkFailed(f"{type(error).__name__}: {error}") from None
+        raise
 
 
 def _heard(done: asyncio.Future[Any]) -> None:
@@ -67,7 +84,7 @@ async def spread(
     loop = asyncio.get_running_loop()
     source = aiter(pieces)
     left: list[Piece] = []
-    more = True
+    more, waits = True, 0
     for attempt in range(BREAKS + 1):
         with ProcessPoolExecutor(
             jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_begin, initargs=(tools,)
@@ -90,9 +107,14 @@ async def spread(
                         break
                     done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
                     for each in done:
-                        result = (
-                            each.result()
-                        )  # before it is taken out: where it died its piece is still there
+                        if isinstance(each.exception(), Unreachable) and waits < WAITS:
+                            waits += 1
+                            left.append(under_way.pop(each))
+                            await asyncio.sleep(WAIT)
+                            continue
+                        waits = 0
+                        # Taken out afterwards: where it died its piece is still there.
+                        result = each.result()
                         del under_way[each]
                         yield result
                 return

@@ -15,6 +15,17 @@ class Broken(Value):
     what: str
 
 
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+"""What reading raises where somebody has put there what no program of ours writes. An audit names the place
+and goes on: whoever spoils one row must not have all others believed."""
+
+
+def unreadable(code: str, error: Exception) -> Broken:
+    """The place at which something cannot be read."""
+    reason = (str(error).splitlines() or [""])[0][:200]
+    return Broken(code=code, seq=0, what=f"it cannot be read: {type(error).__name__}: {reason}")
+
+
 class Part(Value):
     """What was found in a part of the record."""
 

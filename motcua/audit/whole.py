@@ -86,6 +86,9 @@ class Journal:
             if seq in wanted:
                 self.hashes[seq] = row["hash"]
             data = json.loads(row["data"])
+            if not isinstance(data, dict):
+                self._break(seq, "it cannot be read: it is no list of names and values")
+                continue
             # What does not hold by its hash is named above; here it must not stop the rest from being read.
             if row["kind"] in ("seal-key-added", "seal-key-revoked") and isinstance(data.get("word"), dict):
                 self.words.append(data["word"])
@@ -205,6 +208,11 @@ async def views_hold(views: ViewRecord, journal: Journal) -> list[Broken]:
     """
     found = []
     for seq, told in journal.views:
+        if not all(type(told[name]) is int and 0 <= told[name] < 2**63 for name in ("after", "until")):
+            found.append(
+                Broken(code=JOURNAL, seq=seq, what="it cannot be read: it counts looks from no number")
+            )
+            continue
         count, digest = 0, hashlib.sha256()
         async for view in views.between(int(told["after"]), int(told["until"])):
             count += 1

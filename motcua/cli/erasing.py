@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from models.keeping import Ended
+from models.keeping import NEVER, Ended
 from motcua.cli import printing
 from motcua.cli.deadlines import moment
 from motcua.cli.people import Json, known_form
@@ -24,15 +24,16 @@ def add(audit: typer.Typer, shop: Workshop) -> None:
         user: Annotated[str, typer.Option("--as", help="Who does it: a member of staff.")],
         paper: Annotated[str, _PAPER_OPTION],
         code: Annotated[str | None, typer.Argument(help="The dossier.")] = None,
-        basis: Annotated[str, typer.Option(help="request, order or retention.")] = "request",
+        basis: Annotated[
+            str | None, typer.Option(help="request (of one dossier the usual), order or retention (of many).")
+        ] = None,
         ended_before: Annotated[
             str | None, typer.Option(help="Instead of one: all that ended before then (retention).")
         ] = None,
         as_json: Json = False,
     ) -> None:
         """Erase the personal data and free text of a dossier that is over; what happened stays provable."""
-        if ended_before is not None and basis == "request":
-            basis = "retention"
+        basis = basis or ("request" if ended_before is None else "retention")
         if (code is None) == (ended_before is None):
             raise typer.BadParameter("name a dossier, or say --ended-before")
         if code is not None:
@@ -89,9 +90,11 @@ async def _erase(
                 print(f"{len(gone)} rows of {code} are erased; that they were is in the journal")
             return
         assert before is not None
+        keeping = shop.catalogue().office.keeping
+        permanent = keeping.permanent if keeping is not None else ()
         with printing.bar("erasing") as bar:
             done = await proving.erasure.due(
-                Ended({}, before),
+                Ended(dict.fromkeys(permanent, NEVER), before),
                 paper,
                 actor,
                 basis,

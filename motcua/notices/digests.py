@@ -54,7 +54,9 @@ class Digests:
             [
                 _notice(person, way, day, at)
                 for person in directory.people.values()
-                if not directory.away(person.id, day) and theirs(rows, person, directory, day)
+                if person.holds(day)
+                and not directory.away(person.id, day)
+                and theirs(rows, person, directory, day)
                 for way in self._ways(person)
             ]
         )
@@ -75,7 +77,7 @@ class Digests:
         if calendar.local(now).date() != day:
             raise NotNeeded("past")
         person = directory.people.get(notice.recipient)
-        if person is None:
+        if person is None or not person.holds(day):
             raise NotNeeded("left")
         if directory.away(person.id, day):
             await self.write(now)

@@ -135,7 +135,7 @@ class Post:
             self._counting.failed(notice.channel)
             raise
         if fate != "passed":
-            await self._record.end(parcel.notice, parcel.round, fate, why)
+            fate = await self._record.end(parcel.notice, parcel.round, fate, why)
         lag = None if notice.simulated else (datetime.now(UTC) - looked.meant_for).total_seconds()
         self._counting.ended(notice.channel, fate, lag if fate == "sent" else None)
         log.info("notice", notice=notice.id, fate=fate, why=why)

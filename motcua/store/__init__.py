@@ -420,6 +420,8 @@ def _fact(row: dict[str, Any]) -> Fact:
     data = row["data"]
     if isinstance(data, str):
         data = json.loads(data)
+    if not isinstance(data, dict):
+        raise ValueError(f"fact {row['seq']} has no names and values")
     at = row["at"]
     return Fact.model_validate_json(
         json.dumps(

@@ -125,10 +125,14 @@ class NoticeRecord:
             meant_for=meant_for or found.tell_at,
         )
 
-    async def end(self, notice: str, round_: int, fate: Fate, why: str) -> None:
-        """Put down what became of a round; the first end stays."""
+    async def end(self, notice: str, round_: int, fate: Fate, why: str) -> Fate:
+        """Put down what became of a round; the first end stays, and is returned."""
         async with self._store._connection() as connection:
-            await connection.execute(query("delivery_end"), notice, round_, fate, why)
+            put: Fate | None = await connection.fetchval(query("delivery_end"), notice, round_, fate, why)
+            if put is None:
+                put = await connection.fetchval(query("delivery_ended"), notice, round_)
+        assert put is not None
+        return put
 
     async def pass_on(
         self, notice: str, round_: int, others: Sequence[Notice], why: str, now: datetime

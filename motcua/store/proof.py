@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from models.archive import HERE, Archived
 from models.chain import GENESIS
@@ -23,6 +23,13 @@ class Shelf(Protocol):
     async def get(self, place: str) -> bytes | None:
         """The bytes of an object; None where there is none."""
         ...
+
+
+class Standing(NamedTuple):
+    """How a dossier stands, as the read model has it."""
+
+    status: str
+    outcome: str | None
 
 
 class Sealing:
@@ -134,18 +141,33 @@ class ProofRecord:
 
     # Erasing
 
-    async def erase(self, code: str, line: Callable[[tuple[str, ...]], Line]) -> tuple[str, ...] | str:
+    async def standing(self, code: str) -> Standing | None:
+        """How a dossier stands; None where there is none."""
+        async with self._store._connection() as connection:
+            row = await connection.fetchrow(query("audit_standing"), code)
+        return Standing(*row) if row else None
+
+    async def clock(self) -> datetime:
+        """What PostgreSQL's clock says."""
+        async with self._store._connection() as connection:
+            now: datetime = await connection.fetchval(query("audit_clock"))
+        return now
+
+    async def erase(
+        self, code: str, line: Callable[[tuple[str, ...]], Line], ended: Ended | None = None
+    ) -> tuple[str, ...] | str:
         """Erase a dossier's personal data and free text, with a line in the journal.
 
         Returns the ids of the rows that are gone, and where there were none, nothing is written; or the code
-        of the dossier that stands in the way: of this one, under a hold, or of a linked one that is held or
-        goes on.
+        of the dossier that stands in the way: of this one, under a hold, or of a linked one that is held,
+        goes on, or whose own period has not `ended`.
         """
         async with self._store._connection() as connection, connection.transaction():
             await connection.execute(query("journal_lock"))  # a hold that comes now waits, or is seen
             if await connection.fetchval(query("held"), code):
                 return code
-            needed: str | None = await connection.fetchval(query("needed_by"), code)
+            kept = _periods(ended or Ended({}, None))
+            needed: str | None = await connection.fetchval(query("needed_by"), code, *kept, ended is not None)
             if needed is not None:
                 return needed
             gone = tuple(row["id"] for row in await connection.fetch(query("erase"), code))
@@ -174,11 +196,7 @@ class ProofRecord:
         code = ""
         while True:
             async with self._store._connection() as connection:
-                rows = await connection.fetch(
-                    query("erasable"),
-                    *(list(ended.procedures), list(ended.procedures.values()), ended.others),
-                    *(at, code, most),
-                )
+                rows = await connection.fetch(query("erasable"), *_periods(ended), at, code, most)
             for row in rows:
                 at, code = row["finished_at"], row["code"]
                 yield code
@@ -276,7 +294,8 @@ class ProofRecord:
         """What is in the archive, by workflow and the moment it closed; streamed."""
         async with self._store._connection() as connection, connection.transaction(readonly=True):
             async for row in connection.cursor(query("histories"), workflow, since, prefetch=1000):
-                yield Archived.model_validate(dict(row))
+                # Unchecked: its bytes are held against their hash, and what does not fit is for the audit.
+                yield Archived.model_construct(**dict(row))
 
     async def histories_told(self) -> AsyncIterator[tuple[Archived, dict[str, Any] | None]]:
         """Each history of the archive with what the journal says of it, if anything; streamed."""
@@ -297,6 +316,12 @@ class ProofRecord:
         async with self._store._connection() as connection:
             count: int = await connection.fetchval(query("history_count"), workflow, since)
         return count
+
+    async def deliveries_alone(self) -> AsyncIterator[tuple[str, int, str]]:
+        """(notice, round, outcome) of letters whose history is not archived, streamed."""
+        async with self._store._connection() as connection, connection.transaction(readonly=True):
+            async for row in connection.cursor(query("deliveries_alone"), prefetch=5000):
+                yield row["notice"], row["round"], row["outcome"]
 
     async def without_history(self, code: str | None = None) -> AsyncIterator[str]:
         """Codes of dossiers (or of this one) of which nothing is archived, streamed: mostly open ones."""
@@ -340,6 +365,10 @@ class ProofRecord:
         await connection.execute(
             query("archive_bytes"), [run for run, _ in here], [content for _, content in here]
         )
+
+
+def _periods(ended: Ended) -> tuple[list[str], list[datetime], datetime | None]:
+    return list(ended.procedures), list(ended.procedures.values()), ended.others
 
 
 @asynccontextmanager

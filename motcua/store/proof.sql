@@ -38,16 +38,18 @@ select coalesce((select kind = 'hold-placed' from journal
                   order by seq desc limit 1), false)
 
 -- name: needed_by
--- Dossiers that were opened for this one, and so on, which refer to its rows: those that go on, or are held.
+-- Dossiers that were opened for this one, and so on, which refer to its rows: those that go on, are held, or, where $5
+-- says so, whose own period is not over ($2 to $4 as for `erasable`).
 with recursive family (code) as (
     select $1::text
     union
-    select f.data ->> 'child' from family p join facts f on f.code = p.code and f.kind = 'heard'
-     where f.data ->> 'child' is not null
+    select f.code from family p join facts f on f.kind = 'linked-to' and f.data ->> 'parent' = p.code
 )
 select c.code from family c join dossiers d on d.code = c.code
+left join unnest($2::text[], $3::timestamptz[]) k (procedure, before) on k.procedure = d.procedure
 where c.code <> $1
   and (d.outcome is null
+       or ($5 and not coalesce(d.finished_at < coalesce(k.before, $4), false))
        or coalesce((select j.kind = 'hold-placed' from journal j
                      where j.data ? 'code' and j.data ->> 'code' = c.code and j.kind in ('hold-placed', 'hold-lifted')
                      order by j.seq desc limit 1), false))
@@ -195,10 +197,35 @@ where n.code = any($1::text[]) and not exists (
        and (o.kind, o.name, o.at, o.fact) = (n.alarm, n.name, n.due_at, n.fact))
 order by n.id
 
--- name: audit_told_since
--- Of each dossier the last fact from when notices still named words only (0006).
-select f.code, max(f.seq) as seq from facts f, migrations m
-where m.name = '0006_notices.sql' and f.code = any($1::text[]) and f.recorded_at < m.applied_at group by f.code
+-- name: audit_derived
+-- What the database works out itself for lists and boards, held against what it is worked out from.
+select t.code, 'the inbox has task ' || t.id || ' in another place than its terms give it' as what
+from tasks t join dossiers d on d.code = t.code
+where t.code = any($1::text[])
+  and (t.urgent_at, t.place) is distinct from (urgent_at(t.due_at, d.due_at, d.ready_at),
+                                               place(t.paused, urgent_at(t.due_at, d.due_at, d.ready_at)))
+union all
+select t.code, 'the board has term ' || t.id || ' with other alarms than there were'
+from terms t
+left join lateral (select max(o.tell_at) as at, array_agg(distinct w order by w) as "to"
+                     from occasions o, unnest(o."to") w
+                    where o.code = t.code and o.term = t.id and o.rung >= 0) o on true
+where t.code = any($1::text[])
+  and (t.alarmed_at, (select array_agg(w order by w) from unnest(t.alarm_to) w)) is distinct from (o.at, o."to")
+
+-- name: audit_standing
+select status, outcome from dossiers where code = $1
+
+-- name: audit_clock
+select clock_timestamp()
+
+-- name: deliveries_alone
+-- Ends of letters of which no history is archived; those that Temporal was never given have none.
+select d.notice, d.round, d.outcome from deliveries d
+where d.outcome in ('sent', 'passed', 'void')
+  and not exists (select from histories h
+                   where h.workflow = 'notice/' || d.notice || case when d.round > 0 then '/' || d.round else '' end)
+order by d.number
 
 -- name: audit_fates
 -- What the record says became of these rounds ($1 and $2 go by one another): no notice, no end yet, or its end.

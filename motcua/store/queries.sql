@@ -247,6 +247,10 @@ where n.id = $1
 -- name: delivery_end
 with over as (delete from outbox where notice = $1 and round = $2)
 insert into deliveries (notice, round, outcome, why) values ($1, $2, $3, $4) on conflict do nothing
+returning outcome
+
+-- name: delivery_ended
+select outcome from deliveries where notice = $1 and round = $2 and outcome <> 'again'
 
 -- name: delivery_failed
 update outbox set failed = failed + 1, why = $3, tried_at = clock_timestamp()

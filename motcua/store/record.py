@@ -24,11 +24,11 @@ class Kept(NamedTuple):
     erased: frozenset[str]
     """The ids of such rows of which the journal says that they were erased."""
     occasions: dict[str, list[dict[str, Any]]]
-    """What people were to be told; of facts from before release 0006 nothing that can be compared."""
+    """What people were to be told."""
     uncalled: dict[str, list[tuple[int, str]]]
     """(fact, id) of notices that no occasion called for."""
-    told_since: dict[str, int]
-    """The number of the last such fact."""
+    derived: dict[str, list[str]]
+    """Where what the database works out for lists and boards is not what it should be."""
 
 
 class Record:
@@ -76,10 +76,11 @@ class Record:
             uncalled: dict[str, list[tuple[int, str]]] = {}
             for row in await connection.fetch(query("audit_notices"), wanted):
                 uncalled.setdefault(row["code"], []).append((row["fact"], row["id"]))
-            before = await connection.fetch(query("audit_told_since"), wanted)
+            derived: dict[str, list[str]] = {}
+            for row in await connection.fetch(query("audit_derived"), wanted):
+                derived.setdefault(row["code"], []).append(row["what"])
         rows = {code: json.loads(text) for code, text in shown.items()}
-        told_since = {row["code"]: row["seq"] for row in before}
-        return Kept(facts, rows, sealed, private, erased, occasions, uncalled, told_since)
+        return Kept(facts, rows, sealed, private, erased, occasions, uncalled, derived)
 
     async def fates(self, rounds: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str | None]:
         """What became of rounds of notices; None where that is open, and nothing of a notice there is not."""
@@ -99,7 +100,7 @@ def references(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
     def within(value: Any) -> Iterator[tuple[str, str]]:
         if isinstance(value, dict):
-            if value.keys() == {"id", "hash"}:
+            if value.keys() == {"id", "hash"} and all(isinstance(each, str) for each in value.values()):
                 yield value["id"], value["hash"]
             else:
                 for each in value.values():

@@ -30,6 +30,8 @@ class TraceFilter(Value):
     kind: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    within: str | None = None
+    """Only what concerns dossiers that are with this unit now."""
     after: tuple[datetime, str] | None = None
     """Further from here: (at, place) of the last one shown."""
     limit: int = 100
@@ -58,8 +60,8 @@ class ViewRecord:
         async with self._store._connection() as connection:
             await connection.execute(query("saw"), person, address[:100], what, code, about[:100])
 
-    async def of(self, code: str, most: int = 500) -> list[dict[str, Any]]:
-        """Who looked at a dossier, the latest first."""
+    async def of(self, code: str, most: int | None = None) -> list[dict[str, Any]]:
+        """Who looked at a dossier, the latest first; all, or so many at most."""
         async with self._store._connection() as connection:
             return [dict(row) for row in await connection.fetch(query("views_of"), code, most)]
 
@@ -93,7 +95,7 @@ class ViewRecord:
             rows = await connection.fetch(
                 query("traces"),
                 *(wanted.person, wanted.unit, wanted.kind, wanted.since, wanted.until),
-                *(at, place, wanted.limit),
+                *(at, place, wanted.limit, wanted.within),
             )
         return [dict(row) for row in rows]
 

@@ -23,8 +23,9 @@ from motcua.web.language import marked as _
 from motcua.web.visit import Visit
 
 router = APIRouter()
-LINES, DAYS = 100, 31
-"""Lines of a page; days that are looked through for what is unusual, unless told otherwise."""
+LINES, DAYS, SHOWN = 100, 31, 500
+"""Lines of a page; days that are looked through for what is unusual, unless told otherwise; looks at one
+dossier on its page, while print and JSON have them all."""
 
 
 class NotADay(BadInput):
@@ -69,8 +70,9 @@ async def _dossier(
     seq = whole(at)
     last = len(shown.past.facts)
     seq = seq if seq is not None and 1 <= seq <= last else last
-    stood, views = row(shown.past.at(seq)), await house.views.of(code)
-    notices = await house.notices.listed(NoticeFilter(code=code, limit=200))
+    stood = row(shown.past.at(seq))
+    views = await house.views.of(code, None if form in ("json", "pdf") else SHOWN + 1)
+    notices = await house.notices.listed(NoticeFilter(code=code, limit=10_000))
     journal = await house.proof.journal_about(code)
     archived = [each async for each in house.proof.histories(code)]
     sealed = await house.proof.sealed(code)
@@ -110,7 +112,8 @@ async def _dossier(
         seq=seq,
         last=last,
         lines=[{**shown.line(fact), "fact": fact} for fact in reversed(shown.past.facts)],
-        views=views,
+        views=views[:SHOWN],
+        more_views=len(views) > SHOWN,
         notices=notices,
         journal=journal,
         archived=archived,
@@ -216,7 +219,8 @@ async def audit(visit: Member, request: Request) -> Response:
     until = until + timedelta(days=1) if until is not None else None
     wanted = TraceFilter(
         person=given["person"] or None,
-        unit=visit.unit or given["unit"] or None,
+        unit=given["unit"] or None,
+        within=visit.unit,
         kind=given["kind"] or None,
         since=since,
         until=until,
@@ -231,7 +235,7 @@ async def audit(visit: Member, request: Request) -> Response:
         following = visit.address(at=end["at"].isoformat(), place=end["place"])
     last = until or visit.now + timedelta(days=1)
     unusual = await visit.house.views.suspicions(
-        since or last - timedelta(days=DAYS), last, visit.house.calendar.zone, wanted.unit
+        since or last - timedelta(days=DAYS), last, visit.house.calendar.zone, visit.unit or wanted.unit
     )
     if given["person"]:
         unusual = [each for each in unusual if each.person == given["person"]]

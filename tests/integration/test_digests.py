@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -20,7 +20,7 @@ from motcua.store import Store
 from motcua.store.migrate import migrate
 from motcua.store.notices import NoticeFilter, NoticeRecord
 from tests.integration.test_store import database
-from tests.running import CATALOGUE, Running
+from tests.running import CATALOGUE, SETTINGS, Running
 from tests.unit.office import CALENDAR, LOUD, PROCEDURE, at, calendar, stage
 
 MORNING, DAY = "2026-03-06 07:00", date(2026, 3, 6)
@@ -106,3 +106,24 @@ async def test_near_the_end_of_the_calendar(record: NoticeRecord, last: str) -> 
     _, topic = await written.topic(notice, directory, at(MORNING))
     assert topic.digest is not None
     assert len(topic.digest.late) == 1
+
+
+async def test_who_has_left_gets_no_morning_mail(record: NoticeRecord) -> None:
+    """Neither is one written for them, nor is one that was written before they left sent."""
+    await digests(record).write(at(MORNING))
+    (mine,) = await record.listed(NoticeFilter(code=f"digest/{DAY}", recipient="handler1"))
+    notice = (await record.look(mine["id"], 0, at(MORNING))).notice
+    catalogue = Catalogue.load(SETTINGS.catalog_dir)
+    gone = {
+        name: catalogue.office.staff[name].model_copy(update={"until": DAY - timedelta(days=1)})
+        for name in ("handler1", "leader1")
+    }
+    catalogue.office = catalogue.office.model_copy(update={"staff": {**catalogue.office.staff, **gone}})
+    later = digests(record, catalogue=catalogue)
+    directory = await Addressing(record, catalogue, LOUD).directory(DAY)
+    with pytest.raises(NotNeeded, match="left"):
+        await later.topic(notice, directory, at(MORNING))
+    next_day = DAY + timedelta(days=3)
+    await later.write(at(f"{next_day} 07:00"))
+    found = await record.listed(NoticeFilter(code=f"digest/{next_day}"))
+    assert {each["recipient"] for each in found} == {"head1"}

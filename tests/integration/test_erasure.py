@@ -15,7 +15,7 @@ from temporalio.client import WorkflowHistory
 from models.commands import CLOCK
 from models.facts import Fact, Heard
 from models.journal import Erased, HoldLifted, HoldPlaced
-from models.keeping import Cleared, Ended
+from models.keeping import NEVER, Cleared, Ended
 from models.refusals import UnknownDossier
 from motcua.archive import Archive, opened
 from motcua.audit import verify
@@ -279,6 +279,51 @@ async def test_a_linked_dossier_still_needs_it(shop: Running) -> None:
     with pytest.raises(StillNeeded, match="opened for it"):
         await erasure(shop).erase(life.code, "request", "CV 8", by("admin1"))
     assert await shop.store.private(life.code) != {}
+
+
+async def test_a_linked_dossier_may_be_kept_for_longer(shop: Running) -> None:
+    """Its applicant's data went with the period of the one that asked for it, though its own goes on."""
+    life = await Life.begin(
+        shop, "receiver1 accept", "receiver1 complete", procedure="x.linked-birth", applicant=APPLICANT
+    )
+    await life.do("handler1 complete")
+
+    async def opened_for() -> str | None:
+        heard = [fact.event for fact in await life.facts() if fact.kind == "heard"]
+        return next((event.child for event in heard if isinstance(event, Heard)), None)
+
+    child = await until(opened_for)
+    await life.do("receiver1 withdraw")
+
+    async def over() -> bool:
+        row = await shop.store.row(child)
+        return row is not None and row.outcome is not None
+
+    await until(over)
+    row = await shop.store.row(child)
+    assert row is not None
+    later = datetime(2100, 1, 1, tzinfo=UTC)
+    kept = await erasure(shop).due(Ended({row.procedure: NEVER}, later), "TT 1", CLOCK)
+    assert kept.kept >= 1
+    assert await shop.store.private(life.code) != {}
+    await erasure(shop).due(Ended({}, later), "TT 1", CLOCK)
+    assert await shop.store.private(life.code) == {}
+
+
+async def test_a_row_that_cannot_be_read_stops_no_other(shop: Running) -> None:
+    """One spoilt row, and nothing newer was ever erased again."""
+    spoilt, other = await lived(shop), await lived(shop)
+    connection = await asyncpg.connect(shop.local.run.admin_database_url)
+    try:
+        await connection.execute("update dossiers set status = 'xyz' where code = $1", spoilt.code)
+        await erasure(shop).due(EVERYTHING, "TT 1", CLOCK)
+        assert await shop.store.private(other.code) == {}
+    finally:
+        await connection.execute(
+            "update dossiers set status = (select status from dossiers where code = $2) where code = $1",
+            *(spoilt.code, other.code),
+        )
+        await connection.close()
 
 
 async def test_a_hold_and_an_erasure_at_once(shop: Running) -> None:

@@ -89,6 +89,15 @@ async def test_what_became_of_a_letter_is_held_against_its_history(post: Post) -
         await connection.execute("set session_replication_role = replica")
         await connection.execute("update deliveries set outcome = 'void' where notice = $1", one)
         await connection.execute("delete from notices where id = $1", other)
+        never = await connection.fetchval(
+            "insert into notices (code, term, generation, rung, occurrence, recipient, channel, alarm, name,"
+            " due_at, fact, tell_at) select code, term, generation, rung, occurrence, 'clerk1', channel,"
+            " alarm, name, due_at, fact, tell_at from notices where id = $1 returning id",
+            one,
+        )
+        await connection.execute(
+            "insert into deliveries (notice, round, outcome, why) values ($1, 0, 'sent', '')", never
+        )
     finally:
         await connection.close()
     (said,) = (await replaying.all(code=f"notice/{one}")).differing
@@ -96,6 +105,8 @@ async def test_what_became_of_a_letter_is_held_against_its_history(post: Post) -
     (said,) = (await replaying.all(code=f"notice/{other}")).differing
     assert said.what == "its history says that it was sent; there is no such notice on record"
     assert said.code == f"notice/{other}"
+    (said,) = (await replaying.all(code=f"notice/{never}")).differing
+    assert said.what == "the record says that it was sent; no history of it is left"
 
 
 async def test_applicants_hear_what_concerns_them_with_the_papers(post: Post) -> None:

@@ -500,6 +500,52 @@ TAMPERINGS = {
         " (clock_timestamp() - interval '2 days', 'handler1', '10.0.0.1', 'dossier', $1)",
         *("open", "views", "well before the one written before it"),
     ),
+    "a journal that cannot be read": Tampering(
+        "update journal set data = '[1]' where seq = 2 and $1 <> ''",
+        *("open", "journal", "cannot be read", 2),
+    ),
+    "an actor, under a journal that cannot be read": Tampering(
+        "with j as (update journal set data = '[1]' where seq = 2)"
+        " update facts set actor = 'handler2' where code = $1 and seq = 4",
+        *("closed", "closed", "content does not match its hash", 4),
+    ),
+    "looks counted from nowhere": Tampering(
+        "update journal set data = data || '{\"after\": \"x\"}' where kind = 'views-closed' and $1 <> ''",
+        *("open", "journal", "it counts looks from no number"),
+    ),
+    "looks counted from too far": Tampering(
+        "update journal set data = data || '{\"after\": 99999999999999999999}'"
+        " where kind = 'views-closed' and $1 <> ''",
+        *("open", "journal", "it counts looks from no number"),
+    ),
+    "a fact before all time": Tampering(
+        "update facts set at = '-infinity' where code = $1 and seq = 3", "open", "open", "cannot be read"
+    ),
+    "a fact that refers to nonsense": Tampering(
+        'update facts set data = data || \'{"y": {"id": [1], "hash": 6}}\' where code = $1 and seq = 3',
+        *("open", "open", "content does not match its hash", 3),
+    ),
+    "a fact without names": Tampering(
+        "update facts set data = '3' where code = $1 and seq = 3",
+        "open",
+        "open",
+        "cannot be read",
+        by="replay",
+    ),
+    "a history closed at the end of time": Tampering(
+        "update histories set closed_at = 'infinity' where workflow = $1", "closed", "history", "journal says"
+    ),
+    "a late task hidden at the end of the inbox": Tampering(
+        "update tasks set urgent_at = 'infinity', place = 2 where code = $1",
+        *("fresh", "fresh", "the inbox has task"),
+    ),
+    "an alarm that the board does not show": Tampering(
+        "update terms set alarmed_at = now() where code = $1", "open", "open", "the board has term"
+    ),
+    "told in a hundred years": Tampering(
+        "update occasions set tell_at = tell_at + interval '100 years' where code = $1",
+        *("open", "open", "what people were to be told has tell_at"),
+    ),
     "another one's look": Tampering(
         "update views set person = 'handler1' where code = $1 and number = 2",
         *("open", "views", "3 looks were counted in entry"),

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 import pytest
 
+from models.procedure import Role
 from motcua.accounts import Accounts, From, NotSignedIn
 from motcua.catalogue import Catalogue, Staff
 from motcua.store.views import TraceFilter, ViewRecord
@@ -233,6 +234,43 @@ async def test_an_auditor_from_outside_sees_one_unit_for_a_while(shop: Running) 
         assert "leader1" in (await admin.get("/book")).words
         assert "leader1" not in (await other.get("/book")).words
         assert "leader1" in (await mine.get("/book")).words
+
+
+async def test_a_dossier_that_was_handed_to_another_unit(shop: Running) -> None:
+    """Whoever sees one unit sees all that was done with what is there now, by whomever, and nothing else."""
+    catalogue = Catalogue.load(SETTINGS.catalog_dir)
+    scoped = {
+        f"{unit}9": Staff(id=f"{unit}9", name=unit, roles=(Role.AUDITOR,), unit=unit, scope="unit")
+        for unit in ("demo", "police")
+    }
+    staff = {**catalogue.office.staff, **scoped}
+    catalogue.office = catalogue.office.model_copy(update={"staff": staff})
+    life = await Life.begin(shop, *PLAIN[:3], "leader1 transfer unit=police")
+    await life.do("head1 note", text="bàn giao")
+    async with web(shop, always_open(), catalogue=catalogue) as served:
+        left, here = await served.visitor("demo9"), await served.visitor("police9")
+        assert (await left.get(f"/dossiers/{life.code}")).status == 403
+        assert (await here.get(f"/dossiers/{life.code}")).status == 200
+        assert f"/dossiers/{life.code}" not in (await left.get("/audit")).text
+        assert f"/dossiers/{life.code}" in (await here.get("/audit?person=head1&kind=noted")).text
+        assert f"/dossiers/{life.code}" in (await here.get("/audit?kind=transferred")).text
+
+
+async def test_every_look_is_in_print_and_json(shop: Running, desk: Web) -> None:
+    """After five hundred others the first one was gone, and nothing told of it."""
+    life = await Life.begin(shop, "receiver1 accept")
+    views = ViewRecord(shop.store)
+    await views.saw("leader1", "10.0.0.9", "dossier", life.code)
+    for _ in range(510):
+        await views.saw("returner1", "10.0.0.1", "dossier", life.code)
+    auditor = await desk.visitor("auditor1")
+    told = json.loads((await auditor.get(f"/dossiers/{life.code}/audit?form=json")).text)
+    assert len(told["views"]) == 512
+    assert told["views"][-1]["person"] == "leader1"
+    page = await auditor.get(f"/dossiers/{life.code}/audit")
+    assert "There are more, and earlier ones" in page.words
+    printed = await auditor.get(f"/dossiers/{life.code}/audit?form=pdf")
+    assert "10.0.0.9" in pdf.text(printed.content)
 
 
 async def test_a_session_ends_with_the_time_of_whom_it_is(shop: Running) -> None:

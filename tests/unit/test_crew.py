@@ -14,6 +14,7 @@ import pytest
 
 from motcua.audit import crew
 from motcua.audit.crew import spread
+from motcua.store import DatabaseUnreachable
 
 
 @asynccontextmanager
@@ -69,6 +70,42 @@ async def test_a_piece_is_not_lost_where_a_process_dies_before_it_is_given_out(
     monkeypatch.setattr(crew, "ProcessPoolExecutor", Brittle)
     found = [each async for each in spread(partial(squares, tmp_path, 0), numbers(20), 2)]
     assert sorted(found) == [number * number for number in range(1, 21)]
+
+
+@asynccontextmanager
+async def troubled(folder: Path, kind: str) -> AsyncIterator[Callable[[int], Awaitable[int]]]:
+    """Squares numbers; at 7 something goes wrong, the first time or always."""
+
+    async def square(number: int) -> int:
+        if number == 7:
+            if kind == "odd":
+                raise OddError(1, 2)
+            if not (folder / "away").exists():
+                (folder / "away").touch()
+                raise DatabaseUnreachable(reason="it restarts")
+        return number * number
+
+    yield square
+
+
+class OddError(Exception):
+    """One that cannot be carried to another process."""
+
+    def __init__(self, one: int, two: int) -> None:
+        super().__init__(f"{one} and {two}")
+
+
+async def test_a_service_that_is_away_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It broke the pool each time, and was told as the death of a process."""
+    monkeypatch.setattr(crew, "WAIT", 0.1)
+    found = [each async for each in spread(partial(troubled, tmp_path, "away"), numbers(20), 2)]
+    assert sorted(found) == [number * number for number in range(1, 21)]
+
+
+async def test_what_went_wrong_is_told_as_it_was(tmp_path: Path) -> None:
+    """Also where the error itself cannot be carried over."""
+    with pytest.raises(crew.WorkFailed, match="OddError: 1 and 2"):
+        _ = [each async for each in spread(partial(troubled, tmp_path, "odd"), numbers(9), 2)]
 
 
 async def test_work_that_always_dies_is_given_up(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ TABLE = (
     Row(
         ("motcua.replays",),
         (
-            *("models", STORE, TEMPORAL, "motcua.telemetry", "motcua.past", "motcua.audit"),
+            *("models", "workflows", STORE, TEMPORAL, "motcua.telemetry", "motcua.past", "motcua.audit"),
             *("motcua.archive", "motcua.replay", "motcua.shelf"),
         ),
         ("temporalio",),
