@@ -10,6 +10,7 @@ integers.
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -157,6 +158,14 @@ class Proof(Value):
     stamp: str | None = None
     """The time-stamping authority's answer for the seal (RFC 3161, DER, in base64)."""
     keys: Keys
+
+    @classmethod
+    def read(cls, content: bytes) -> Proof:
+        """A proof from a file, which must say each thing as proofs say it; ValueError where it is none."""
+        proof = cls.model_validate_json(content)
+        if json.loads(content) != proof.model_dump(mode="json"):
+            raise ValueError("it is not written as proofs are")
+        return proof
 
     def faults(self) -> list[str]:
         """What does not hold between the facts and the root; who signed is another question."""

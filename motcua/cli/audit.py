@@ -202,13 +202,15 @@ def read_proof(path: Path) -> Proof:
             content = file.read(BIG + 1)
         if len(content) > BIG:
             raise BadProof(path=path, reason=f"it has more than {BIG:,} bytes")
-        return Proof.model_validate_json(content)
+        return Proof.read(content)
     except OSError as error:
         raise BadProof(path=path, reason=error.strerror or str(error)) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise BadProof(path=path, reason=f"{where}: {first['msg']}" if where else first["msg"]) from None
+    except ValueError as error:
+        raise BadProof(path=path, reason=str(error)) from None
 
 
 def _keeper_of_keys(shop: Workshop, user: str) -> str:

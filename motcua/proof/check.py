@@ -11,7 +11,7 @@ from cryptography.x509 import Certificate
 
 from models.base import Value
 from models.seals import KeyAdded, KeyRevoked, Keys, Proof, Seal
-from motcua.proof.keys import holds, key_id
+from motcua.proof.keys import broken_keys, holds, key_id
 from motcua.proof.stamps import BadStamp, stamped_at
 
 
@@ -39,6 +39,7 @@ def check(proof: Proof, trusted: Keys, roots: Sequence[Certificate] = ()) -> Che
             faults.append(bad.message)
         except binascii.Error:
             faults.append(f"the stamp of seal {proof.seal.number} is not base64")
+    faults += told_faults(trusted, proof.keys)
     faults += seal_faults(proof.seal, trusted, proof.keys, stamp_at)
     return Checked(
         code=proof.code,
@@ -48,6 +49,19 @@ def check(proof: Proof, trusted: Keys, roots: Sequence[Certificate] = ()) -> Che
         stamped_at=stamp_at,
         faults=tuple(faults),
     )
+
+
+def told_faults(trusted: Keys, told: Keys) -> list[str]:
+    """Where the keys that came with a proof do not hold, or are told otherwise than the office published."""
+    published = {(word.what, word.id): word for word in trusted.words}
+    return [
+        *(f"of the keys that came with it: {what}" for what in broken_keys(told)),
+        *(
+            f"it tells of key {word.id} otherwise than the office published"
+            for word in told.words
+            if published.get((word.what, word.id), word) != word
+        ),
+    ]
 
 
 def seal_faults(seal: Seal, trusted: Keys, told: Keys, stamp_at: datetime | None) -> list[str]:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from cryptography.x509 import load_pem_x509_certificate
-from pydantic import ValidationError
 
 from models.chain import GENESIS
 from models.facts import Fact
@@ -116,18 +115,17 @@ def test_a_proof_that_was_changed(ring: KeyRing, how: object, fault: str) -> Non
 
 
 def test_any_bit_of_a_proof(ring: KeyRing) -> None:
-    """Flipped, it is no proof any more; only what nobody signs may be otherwise: how it is written."""
+    """Flipped, it is no proof any more, be it in its facts, its path, its seal or its keys."""
+    ring.add(since=2)
     text = sealed(ring).model_dump_json().encode()
-    for place in range(0, len(text), 7):
+    for place in range(len(text)):
         flipped = bytearray(text)
-        flipped[place] ^= 1 << place % 7
+        flipped[place] ^= 1 << place % 8
         try:
-            proof = Proof.model_validate_json(bytes(flipped))
-        except ValidationError:
+            proof = Proof.read(bytes(flipped))
+        except ValueError:
             continue
-        if proof != sealed(ring):
-            where = bytes(flipped[max(0, place - 40) : place + 40])
-            assert check(proof, ring.keys).faults or proof.keys != ring.keys, where
+        assert check(proof, ring.keys).faults, bytes(flipped[max(0, place - 40) : place + 40])
 
 
 def test_a_key_of_nobody(ring: KeyRing, tmp_path: Path) -> None:
@@ -139,14 +137,14 @@ def test_a_key_of_nobody(ring: KeyRing, tmp_path: Path) -> None:
     (fault,) = check(proof, ring.keys).faults
     assert "which no trusted key vouches for" in fault
     # Nor does it help to name the real key, or to say that it has vouched.
-    (fault,) = check(said(proof, key=ring.keys.words[0].id), ring.keys).faults
-    assert "does not bear the signature" in fault
+    faults = check(said(proof, key=ring.keys.words[0].id), ring.keys).faults
+    assert any("does not bear the signature" in fault for fault in faults)
     word = forger.keys.words[0].model_copy(
         update={"by": ring.keys.words[0].id, "signature": "0" * 128, "since": 2}
     )
     told = Keys(words=(*ring.keys.words, word))
-    (fault,) = check(spoil(proof, keys=told), ring.keys).faults
-    assert "which no trusted key vouches for" in fault
+    faults = check(spoil(proof, keys=told), ring.keys).faults
+    assert any("which no trusted key vouches for" in fault for fault in faults)
 
 
 def test_keys_follow_each_other(ring: KeyRing) -> None:
@@ -190,11 +188,12 @@ def test_a_revoked_key(ring: KeyRing, tmp_path: Path) -> None:
     keys = Keys(words=(*ring.keys.words[:2], later))
     assert check(stamped, keys, [root]).faults == ()
     assert check(stamped, keys).faults  # nobody believes the authority: then its stamp says nothing
-    # The word may come with the proof; it counts if an office's other key has signed it, and else not.
+    # The word may come with the proof; it counts if an office's other key has signed it.
     before = Keys(words=ring.keys.words[:1])
     assert check(spoil(proof, keys=ring.keys), before).faults
     forged = word.model_copy(update={"signature": "0" * 128})
-    assert check(spoil(proof, keys=Keys(words=(*ring.keys.words[:2], forged))), before).faults == ()
+    (fault,) = check(spoil(proof, keys=Keys(words=(*ring.keys.words[:2], forged))), before).faults
+    assert "is not signed by a key of the office" in fault  # it revokes nothing, but it is no proof of ours
 
 
 def test_a_stolen_key_that_signs_no_more_vouches_for_nobody(ring: KeyRing, tmp_path: Path) -> None:
