@@ -43,7 +43,7 @@ class Bell:
         found: dict[tuple[str, int], Ring] = {}
         reach, place = _reach(directory, self._units, person, day), None
         while len(found) < most:
-            alarms, place = await self._record.alarms(unit, now, reach, place, 2 * most)
+            alarms, place = await self._record.alarms(unit, now, reach, place, most)
             self._concerning(person, alarms, directory, day, known, found)
             if place is None:
                 break
@@ -67,7 +67,9 @@ class Bell:
                 known[words] = directory.told(words[0], assignee=words[1], unit=words[2], day=day)
             told = next((told for told in known[words] if told.person is person), None)
             if told is not None:
-                found[place] = Ring(in_place_of=told.in_place_of, **{name: alarm[name] for name in _SHOWN})
+                # Unchecked: it is as the database has it, and there are hundreds on a page.
+                shown = {name: alarm[name] for name in _SHOWN}
+                found[place] = Ring.model_construct(in_place_of=told.in_place_of, **shown)
 
 
 def _reach(directory: Directory, units: tuple[str, ...], person: Person, day: date) -> Reach:

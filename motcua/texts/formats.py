@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -112,6 +112,12 @@ def _number(value: int, locale: Locale) -> str:
     return format_decimal(value, locale=locale)
 
 
+@lru_cache(maxsize=10_000)
+def _moment(at: datetime, pattern: str, zone: tzinfo, locale: Locale) -> str:
+    # What is due is due at the close of a day, most of it: the same moment stands on a page many times.
+    return format_datetime(at, pattern, tzinfo=zone, locale=locale)
+
+
 class Formats:
     """The filters of one language in one zone: each public method that is in FILTERS."""
 
@@ -178,7 +184,7 @@ class Formats:
         return self._words.cause[code].of(self._language)
 
     def _moment(self, at: datetime, pattern: str) -> str:
-        return format_datetime(at, _PATTERNS[self._language][pattern], tzinfo=self._zone, locale=self._locale)
+        return _moment(at, _PATTERNS[self._language][pattern], self._zone, self._locale)
 
     def _counted(self, amount: int, unit: str) -> str:
         plural = "s" if self._language == "en" and self._locale.plural_form(amount) != "one" else ""

@@ -56,14 +56,15 @@ async def board(visit: Member, request: Request) -> Response:
         house.bell.of(visit.person, visit.now, visit.today(), most=50),
         house.notices.absence_rows(visit.today()),
     )
-    people = house.people
+    people, today = house.people, visit.today()
+    away = {row["person"] for row in absent if row["since"] <= today <= row["until"]}
     lines = [
         {
             **row,
             "who": visit.name(row["assignee"]) if row["assignee"] else "",
             "role_name": visit.say(ROLES[Role(row["role"])]),
             "unit_name": visit.unit_name(row["unit"]),
-            "away": _away(visit, absent, row["assignee"]),
+            "away": row["assignee"] in away,
         }
         for row in load
     ]
@@ -113,11 +114,6 @@ def _mondays(visit: Visit) -> list[date]:
     """With which each week of the charts begins, and the one after the last."""
     first = visit.today() - timedelta(days=visit.today().weekday(), weeks=WEEKS - 1)
     return [first + timedelta(weeks=number) for number in range(WEEKS + 1)]
-
-
-def _away(visit: Visit, absent: list[dict[str, Any]], person: str | None) -> bool:
-    today = visit.today()
-    return any(row["person"] == person and row["since"] <= today <= row["until"] for row in absent)
 
 
 def _concerns(visit: Visit, unit: str | None, person: str) -> bool:
