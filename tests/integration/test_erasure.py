@@ -262,8 +262,8 @@ async def test_a_dossier_without_a_word_of_its_own(shop: Running, tmp_path: Path
     assert ring.copies() is None
 
 
-async def test_a_linked_dossier_still_needs_it(shop: Running) -> None:
-    """Its applicant's data lies with the one that it was opened for: a hold, or work, on it keeps them."""
+async def linked(shop: Running) -> tuple[Life, str]:
+    """A dossier of theirs, and the code of one that was opened for it."""
     life = await Life.begin(
         shop, "receiver1 accept", "receiver1 complete", procedure="x.linked-birth", applicant=APPLICANT
     )
@@ -273,7 +273,12 @@ async def test_a_linked_dossier_still_needs_it(shop: Running) -> None:
         heard = [fact.event for fact in await life.facts() if fact.kind == "heard"]
         return next((event.child for event in heard if isinstance(event, Heard)), None)
 
-    child = await until(opened_for)
+    return life, await until(opened_for)
+
+
+async def test_a_linked_dossier_still_needs_it(shop: Running) -> None:
+    """Its applicant's data lies with the one that it was opened for: a hold, or work, on it keeps them."""
+    life, child = await linked(shop)
     await erasure(shop).hold(child, "KN 9", by("auditor1"))
     await life.do("receiver1 withdraw")
     with pytest.raises(StillNeeded, match="opened for it"):
@@ -283,16 +288,7 @@ async def test_a_linked_dossier_still_needs_it(shop: Running) -> None:
 
 async def test_a_linked_dossier_may_be_kept_for_longer(shop: Running) -> None:
     """Its applicant's data went with the period of the one that asked for it, though its own goes on."""
-    life = await Life.begin(
-        shop, "receiver1 accept", "receiver1 complete", procedure="x.linked-birth", applicant=APPLICANT
-    )
-    await life.do("handler1 complete")
-
-    async def opened_for() -> str | None:
-        heard = [fact.event for fact in await life.facts() if fact.kind == "heard"]
-        return next((event.child for event in heard if isinstance(event, Heard)), None)
-
-    child = await until(opened_for)
+    life, child = await linked(shop)
     await life.do("receiver1 withdraw")
 
     async def over() -> bool:
