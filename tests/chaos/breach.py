@@ -127,14 +127,23 @@ async def office(folder: Path, mail: MailServer, metrics: int) -> AsyncIterator[
         "MOTCUA_MAIL_FROM": "Một cửa <motcua@motcua.example>",
         "MOTCUA_METRICS_PORT": str(metrics),
     }
-    with subprocess.Popen(  # noqa: ASYNC220 - it only starts it
-        [sys.executable, "starter.py", "up", "--json"], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True
-    ) as process:
+    said = folder / "up.err"
+    with (
+        said.open("wb") as errors,
+        subprocess.Popen(  # noqa: ASYNC220 - it only starts it
+            [sys.executable, "starter.py", "up", "--json"],
+            cwd=ROOT,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
         try:
             assert process.stdout
             await asyncio.to_thread(process.stdout.readline)
             run = read_run(folder / "data")
-            assert run
+            assert run, said.read_text(encoding="utf-8")
             yield run
         finally:
             process.send_signal(signal.SIGINT)
