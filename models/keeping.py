@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
@@ -15,16 +15,19 @@ from models.journal import Paper
 Years = Annotated[int, Field(ge=1, le=150, strict=True)]
 
 
-NEVER = datetime(YEARS.start, 1, 1, tzinfo=UTC)
-"""Before it nothing of an office has ended."""
-
-
 class Ended(NamedTuple):
     """Dossiers that ended before a moment: one for each of these procedures, one for all others."""
 
     procedures: Mapping[str, datetime]
     others: datetime | None
     """None: of the others not one."""
+
+    def and_before(self, moment: datetime) -> Ended:
+        """Of these only what also ended before a moment."""
+        return Ended(
+            {code: min(ended, moment) for code, ended in self.procedures.items()},
+            min(self.others, moment) if self.others is not None else None,
+        )
 
 
 class Keeping(Value):
@@ -36,11 +39,6 @@ class Keeping(Value):
     """After the year, month and day on which a dossier ended; None: what is not named is kept."""
     procedures: Mapping[str, Years | Literal["permanent"]] = {}
     """The codes of procedures whose dossiers are kept for longer, or shorter."""
-
-    @property
-    def permanent(self) -> tuple[str, ...]:
-        """The codes of procedures whose dossiers are kept for ever."""
-        return tuple(code for code, years in self.procedures.items() if years == "permanent")
 
     def ended(self, today: date, calendar: Calendar) -> Ended:
         """Whose period is over when a day of the office begins: not one is a day too short."""

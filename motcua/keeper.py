@@ -220,7 +220,9 @@ class Watch:
         seals = await self._record.seals()
         if seals:
             self._sealed.set(max(0.0, (now - seals[-1].statement.at).total_seconds()))
-        for kind, gauge in (("record-verified", self._verified), ("histories-replayed", self._replayed)):
-            if entries := await self._record.journal_of(kind, 1):
-                gauge.set(max(0.0, (now - entries[0].at).total_seconds()))
+        for last, gauge in (
+            (await self._record.checked("record-verified"), self._verified),
+            (await self._record.checked("histories-replayed"), self._replayed),
+        ):
+            gauge.set(max(0.0, (now - last).total_seconds()) if last else 0.0)
         self._unstamped.set(len(await self._record.unstamped()) if self._stamped else 0)

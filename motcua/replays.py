@@ -218,8 +218,16 @@ class Replaying:
 
     async def _compare(self, codes: Sequence[str], stories: dict[str, list[Retold]]) -> list[Difference]:
         """Where what the histories say of these dossiers is not what is on record."""
-        kept = await self._facts.of(codes)
-        differing = []
+        differing: list[Difference] = []
+        try:
+            kept = await self._facts.of(codes)
+        except UNREADABLE as error:
+            if len(codes) == 1:
+                what = f"its record cannot be read: {str(error).splitlines()[0]}"
+                return [Difference(code=codes[0], what=what)]
+            for code in codes:
+                differing += await self._compare([code], stories)
+            return differing
         for code in codes:
             try:
                 facts = self._facts.facts(kept.facts.get(code, []))
@@ -322,6 +330,8 @@ class Replaying:
 
     async def _letters_alone(self, running: frozenset[str], only: str | None) -> list[Difference]:
         """Letters that were sent, as the record says, by nobody: there is no history of it."""
+        if only is not None and not only.startswith("notice/"):
+            return []
         found = []
         async for notice, number, outcome in self._record.deliveries_alone():
             name = workflow_of(notice, number)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from activities.notify import Notifying
 from activities.upkeep import Upkeep
@@ -108,6 +108,8 @@ class ReplayWorkflow:
                 summary="verify the record",
             )
         except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
             failed = error
         replays = await workflow.execute_activity_method(
             Upkeep.replay,

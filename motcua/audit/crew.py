@@ -19,8 +19,8 @@ Result = TypeVar("Result")
 
 BREAKS = 3
 """So often a process may die before the work is given up."""
-WAITS, WAIT = 20, 3.0
-"""So often, one after another, and for so many seconds a service that is away is waited for."""
+LONGEST, WAIT = 60.0, 3.0
+"""For how many seconds a service that is away is waited for, and between two tries."""
 
 _hands: _Hands | None = None
 """What this process works with, if it is one of a crew."""
@@ -84,7 +84,7 @@ async def spread(
     loop = asyncio.get_running_loop()
     source = aiter(pieces)
     left: list[Piece] = []
-    more, waits = True, 0
+    more, patience = True, loop.time() + LONGEST
     for attempt in range(BREAKS + 1):
         with ProcessPoolExecutor(
             jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_begin, initargs=(tools,)
@@ -106,13 +106,15 @@ async def spread(
                     if not under_way:
                         break
                     done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                    away = [each for each in done if isinstance(each.exception(), Unreachable)]
+                    if away and loop.time() < patience:
+                        left += [under_way.pop(each) for each in away]
+                        await asyncio.sleep(WAIT)
+                    elif not away:
+                        patience = loop.time() + LONGEST
                     for each in done:
-                        if isinstance(each.exception(), Unreachable) and waits < WAITS:
-                            waits += 1
-                            left.append(under_way.pop(each))
-                            await asyncio.sleep(WAIT)
+                        if each not in under_way:
                             continue
-                        waits = 0
                         # Taken out afterwards: where it died its piece is still there.
                         result = each.result()
                         del under_way[each]

@@ -17,7 +17,7 @@ from models.fold import fold
 from models.notices import Occasion, occasions
 from models.refusals import CheckFailed
 from models.view import DossierRow, row
-from motcua.audit.found import UNREADABLE, Broken, Part, unreadable
+from motcua.audit.found import UNREADABLE, Broken, Part, added_up, unreadable
 from motcua.past import Rules
 from motcua.store import Store
 from motcua.store.record import Kept, Record, references
@@ -33,7 +33,12 @@ class Auditor:
 
     async def look(self, codes: Sequence[str]) -> Part:
         """What does not hold with these dossiers."""
-        kept = await self._record.of(codes)
+        try:
+            kept = await self._record.of(codes)
+        except UNREADABLE as error:
+            if len(codes) == 1:
+                return Part(dossiers=1, facts=0, broken=(unreadable(codes[0], error),))
+            return added_up([await self.look([code]) for code in codes])
         broken: list[Broken] = []
         facts = 0
         for code in codes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from models.base import Value
 
 
@@ -15,7 +17,10 @@ class Broken(Value):
     what: str
 
 
-UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+UNREADABLE = (
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+    *(AssertionError, RecursionError),
+)
 """What reading raises where somebody has put there what no program of ours writes. An audit names the place
 and goes on: whoever spoils one row must not have all others believed."""
 
@@ -47,3 +52,12 @@ class Verified(Value):
     """Heads in the log that seals stand over."""
     histories: int = 0
     """Archived histories whose bytes are those that were archived."""
+
+
+def added_up(parts: Sequence[Part]) -> Part:
+    """Several parts as one."""
+    return Part(
+        dossiers=sum(part.dossiers for part in parts),
+        facts=sum(part.facts for part in parts),
+        broken=tuple(broken for part in parts for broken in part.broken),
+    )

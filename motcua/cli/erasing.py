@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from models.keeping import NEVER, Ended
+from models.keeping import Ended
 from motcua.cli import printing
 from motcua.cli.deadlines import moment
 from motcua.cli.people import Json, known_form
@@ -90,11 +90,9 @@ async def _erase(
                 print(f"{len(gone)} rows of {code} are erased; that they were is in the journal")
             return
         assert before is not None
-        keeping = shop.catalogue().office.keeping
-        permanent = keeping.permanent if keeping is not None else ()
         with printing.bar("erasing") as bar:
             done = await proving.erasure.due(
-                Ended(dict.fromkeys(permanent, NEVER), before),
+                _ended(shop, before, basis),
                 paper,
                 actor,
                 basis,
@@ -105,6 +103,15 @@ async def _erase(
     else:
         kept = f"; {done.kept:,} are kept by a hold or a linked dossier" if done.kept else ""
         print(f"{done.erased:,} dossiers hold no personal data any more{kept}")
+
+
+def _ended(shop: Workshop, before: datetime, basis: str) -> Ended:
+    """Which dossiers: by retention none whose period, where the office has a list, is not over."""
+    catalogue = shop.catalogue()
+    if basis != "retention" or catalogue.office.keeping is None:
+        return Ended({}, before)
+    calendar = catalogue.calendar(catalogue.office.calendar)
+    return catalogue.office.keeping.ended(catalogue.today(), calendar).and_before(before)
 
 
 async def _hold(shop: Workshop, code: str, user: str, paper: str, *, placed: bool) -> None:

@@ -118,14 +118,15 @@ class Post:
             return Carried(fate=looked.ended)
         notice = looked.notice
         fate: Fate
+        passed = False
         try:
             fate, why = "sent", await self._send(looked, now)
         except NotYet as wait:
             await self._record.put_off(parcel.notice, parcel.round, wait.until, str(wait))
             return Carried(not_before=wait.until)
         except PassedOn as others:
-            fate, why = "passed", str(others)
-            await self._record.pass_on(parcel.notice, parcel.round, others.notices, why, now)
+            why, passed = str(others), True
+            fate = await self._record.pass_on(parcel.notice, parcel.round, others.notices, why, now)
         except NotNeeded as reason:
             fate, why = "void", str(reason)
         except BadInput as refused:  # an address that is none, a text that an office has spoilt
@@ -134,7 +135,7 @@ class Post:
             await self._record.failed(parcel.notice, parcel.round, _words(error))
             self._counting.failed(notice.channel)
             raise
-        if fate != "passed":
+        if not passed:
             fate = await self._record.end(parcel.notice, parcel.round, fate, why)
         lag = None if notice.simulated else (datetime.now(UTC) - looked.meant_for).total_seconds()
         self._counting.ended(notice.channel, fate, lag if fate == "sent" else None)

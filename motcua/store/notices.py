@@ -136,11 +136,15 @@ class NoticeRecord:
 
     async def pass_on(
         self, notice: str, round_: int, others: Sequence[Notice], why: str, now: datetime
-    ) -> None:
-        """End a round, for others are told instead at this office time."""
+    ) -> Fate:
+        """End a round, for others are told instead at this office time; unless it has ended: returns how."""
         async with self._store._connection() as connection, connection.transaction():
-            await connection.execute(query("delivery_end"), notice, round_, "passed", why)
+            if await connection.fetchval(query("delivery_end"), notice, round_, "passed", why) is None:
+                stays: Fate = await connection.fetchval(query("delivery_ended"), notice, round_)
+                if stays != "passed":
+                    return stays
             await _tell(connection, others, now)
+        return "passed"
 
     async def tell_too(self, others: Sequence[Notice], now: datetime) -> None:
         """Tell others as well, at this office time."""

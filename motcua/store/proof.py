@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from models.archive import HERE, Archived
 from models.chain import GENESIS
@@ -214,6 +214,12 @@ class ProofRecord:
         async with self._store._connection() as connection:
             rows = await connection.fetch(query("journal_of_kind"), kind, most)
         return [_entry(row) for row in rows]
+
+    async def checked(self, kind: Literal["record-verified", "histories-replayed"]) -> datetime | None:
+        """When a check ended last; where none ever did, when the journal began."""
+        async with self._store._connection() as connection:
+            at: datetime | None = await connection.fetchval(query("journal_checked"), kind)
+        return at
 
     # Seals
 

@@ -133,7 +133,10 @@ select content from history_bytes where run = $1
 
 -- name: histories
 -- $1: of one workflow, or null; $2: closed since, or null.
-select run, workflow, type, status, closed_at, events, size, sha256, place from histories
+-- A moment that no program could read does not keep the others from being replayed; `histories_told` has it as it is.
+select run, workflow, type, status, least(greatest(closed_at, '1900-01-01'), '9000-01-01') as closed_at,
+       events, size, sha256, place
+from histories
 where ($1::text is null or workflow = $1) and ($2::timestamptz is null or closed_at >= $2)
 order by workflow collate "C", closed_at
 
@@ -212,6 +215,12 @@ left join lateral (select max(o.tell_at) as at, array_agg(distinct w order by w)
                     where o.code = t.code and o.term = t.id and o.rung >= 0) o on true
 where t.code = any($1::text[])
   and (t.alarmed_at, (select array_agg(w order by w) from unnest(t.alarm_to) w)) is distinct from (o.at, o."to")
+
+-- name: journal_checked
+-- When a check ended last; where none ever did, when the journal began.
+select coalesce((select at from journal where kind = $1 and kind in ('record-verified', 'histories-replayed')
+                  order by seq desc limit 1),
+                (select at from journal where seq = 1))
 
 -- name: audit_standing
 select status, outcome from dossiers where code = $1

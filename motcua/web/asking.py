@@ -208,7 +208,10 @@ def _colleagues(visit: Visit, d: Dossier) -> tuple[tuple[str, str], ...]:
     return tuple(
         (person.id, person.name)
         for person in visit.house.people.values()
-        if person.unit == d.unit and role in person.roles and person.id not in _decided_by(d)
+        if person.unit == d.unit
+        and role in person.roles
+        and person.holds(visit.today())
+        and person.id not in _decided_by(d)
     )
 
 

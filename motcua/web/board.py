@@ -139,7 +139,10 @@ async def tasks(visit: Member, request: Request) -> Response:
         colleagues=[
             person
             for person in visit.house.people.values()
-            if unit in (None, person.unit) and roles & set(person.roles) and person.id != who
+            if unit in (None, person.unit)
+            and roles & set(person.roles)
+            and person.holds(visit.today())
+            and person.id != who
         ],
         may=visit.may("absences")
         and any(r in visit.person.roles for r in (Role.UNIT_LEADER, Role.OFFICE_LEADER)),

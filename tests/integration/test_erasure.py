@@ -15,7 +15,7 @@ from temporalio.client import WorkflowHistory
 from models.commands import CLOCK
 from models.facts import Fact, Heard
 from models.journal import Erased, HoldLifted, HoldPlaced
-from models.keeping import NEVER, Cleared, Ended
+from models.keeping import Cleared, Ended
 from models.refusals import UnknownDossier
 from motcua.archive import Archive, opened
 from motcua.audit import verify
@@ -299,7 +299,9 @@ async def test_a_linked_dossier_may_be_kept_for_longer(shop: Running) -> None:
     row = await shop.store.row(child)
     assert row is not None
     later = datetime(2100, 1, 1, tzinfo=UTC)
-    kept = await erasure(shop).due(Ended({row.procedure: NEVER}, later), "TT 1", CLOCK)
+    kept = await erasure(shop).due(
+        Ended({row.procedure: datetime(1900, 1, 1, tzinfo=UTC)}, later), "TT 1", CLOCK
+    )
     assert kept.kept >= 1
     assert await shop.store.private(life.code) != {}
     await erasure(shop).due(Ended({}, later), "TT 1", CLOCK)

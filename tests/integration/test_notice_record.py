@@ -22,6 +22,7 @@ from motcua.store import Store
 from motcua.store import migrate as migrations
 from motcua.store.migrate import migrate
 from motcua.store.notices import NoticeFilter, NoticeRecord
+from motcua.store.record import Record
 from tests.integration.test_store import database, rows
 from tests.running import Running
 from tests.unit.office import LOUD, PEOPLE, Case, at, procedure, stage, tell
@@ -88,6 +89,25 @@ async def test_the_outbox_has_what_leaves_the_office_once(record: NoticeRecord, 
     assert {entry["notice"] for entry in await rows(url, "select notice from outbox")} == waiting
     await record.lost(timedelta(hours=1))
     assert await record.backlog() == (0, 0.0)
+
+
+async def test_a_term_that_is_opened_again_keeps_its_alarms(record: NoticeRecord, url: str) -> None:
+    """Corrected after it was issued late, its alarms were gone from the bell, and would have stayed so."""
+    case = stage("issuing")
+    await put(record, case)
+    case.tick("2026-03-10 08:00")
+    await put(record, case)
+    alarmed = "select id, alarmed_at, alarm_to from terms where alarmed_at is not null"
+    before = await rows(url, alarmed)
+    assert before != []
+    case.run("@ 2026-03-11 08:00", "clerk1 complete number=12 date=2026-03-11T01:00:00Z")
+    await put(record, case)
+    assert await rows(url, alarmed) == []
+    case.run("clerk1 correct")
+    await put(record, case)
+    whole = [each for each in await rows(url, alarmed) if each["id"] in {row["id"] for row in before}]
+    assert whole != []
+    assert (await Record(record._store).of([case.dossier.code])).derived == {}
 
 
 async def test_what_temporal_has_lost_is_given_to_it_again(record: NoticeRecord) -> None:

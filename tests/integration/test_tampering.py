@@ -153,6 +153,11 @@ class Tampering:
     by: str = "verify"
 
 
+async def _behead(attacked: Attacked) -> None:
+    await attacked.execute("delete from facts where code = $1 and seq = 1", attacked.closed)
+    await attacked.rehash(attacked.closed)
+
+
 async def _cut(attacked: Attacked, code: str) -> None:
     """The last fact gone, and the read model set back to the one before."""
     await attacked.execute(
@@ -546,6 +551,19 @@ TAMPERINGS = {
         "update occasions set tell_at = tell_at + interval '100 years' where code = $1",
         *("open", "open", "what people were to be told has tell_at"),
     ),
+    "a fact in a year that cannot be": Tampering(
+        "update facts set at = '20000-01-01' where code = $1 and seq = 3", "open", "open", "cannot be read"
+    ),
+    "the same, against its history": Tampering(
+        "update facts set at = '20000-01-01' where code = $1 and seq = 3",
+        *("open", "open", "its record cannot be read"),
+        by="replay",
+    ),
+    "a history closed in a year that cannot be": Tampering(
+        "update histories set closed_at = '20000-01-01' where $1 <> ''",
+        *("open", "archive", "cannot be read"),
+    ),
+    "the first fact gone, and the chain made again": Tampering(_behead, "closed", "closed", "cannot be read"),
     "another one's look": Tampering(
         "update views set person = 'handler1' where code = $1 and number = 2",
         *("open", "views", "3 looks were counted in entry"),

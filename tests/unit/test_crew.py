@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -74,15 +75,17 @@ async def test_a_piece_is_not_lost_where_a_process_dies_before_it_is_given_out(
 
 @asynccontextmanager
 async def troubled(folder: Path, kind: str) -> AsyncIterator[Callable[[int], Awaitable[int]]]:
-    """Squares numbers; at 7 something goes wrong, the first time or always."""
+    """Squares numbers; something goes wrong: at 7, or with the first six, as where a service is away."""
+
+    def away() -> bool:
+        (folder / uuid4().hex).touch()
+        return len(list(folder.iterdir())) < 7
 
     async def square(number: int) -> int:
-        if number == 7:
-            if kind == "odd":
-                raise OddError(1, 2)
-            if not (folder / "away").exists():
-                (folder / "away").touch()
-                raise DatabaseUnreachable(reason="it restarts")
+        if number == 7 and kind == "odd":
+            raise OddError(1, 2)
+        if kind == "away" and away():
+            raise DatabaseUnreachable(reason="it restarts")
         return number * number
 
     yield square
@@ -100,6 +103,13 @@ async def test_a_service_that_is_away_is_waited_for(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(crew, "WAIT", 0.1)
     found = [each async for each in spread(partial(troubled, tmp_path, "away"), numbers(20), 2)]
     assert sorted(found) == [number * number for number in range(1, 21)]
+
+
+async def test_a_service_that_stays_away_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its own name, and not as the death of a process."""
+    monkeypatch.setattr(crew, "LONGEST", 0.0)
+    with pytest.raises(DatabaseUnreachable, match="it restarts"):
+        _ = [each async for each in spread(partial(troubled, tmp_path, "away"), numbers(9), 2)]
 
 
 async def test_what_went_wrong_is_told_as_it_was(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from models.keeping import Keeping
+from models.keeping import Ended, Keeping
 from tests.running import CATALOGUE
 
 CALENDAR = CATALOGUE.calendar("vn")
@@ -67,6 +67,14 @@ def test_each_procedure_has_its_own() -> None:
     assert ended.procedures["a"] == datetime(2021, 11, 27, 17, tzinfo=UTC)
     assert ended.procedures["b"] < datetime(1900, 1, 2, tzinfo=UTC)
     assert Keeping(paper="x", years=150).ended(date(2026, 1, 1), CALENDAR).others == ended.procedures["b"]
+
+
+def test_what_also_ended_before_a_moment() -> None:
+    """Neither the list nor the moment is passed by."""
+    moment = datetime(2020, 1, 1, tzinfo=UTC)
+    early, late = datetime(2010, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
+    assert Ended({"a": early, "b": late}, late).and_before(moment) == Ended({"a": early, "b": moment}, moment)
+    assert Ended({}, None).and_before(moment) == Ended({}, None)
 
 
 @pytest.mark.parametrize(
