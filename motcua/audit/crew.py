@@ -119,6 +119,8 @@ async def spread(
                         result = each.result()
                         del under_way[each]
                         yield result
+                # Nothing is under way: what the pool holds goes with it, or it is told as leaked at the end.
+                await asyncio.to_thread(pool.shutdown)
                 return
             except BrokenExecutor:
                 if attempt == BREAKS:

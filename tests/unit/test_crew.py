@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import asynccontextmanager
@@ -116,6 +118,35 @@ async def test_what_went_wrong_is_told_as_it_was(tmp_path: Path) -> None:
     """Also where the error itself cannot be carried over."""
     with pytest.raises(crew.WorkFailed, match="OddError: 1 and 2"):
         _ = [each async for each in spread(partial(troubled, tmp_path, "odd"), numbers(9), 2)]
+
+
+LEAVING = """
+import asyncio, os, sys
+from functools import partial
+from pathlib import Path
+from motcua.audit.crew import spread
+from tests.unit.test_crew import numbers, squares
+
+async def work():
+    return [each async for each in spread(partial(squares, Path(sys.argv[1]), 0), numbers(20), 2)]
+
+print(len(asyncio.run(work())), flush=True)
+os._exit(0)
+"""
+"""As the command line leaves: its runtime's threads would abort it otherwise."""
+
+
+def test_nothing_is_told_as_leaked(tmp_path: Path) -> None:
+    """Each replay by processes ended with a warning about semaphores."""
+    ran = subprocess.run(
+        [sys.executable, "-c", LEAVING, str(tmp_path)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert (ran.stdout, ran.stderr) == ("20\n", "")
 
 
 async def test_work_that_always_dies_is_given_up(tmp_path: Path) -> None:
