@@ -27,7 +27,7 @@ from models.refusals import CheckFailed
 from motcua.archive import Archive, Shelf
 from motcua.audit.crew import spread
 from motcua.audit.dossiers import row_faults
-from motcua.audit.found import UNREADABLE
+from motcua.audit.found import UNREADABLE, reason
 from motcua.past import Rules
 from motcua.replay import Retold, retell
 from motcua.shelf import S3Shelf
@@ -223,7 +223,7 @@ class Replaying:
             kept = await self._facts.of(codes)
         except UNREADABLE as error:
             if len(codes) == 1:
-                what = f"its record cannot be read: {str(error).splitlines()[0]}"
+                what = f"its record cannot be read: {reason(error)}"
                 return [Difference(code=codes[0], what=what)]
             for code in codes:
                 differing += await self._compare([code], stories)
@@ -232,7 +232,7 @@ class Replaying:
             try:
                 facts = self._facts.facts(kept.facts.get(code, []))
             except UNREADABLE as error:
-                what = f"its facts cannot be read: {str(error).splitlines()[0]}"
+                what = f"its facts cannot be read: {reason(error)}"
                 differing.append(Difference(code=code, what=what))
                 continue
             found = facts_differ(code, stories[code], facts)
@@ -242,7 +242,7 @@ class Replaying:
                     dossier = fold(await self._rules.unfiled(code, shown["office"], facts), facts)
                     found = row_faults(shown, dossier)
                 except (CheckFailed, *UNREADABLE) as error:
-                    found = [f"its facts cannot be folded: {str(error).splitlines()[0]}"]
+                    found = [f"its facts cannot be folded: {reason(error)}"]
             elif shown is None:
                 found = [*found, "it is missing from the read model"]
             differing += [Difference(code=code, what=what) for what in found]
@@ -399,9 +399,8 @@ def _fact(fact: Fact) -> str:
 @asynccontextmanager
 async def _replayer(where: Where) -> AsyncIterator[Callable[[Sequence[Told]], Awaitable[Replays]]]:
     """What a process of the crew replays with."""
-    configure_logging(
-        "error"
-    )  # a workflow that is replayed has nothing to say; the standard output is not its
+    # A workflow that is replayed has nothing to say, and the standard output is not its own.
+    configure_logging("error")
     client = await connect(where.address, where.namespace)
     async with Store.connect(where.url, most=2) as store:
         replaying = Replaying(client, store, where)

@@ -17,12 +17,13 @@ from models.fold import fold
 from models.notices import Occasion, occasions
 from models.refusals import CheckFailed
 from models.view import DossierRow, row
-from motcua.audit.found import UNREADABLE, Broken, Part, added_up, unreadable
+from motcua.audit.found import UNREADABLE, Broken, Part, added_up, reason, unreadable
 from motcua.past import Rules
 from motcua.store import Store
 from motcua.store.record import Kept, Record, references
 
 MONTH = timedelta(days=31)
+"""By so much the moment of telling may be another than today's calendar gives: no closure was longer."""
 
 
 class Auditor:
@@ -45,9 +46,7 @@ class Auditor:
             try:
                 async for seq, what in self._dossier(code, kept):
                     broken.append(Broken(code=code, seq=seq, what=what))
-            except (
-                UNREADABLE
-            ) as error:  # whoever spoils one row must not keep all others from being looked at
+            except UNREADABLE as error:
                 broken.append(unreadable(code, error))
             facts += len(kept.facts.get(code, ()))
         return Part(dossiers=len(codes), facts=facts, broken=tuple(broken))
@@ -76,7 +75,7 @@ class Auditor:
                 facts = self._record.facts(rows)
                 dossier = fold(await self._rules.unfiled(code, told["office"], facts), facts)
             except (CheckFailed, ValidationError, ValueError) as error:
-                yield last["seq"], f"its facts cannot be folded: {str(error).splitlines()[0]}"
+                yield last["seq"], f"its facts cannot be folded: {reason(error)}"
                 return
             for what in row_faults(told, dossier):
                 yield last["seq"], what

@@ -27,8 +27,13 @@ and goes on: whoever spoils one row must not have all others believed."""
 
 def unreadable(code: str, error: Exception) -> Broken:
     """The place at which something cannot be read."""
-    reason = (str(error).splitlines() or [""])[0][:200]
-    return Broken(code=code, seq=0, what=f"it cannot be read: {type(error).__name__}: {reason}")
+    return Broken(code=code, seq=0, what=f"it cannot be read: {reason(error)}")
+
+
+def reason(error: Exception) -> str:
+    """What an error says, on one line; some say nothing but what they are."""
+    said = str(error).splitlines()
+    return f"{type(error).__name__}: {said[0][:200]}" if said else type(error).__name__
 
 
 class Part(Value):

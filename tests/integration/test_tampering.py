@@ -564,6 +564,9 @@ TAMPERINGS = {
         *("open", "archive", "cannot be read"),
     ),
     "the first fact gone, and the chain made again": Tampering(_behead, "closed", "closed", "cannot be read"),
+    "the same, and the history asked": Tampering(
+        _behead, "closed", "closed", "is in its history and not on record", by="replay"
+    ),
     "another one's look": Tampering(
         "update views set person = 'handler1' where code = $1 and number = 2",
         *("open", "views", "3 looks were counted in entry"),
