@@ -192,6 +192,18 @@ async def test_a_hold_and_an_erasure_from_the_page(shop: Running, desk: Web) -> 
     assert missing.status == 404
 
 
+async def test_a_hold_is_of_now_on_a_simulated_desk_too(shop: Running) -> None:
+    """The journal had it years before the entries around it: the desk's clock was that of its dossiers."""
+    life = await Life.begin(shop, "receiver1 accept")
+    before = datetime.now(UTC)
+    async with web(shop, always_open(), clock=lambda: at("2026-03-02 10:00")) as served:
+        auditor = await served.visitor("auditor1")
+        form = (await auditor.get(f"/dossiers/{life.code}/audit")).form(f"/dossiers/{life.code}/audit/hold")
+        assert (await auditor.send(form, paper="KN 1")).status == 200
+        (entry,) = await served.house.proof.journal_about(life.code)
+    assert before <= entry.at <= datetime.now(UTC)
+
+
 async def test_an_auditor_from_outside_sees_one_unit_for_a_while(shop: Running) -> None:
     """Its dossiers, what was done with and seen of them, and its people; before and after that, nothing."""
     today, week = CATALOGUE.today(), timedelta(days=7)
