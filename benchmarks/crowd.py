@@ -10,7 +10,7 @@ import json
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -41,7 +41,7 @@ from motcua.store.sql import query
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
 _FACTS = TypeAdapter(tuple[Fact, ...])
 DAYS = 450
-"""Over how many days, back from now, the dossiers came in."""
+"""Over how many days, back from the moment of the record, the dossiers came in."""
 OPEN = 0.05
 """The share of them that are still being worked on."""
 _AT_ONCE = 100
@@ -269,14 +269,20 @@ def rules_of(catalog_dir: Path, until: datetime) -> Iterator[tuple[str, str, str
 
 
 async def fill(
-    url: str, catalog_dir: Path, *, dossiers: int, seed: int, processes: int = 2, open_share: float = OPEN
+    url: str,
+    catalog_dir: Path,
+    *,
+    dossiers: int,
+    seed: int,
+    until: datetime,
+    processes: int = 2,
+    open_share: float = OPEN,
 ) -> AsyncIterator[int]:
-    """Bring the record up to so many dossiers, from where it stands; yields how many there are."""
+    """Bring the record up to so many dossiers as of a moment; yields the number that is there."""
     connection = await asyncpg.connect(url)
     pool = ProcessPoolExecutor(processes)
     try:
         there: int = await connection.fetchval("select count(*) from dossiers")
-        until = datetime.now(UTC).replace(microsecond=0)
         await connection.executemany(query("add_rules"), list(rules_of(catalog_dir, until)))
         starts = range(there, dossiers, _AT_ONCE)
         work = (

@@ -79,7 +79,9 @@ async def crowded(folder: Path, dossiers: int) -> AsyncIterator[tuple[LocalOffic
         await migrate(office.run.admin_database_url)
         with _bar() as bar:
             task = bar.add_task("dossiers", total=dossiers)
-            async for done in fill(office.run.admin_database_url, catalog_dir, dossiers=dossiers, seed=1):
+            now = datetime.now(UTC).replace(microsecond=0)
+            url = office.run.admin_database_url
+            async for done in fill(url, catalog_dir, dossiers=dossiers, seed=1, until=now):
                 bar.update(task, completed=done)
         root = await asyncpg.connect(office.run.admin_database_url)
         try:

@@ -32,7 +32,8 @@ class Crowd(NamedTuple):
     catalogue: Catalogue
 
 
-NOW = datetime.now(UTC).replace(microsecond=0)
+NOW = datetime(2026, 11, 27, 8, tzinfo=UTC)
+"""A Friday afternoon. How many alarms there are depends on the day of the week, not on the pages."""
 EDGES = Edges(NOW, NOW + timedelta(hours=8), NOW + timedelta(days=3))
 
 
@@ -42,7 +43,7 @@ async def crowd(office: Running, tmp_path_factory: pytest.TempPathFactory) -> As
     catalog_dir = staffed(SETTINGS.catalog_dir, tmp_path_factory.mktemp("crowd"))
     async with database(office, "crowd") as url:
         await migrate(url)
-        async for _ in fill(url, catalog_dir, dossiers=400, seed=7, processes=1, open_share=0.7):
+        async for _ in fill(url, catalog_dir, dossiers=400, seed=7, until=NOW, processes=1, open_share=0.7):
             pass
         async with Store.connect(url) as store:
             yield Crowd(store, Screens(store), NoticeRecord(store), Catalogue.load(catalog_dir))
