@@ -89,6 +89,14 @@ class Acts(Value):
         last = self.acts[-1] if self.acts else None
         return last if last is not None and last.act in ("apply", "undo") else None
 
+    @property
+    def undoable(self) -> str | None:
+        """The change whose undo may be ordered now, or continued where an earlier attempt broke off."""
+        last = self.unfinished
+        if last is not None:
+            return last.change if last.act == "undo" else None
+        return self.in_force[-1].change.id if self.in_force else None
+
     def of(self, change: str) -> dict[str, Act]:
         """The acts of one change by their name."""
         return {act.act: act for act in self.acts if act.change == change}

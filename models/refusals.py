@@ -7,6 +7,7 @@ status; nothing else decides them. Anything that is not a `Problem` is a bug and
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -16,6 +17,8 @@ class Problem(Exception):
     sentence: ClassVar[str] = "{detail}"
 
     def __init__(self, **facts: object) -> None:
+        # Their own text would be UTC, which reads as office time and is another day before 07:00.
+        assert not any(isinstance(fact, datetime) for fact in facts.values()), "say moments in office time"
         self.facts = facts
         super().__init__(self.sentence.format_map(facts))
 

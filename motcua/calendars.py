@@ -244,7 +244,7 @@ class Calendars:
         Asks no workflow and changes nothing. A simulated dossier stands where its last fact left it.
         """
         acts = await self._desk.refresh()
-        _may_apply(acts, change)
+        self._may_apply(acts, change)
         self._stays_open(change)
         totals.open = await self._record.open_dossiers()
         order = Ordered(change=change, before=before(self._desk.rulebook.calendar, change))
@@ -265,7 +265,7 @@ class Calendars:
         actor = self._authorised(user)
         while True:
             acts = await self._desk.refresh()
-            _may_apply(acts, change)
+            self._may_apply(acts, change)
             if acts.of(change.id):
                 break
             self._stays_open(change)  # before it is on record: acts are never altered
@@ -279,12 +279,37 @@ class Calendars:
         actor = self._authorised(user)
         while True:
             acts = await self._desk.refresh()
-            _may_undo(acts, change)
+            self._may_undo(acts, change)
             if "undo" in acts.of(change):
                 break
             if await self._record.add(acts, change, "undo", actor):
                 log.info("calendar change taken back", change=change, actor=actor.id)
         return await self._carry_out(acts, change, "undo", tell)
+
+    def _may_apply(self, acts: Acts, change: Change) -> None:
+        mine, unfinished = acts.of(change.id), acts.unfinished
+        if (undone := mine.get("undo")) is not None:
+            raise ChangeUndone(change=change.id, actor=undone.actor.id, at=self._day(undone))
+        if (begun := mine.get("apply")) is not None and begun.ordered and begun.ordered.change != change:
+            raise ChangeDiffers(change=change.id, at=self._day(begun))
+        if unfinished is not None and unfinished.change != change.id:
+            raise _unfinished(unfinished.change, unfinished.act)
+
+    def _may_undo(self, acts: Acts, change: str) -> None:
+        mine, unfinished = acts.of(change), acts.unfinished
+        if not mine:
+            known = ", ".join(order.change.id for order in acts.in_force) or "none"
+            raise UnknownChange(change=change, known=known)
+        if (undone := mine.get("undone")) is not None:
+            raise ChangeUndone(change=change, actor=undone.actor.id, at=self._day(undone))
+        if change != acts.undoable:
+            if unfinished is not None:
+                raise _unfinished(unfinished.change, unfinished.act)
+            raise CalendarChangedSince(what="The calendar", since=acts.in_force[-1].change.id, change=change)
+
+    def _day(self, act: Act) -> date:
+        """The office date of an act."""
+        return self._desk.rulebook.calendar.local(act.at).date()
 
     def _authorised(self, user: str) -> Actor:
         actor = self._desk.rulebook.actor(user)
@@ -464,30 +489,6 @@ class Calendars:
         if calendar not in self._made:
             self._made[calendar] = make()
         return self._made[calendar]
-
-
-def _may_apply(acts: Acts, change: Change) -> None:
-    mine, unfinished = acts.of(change.id), acts.unfinished
-    if (undone := mine.get("undo")) is not None:
-        raise ChangeUndone(change=change.id, actor=undone.actor.id, at=undone.at.date())
-    if (begun := mine.get("apply")) is not None and begun.ordered and begun.ordered.change != change:
-        raise ChangeDiffers(change=change.id, at=begun.at.date())
-    if unfinished is not None and unfinished.change != change.id:
-        raise _unfinished(unfinished.change, unfinished.act)
-
-
-def _may_undo(acts: Acts, change: str) -> None:
-    mine, unfinished = acts.of(change), acts.unfinished
-    if not mine:
-        known = ", ".join(order.change.id for order in acts.in_force) or "none"
-        raise UnknownChange(change=change, known=known)
-    if (undone := mine.get("undone")) is not None:
-        raise ChangeUndone(change=change, actor=undone.actor.id, at=undone.at.date())
-    if unfinished is not None and (unfinished.change, unfinished.act) != (change, "undo"):
-        raise _unfinished(unfinished.change, unfinished.act)
-    last = acts.in_force[-1].change.id if acts.in_force else change
-    if "undo" not in mine and last != change:
-        raise CalendarChangedSince(what="The calendar", since=last, change=change)
 
 
 def _unfinished(change: str, act: str) -> ChangeUnfinished:

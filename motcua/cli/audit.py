@@ -413,4 +413,6 @@ async def _revoke(shop: Workshop, key: str, user: str, at: datetime, reason: str
     if as_json:
         printing.document(word)
     else:
-        print(f"key {key} is not believed as of {word.at:%Y-%m-%d %H:%M:%S} UTC; publish it: audit keys")
+        catalogue = shop.catalogue()
+        since = printing.office_time(catalogue.calendar(catalogue.office.calendar), word.at)
+        print(f"key {key} is not believed as of {since}; publish it: audit keys")

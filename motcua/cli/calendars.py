@@ -99,7 +99,10 @@ async def _show(shop: Workshop, year: int | None, *, as_json: bool) -> None:
     printing.table("", ("date", "kind", "hours", "name", "source", "change"), rows)
     if found := _changes(acts):
         titles = ("id", "decree", "issued", "title", "state", "by", "at")
-        rows_of = [tuple(change[key] for key in titles) for change in found]
+        rows_of = [
+            tuple(change[key] for key in titles[:-1]) + (printing.office_time(calendar, change["at"]),)
+            for change in found
+        ]
         printing.table("\nchanges", titles, rows_of)
 
 
@@ -116,7 +119,7 @@ def _changes(acts: Acts) -> list[dict[str, Any]]:
             last = list(mine.values())[-1]
             state = {"apply": "being applied", "undo": "being undone"}.get(last.act, last.act)
             said = begun.ordered.change.model_dump(mode="json", exclude={"days"})
-            found.append({**said, "state": state, "by": last.actor.id, "at": last.at.isoformat()})
+            found.append({**said, "state": state, "by": last.actor.id, "at": last.at})
     return found
 
 
@@ -144,7 +147,8 @@ def _print_touched(local: Calendar, touched: Touched) -> None:
     for move in touched.moves:
         print(f"{touched.code}  {_move(local, move)}".rstrip())
     told = ", ".join(
-        f"{letter.kind} of {letter.sent_at:%Y-%m-%d} says {printing.office_time(local, letter.date)}"
+        f"{letter.kind} of {printing.office_date(local, letter.sent_at)}"
+        f" says {printing.office_time(local, letter.date)}"
         for letter in touched.letters
     )
     if told:

@@ -151,8 +151,9 @@ async def _play(office: Office, cases: list[Case]) -> dict[str, Any]:
     with printing.bar("dossiers") as bar:
 
         def tell(tally: Tally) -> None:
-            rate = tally.done / (time.monotonic() - began)
-            bar.to(tally.done, tally.total, f"{rate:.1f}/s, office date {tally.office_time:%Y-%m-%d}")
+            rate, at = tally.done / (time.monotonic() - began), tally.office_time
+            day = printing.office_date(office.desk.rulebook.calendar, at) if at else ""
+            bar.to(tally.done, tally.total, f"{rate:.1f}/s, office date {day}")
 
         tally = await office.play(cases, tell)
     seconds = time.monotonic() - began

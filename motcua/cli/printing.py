@@ -85,6 +85,9 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]], *, 
         # Codes and numbers are there to be copied: the first column is never cut.
         grid.add_column(name, justify="right" if number >= right else "left", no_wrap=number == 0)
     for row in rows:
+        row = tuple(row)
+        # Their own text would be UTC, which reads as office time and is another day before 07:00.
+        assert not any(isinstance(cell, datetime) for cell in row), "moments are shown by office_time"
         grid.add_row(*("" if cell is None else str(cell) for cell in row))
     out.print(grid)
 
@@ -92,6 +95,11 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]], *, 
 def office_time(calendar: Calendar, at: datetime | None) -> str:
     """A moment on the office's clock, to the minute."""
     return calendar.shown(at) if at else ""
+
+
+def office_date(calendar: Calendar, at: datetime) -> str:
+    """The date of a moment at the office, `2026-03-02`."""
+    return calendar.local(at).date().isoformat()
 
 
 class Bar:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
+from models.calendar import Calendar
 from motcua.accounts import From
 from motcua.catalogue import UnknownUser
 from motcua.cli import printing
@@ -64,8 +66,14 @@ async def _list(shop: Workshop, *, as_json: bool) -> None:
             }
         )
         return
+    catalogue = shop.catalogue()
+    calendar = catalogue.calendar(catalogue.office.calendar)
     columns = ("user", "disabled", "must_change", "locked_until", "signed_in_at", "sessions")
-    printing.table("accounts", columns, [tuple(row[column] for column in columns) for row in rows])
+    printing.table("accounts", columns, [tuple(_cell(calendar, row[key]) for key in columns) for row in rows])
+
+
+def _cell(calendar: Calendar, value: object) -> object:
+    return printing.office_time(calendar, value) if isinstance(value, datetime) else value
 
 
 async def _password(shop: Workshop, user: str, by: str, *, as_json: bool) -> None:

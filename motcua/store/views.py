@@ -110,7 +110,7 @@ class ViewRecord:
             "at-night": (zone, night, morning),
             "back-and-forth": (TIMES,),
             "extended-together": (TOGETHER,),
-            "curious": (MANY,),
+            "curious": (zone, MANY),
         }
         found = []
         async with self._store._connection() as connection:

@@ -86,10 +86,10 @@ from facts f where f.kind = 'extended' and f.at >= $1 and f.at < $2 and ($3::tex
 group by f.actor, date_bin('15 minutes', f.at, 'epoch') having count(*) >= $5 order by 3 desc limit $4
 
 -- name: pattern_curious
--- At least $5 dossiers that somebody opened in one day and has never done anything with.
+-- At least $6 dossiers that somebody opened on one office day (zone $5) and has never done anything with.
 select v.person, min(v.code) as code, min(v.at) as at, count(distinct v.code)::integer as number
 from views v
 where v.at >= $1 and v.at < $2 and v.code is not null
   and ($3::text is null or exists (select from dossiers d where d.code = v.code and d.unit = $3))
   and not exists (select from facts f where f.code = v.code and f.actor = v.person)
-group by v.person, date_trunc('day', v.at) having count(distinct v.code) >= $5 order by 3 desc limit $4
+group by v.person, (v.at at time zone $5)::date having count(distinct v.code) >= $6 order by 3 desc limit $4

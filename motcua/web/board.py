@@ -308,6 +308,7 @@ async def _calendar(visit: Visit, year: str = "", *, status: int = 200, **more: 
         year=chosen,
         days=[day for day in shown.special if day.date.year == chosen],
         acts=acts.acts,
+        undoable=acts.undoable,
         may=visit.may("change-calendar"),
         **(page | more),
     )
