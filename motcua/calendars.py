@@ -23,6 +23,7 @@ from models.base import Instant, Value
 from models.calendar import Calendar
 from models.chain import fingerprint
 from models.changes import (
+    Act,
     Acts,
     Change,
     Direction,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import pwd
@@ -14,8 +15,8 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,7 +67,7 @@ class Postgres:
         self._data = data_dir / "postgres"
         self._log_file = data_dir / "logs" / "postgres.log"
         self._bin = _binaries()
-        self._account = _account() if os.geteuid() == 0 else None
+        self._account = _account(ACCOUNT) if os.geteuid() == 0 else None
         if self._account:
             _open_the_way(data_dir, self._bin)
         self._link = data_dir / "sockets"
@@ -237,22 +238,36 @@ def _binaries() -> Path:
     return where
 
 
-def _account() -> pwd.struct_passwd:
-    """The account that runs PostgreSQL for root."""
+def _account(name: str) -> pwd.struct_passwd:
+    """The account that runs PostgreSQL for root; made at the first start on a machine.
+
+    One office at a time: of two `useradd` at once the later one replaces the account of the earlier one,
+    under another number, and the files of the earlier office belong to nobody.
+    """
     with suppress(KeyError):
-        return pwd.getpwnam(ACCOUNT)
+        return pwd.getpwnam(name)
+    with _alone():
+        with suppress(KeyError):
+            return pwd.getpwnam(name)
+        command = ["useradd", "--system", "--shell", "/usr/sbin/nologin", name]
+        try:
+            subprocess.run(command, check=True, capture_output=True)
+        except FileNotFoundError as error:
+            raise ServerMissing(name="useradd", looked=f"PATH, to make the account {name}") from error
+        except subprocess.CalledProcessError as error:
+            raise AccountMissing(account=name) from error
+        return pwd.getpwnam(name)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Exclude every other office of this machine's root while the block lasts."""
+    descriptor = os.open("/run/motcua.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        subprocess.run(
-            ["useradd", "--system", "--shell", "/usr/sbin/nologin", ACCOUNT], check=True, capture_output=True
-        )
-    except FileNotFoundError as error:
-        raise ServerMissing(name="useradd", looked=f"PATH, to make the account {ACCOUNT}") from error
-    except subprocess.CalledProcessError:
-        pass  # made by another office at this very moment, or the next line says that it was not
-    try:
-        return pwd.getpwnam(ACCOUNT)
-    except KeyError as error:
-        raise AccountMissing(account=ACCOUNT) from error
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _open_the_way(data_dir: Path, binaries: Path) -> None:

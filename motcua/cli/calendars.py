@@ -100,7 +100,7 @@ async def _show(shop: Workshop, year: int | None, *, as_json: bool) -> None:
     if found := _changes(acts):
         titles = ("id", "decree", "issued", "title", "state", "by", "at")
         rows_of = [
-            tuple(change[key] for key in titles[:-1]) + (printing.office_time(calendar, change["at"]),)
+            (*(change[key] for key in titles[:-1]), printing.office_time(calendar, change["at"]))
             for change in found
         ]
         printing.table("\nchanges", titles, rows_of)

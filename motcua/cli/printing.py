@@ -84,11 +84,10 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]], *, 
     for number, name in enumerate(columns):
         # Codes and numbers are there to be copied: the first column is never cut.
         grid.add_column(name, justify="right" if number >= right else "left", no_wrap=number == 0)
-    for row in rows:
-        row = tuple(row)
+    for cells in map(tuple, rows):
         # Their own text would be UTC, which reads as office time and is another day before 07:00.
-        assert not any(isinstance(cell, datetime) for cell in row), "moments are shown by office_time"
-        grid.add_row(*("" if cell is None else str(cell) for cell in row))
+        assert not any(isinstance(cell, datetime) for cell in cells), "moments are shown by office_time"
+        grid.add_row(*("" if cell is None else str(cell) for cell in cells))
     out.print(grid)
 
 

@@ -217,6 +217,7 @@ async def test_the_calendar_is_changed_and_changed_back(office: Running, desk: W
     undone = await head.send((await head.get("/calendar?year=2026")).form("/calendar/undo"))
     assert undone.status == 200, undone.words[:300]
     assert "The change is taken back" in undone.words
+    assert 'action="/calendar/undo"' not in undone.text  # there is nothing left to take back
     back = await office.store.row(life.code)
     assert back is not None
     assert back.due_at == before.due_at
