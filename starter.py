@@ -8,11 +8,10 @@ import logging
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import psutil
 from temporalio.client import Client
@@ -33,6 +32,7 @@ from motcua.config import BadSetting, Settings
 from motcua.desk import Desk, Rulebook
 from motcua.documents import Clamd, Documents
 from motcua.erasure import Erasure
+from motcua.health import Health
 from motcua.keeper import ring, roots, sealer
 from motcua.local import Child, LocalOffice, NoOffice, busy, whereabouts
 from motcua.papers import Papers
@@ -41,8 +41,9 @@ from motcua.rulebook import rulebook
 from motcua.store import Store
 from motcua.store.migrate import migrate
 from motcua.store.proof import ProofRecord
+from motcua.supervision import supervised
 from motcua.telemetry import MetricsPortInUse, configure_logging, quiet_runtime
-from motcua.temporal import connect, pollers, register
+from motcua.temporal import TemporalUnreachable, connect, pollers, register
 from motcua.virtual import VirtualClocks
 from motcua.web.house import House
 from motcua.web.serve import address, bound, serving
@@ -172,11 +173,17 @@ class Workshop:
     @asynccontextmanager
     async def office(self) -> AsyncIterator[tuple[Desk, Store]]:
         """The office that runs here, or on the servers that the environment names."""
+        async with self._connected() as (_, desk, store):
+            yield desk, store
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[tuple[Client, Desk, Store]]:
         address, namespace, url = whereabouts(self.settings)
         catalogue = self.catalogue()
         client = await connect(address, namespace)
         async with Store.connect(url) as store:
-            yield Desk(client, store, rulebook(catalogue), rpc_timeout=self.settings.rpc_timeout), store
+            desk = Desk(client, store, rulebook(catalogue), rpc_timeout=self.settings.rpc_timeout)
+            yield client, desk, store
 
     @asynccontextmanager
     async def record(self) -> AsyncIterator[Store | None]:
@@ -231,14 +238,14 @@ class Workshop:
                 await servers.add(self._worker(servers, client, number, public_url))
             async with Store.connect(run.database_url, most=25, patience=PATIENCE) as store:
                 desk = Desk(client, store, rulebook, rpc_timeout=settings.rpc_timeout)
-                house = self._house(desk, store, public_url)
+                house = self._house(client, desk, store, public_url)
                 password = _password(servers.data_dir)
                 await house.accounts.furnish(password)
                 clock = OfficeClock(store)
                 if name != "default":
                     house.simulated, house.clock = True, clock.now
                 async with (
-                    beside(_sweep(desk), *([clock.run()] if house.simulated else [])),
+                    supervised(sweep=_sweep(desk), **({"clock": clock.run()} if house.simulated else {})),
                     serving(house, listening),
                 ):
                     _settle()
@@ -248,14 +255,14 @@ class Workshop:
     async def web(self) -> AsyncIterator[str]:
         """The desk alone, on the office that runs here or on the servers that the environment names."""
         settings = self.settings
-        async with self.office() as (desk, store):
+        async with self._connected() as (client, desk, store):
             listening = bound(settings.web_host, settings.web_port)
-            house = self._house(desk, store, settings.public_url or address(listening))
-            async with beside(_sweep(desk)), serving(house, listening):
+            house = self._house(client, desk, store, settings.public_url or address(listening))
+            async with supervised(sweep=_sweep(desk)), serving(house, listening):
                 _settle()
                 yield address(listening)
 
-    def _house(self, desk: Desk, store: Store, public_url: str) -> House:
+    def _house(self, client: Client, desk: Desk, store: Store, public_url: str) -> House:
         """What the pages work with."""
         catalogue, settings = self.catalogue(), self.settings
         calendar = catalogue.calendar(catalogue.office.calendar)
@@ -267,6 +274,7 @@ class Workshop:
             papers=Papers(store, catalogue.office, calendar, settings.catalog_dir, public_url),
             accounts=self._accounts(store, catalogue),
             documents=self.documents(store),
+            health=Health(store, client, TASK_QUEUE),
             public_url=public_url,
         )
 
@@ -303,8 +311,9 @@ class Workshop:
 
         async def polls() -> None:
             while True:
-                if worker.pid in await pollers(client, TASK_QUEUE):
-                    return
+                with suppress(TemporalUnreachable):  # it may be on its way back, too
+                    if worker.pid in await pollers(client, TASK_QUEUE):
+                        return
                 await asyncio.sleep(0.05)
 
         worker = Child(
@@ -339,17 +348,6 @@ class OfficeClock:
                     last = self._last = span[1]
                     self._since = time.monotonic()
             await asyncio.sleep(5)
-
-
-@asynccontextmanager
-async def beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Have these run beside the block."""
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
 
 
 PATIENCE = 30

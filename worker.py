@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
 from typing import Any
@@ -48,6 +48,7 @@ from motcua.store import Store
 from motcua.store.migrate import migrate
 from motcua.store.notices import NoticeRecord
 from motcua.store.proof import ProofRecord
+from motcua.supervision import supervised
 from motcua.telemetry import Counts, configure_logging, runtime
 from motcua.temporal import connect, register, sandbox
 from motcua.texts import Texts
@@ -59,6 +60,8 @@ log = structlog.get_logger()
 
 NOTICES_AT_ONCE, LETTERS_AT_ONCE = 16, 8
 """Not many more than there are connections: what waits for one too long is tried again later."""
+BUG = 70
+"""Exit code of a failure that is no problem of input or of services, as on the command line."""
 LOOK = 10.0
 """Seconds after which it is asked again whether the office's calendar has been changed."""
 
@@ -125,21 +128,13 @@ async def serving(
             meter,
             stamped=bool(settings.tsa_url),
         )
-        async with dossiers, notices, proving, beside(Outbox(client, store, meter).run(), watch.run()):
+        async with (
+            dossiers,
+            notices,
+            proving,
+            supervised(outbox=Outbox(client, store, meter).run(), watch=watch.run()),
+        ):
             yield
-
-
-@asynccontextmanager
-async def beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Have these run beside the block; where one fails, so does the block."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work) for work in works]
-            yield
-            for task in tasks:
-                task.cancel()
-    except* Exception as errors:
-        raise errors.exceptions[0] from None
 
 
 @asynccontextmanager
@@ -248,6 +243,9 @@ def main() -> int:
     except Problem as problem:
         log.error(problem.message, type=problem.type)
         return exit_code(problem)
+    except Exception:  # a bug; whoever supervises this process starts it again
+        log.critical("the worker failed", exc_info=True)
+        return BUG
     return 0
 
 

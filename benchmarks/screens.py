@@ -22,6 +22,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from temporalio.client import Client
 
 from benchmarks.crowd import fill, staffed
 from motcua.accounts import Accounts
@@ -29,6 +30,7 @@ from motcua.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk
 from motcua.documents import Documents
+from motcua.health import Health
 from motcua.local import LocalOffice
 from motcua.papers import Papers
 from motcua.rulebook import rulebook
@@ -39,6 +41,7 @@ from motcua.telemetry import configure_logging
 from motcua.temporal import connect
 from motcua.web.house import House
 from motcua.web.serve import address, bound, serving
+from workflows.dossier import TASK_QUEUE
 
 PASSWORD = "mật khẩu của buổi đo"
 MOST_MS, MOST_KB = 50, 150
@@ -99,17 +102,18 @@ def _bar() -> Progress:
     return Progress(*columns, console=err)
 
 
-def house_of(desk: Desk, store: Store, catalogue: Catalogue, catalog_dir: Path, url: str) -> House:
+def house_of(client: Client, store: Store, catalogue: Catalogue, catalog_dir: Path, url: str) -> House:
     """What the pages work with."""
     calendar = catalogue.calendar(catalogue.office.calendar)
     return House(
-        desk=desk,
+        desk=Desk(client, store, rulebook(catalogue)),
         store=store,
         catalogue=catalogue,
         catalog_dir=catalog_dir,
         papers=Papers(store, catalogue.office, calendar, catalog_dir, url),
         accounts=Accounts(store, catalogue.office.staff, catalogue.today),
         documents=Documents(store),
+        health=Health(store, client, TASK_QUEUE),
         public_url=url,
     )
 
@@ -296,7 +300,7 @@ async def run(folder: Path, dossiers: int, looks: int, *, with_plans: bool) -> t
         async with Store.connect(office.run.database_url) as store:
             listening = bound("127.0.0.1", 0)
             url = address(listening)
-            house = house_of(Desk(client, store, rulebook(catalogue)), store, catalogue, catalog_dir, url)
+            house = house_of(client, store, catalogue, catalog_dir, url)
             await house.accounts.furnish(PASSWORD)
             async with serving(house, listening):
                 return await timings(url, store, looks=looks), there, facts

@@ -27,6 +27,7 @@ from models.refusals import Unreachable
 from motcua.config import Settings
 from motcua.processes import DISK_FULL, MARK, Child, NoDiskSpace, ServerFailed, ServerMissing, stop_leftovers
 from motcua.servers import PortInUse, Postgres, busy, choose_ports, temporal_child
+from motcua.supervision import Tasks, supervised
 
 __all__ = [
     "AlreadyRunning",
@@ -187,6 +188,7 @@ class LocalOffice:
         self._runtime = runtime
         self._started_at = datetime.now(UTC)
         self._stack = AsyncExitStack()
+        self._tasks: Tasks | None = None
         self._file: _RunFile | None = None
         self._run: RunInfo | None = None
 
@@ -213,7 +215,7 @@ class LocalOffice:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stack.aclose()
+        await self._stack.__aexit__(kind, error, trace)
 
     async def add(self, child: Child) -> None:
         """Start another process under the office's care; the last one added is stopped first.
@@ -224,6 +226,8 @@ class LocalOffice:
             raise ValueError(f"there is a child named {child.name} already")
         child.env[MARK] = str(self.data_dir)
         child.on_start = self._note
+        if self._tasks is not None:
+            child.supervise = self._tasks.start
         self.children[child.name] = child
         try:
             await child.start()
@@ -235,6 +239,7 @@ class LocalOffice:
     async def _start(self) -> None:
         self._prepare()
         await self._lock()
+        self._tasks = await self._stack.enter_async_context(supervised())
         postgres = Postgres(self.data_dir, database=_database(self._name))
         self._stack.callback(postgres.remove_sockets)
         port, ui_port = choose_ports(self.data_dir / "ports.json", *self._ports)

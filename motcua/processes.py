@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import psutil
 import structlog
 
 from models.refusals import Problem, Unreachable
+from motcua.guardian import GUARDIAN
 
 log = structlog.get_logger()
 
@@ -80,6 +82,8 @@ class Child:
         """Of the process started last, even if it has exited since."""
         self.on_start: Callable[[], None] = lambda: None
         """Called as soon as a process runs, before it is ready."""
+        self.supervise: Callable[[str, Coroutine[Any, Any, None]], asyncio.Task[None]] = _alone
+        """Runs the watcher, so that its failure does not go unnoticed."""
         self._argv = argv
         self._ready = ready
         self._deadline = deadline
@@ -106,11 +110,12 @@ class Child:
                 log.warning("process did not start", name=self.name, error=str(problem), retry_in=delay)
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_DELAY)
-        self._watcher = asyncio.create_task(self.watch(), name=f"watch {self.name}")
+        self._watcher = self.supervise(f"watch {self.name}", self.watch())
 
     async def run(self) -> None:
         """Run the process once, to its end; an exit code other than 0 is an error."""
         process = self._process = await self._spawn()
+        self.pid = process.pid
         reason = f"it had not ended after {self._deadline:g} s"
         try:
             async with asyncio.timeout(self._deadline):
@@ -127,7 +132,10 @@ class Child:
         delay = FIRST_DELAY
         while True:
             since = time.monotonic()
-            code = await self._process.wait() if self._process else None
+            code = None
+            if self._process:
+                code = await self._process.wait()
+                GUARDIAN.forget(self._process.pid)
             if time.monotonic() - since >= HEALTHY_AFTER:
                 delay = FIRST_DELAY
             log.warning("process exited", name=self.name, pid=self.pid, code=code, restart_in=delay)
@@ -135,8 +143,9 @@ class Child:
             delay = min(delay * 2, LONGEST_DELAY)
             try:
                 await self._launch()
-            except (Problem, OSError) as problem:
-                log.error("process did not come back", name=self.name, error=str(problem))
+            except Exception as problem:  # whatever it is, the next attempt comes: nobody else would make it
+                bug = None if isinstance(problem, Problem) else problem
+                log.error("process did not come back", name=self.name, error=str(problem), exc_info=bug)
                 continue
             self.restarts += 1
             log.info("process restarted", name=self.name, pid=self.pid, restarts=self.restarts)
@@ -176,8 +185,8 @@ class Child:
                 return f"it exited with {exited.result()}"
             if not probe.done():
                 return f"it was not ready after {self._deadline:g} s"
-            await probe
-            return None
+            error = probe.exception()
+            return f"asking whether it is ready failed: {type(error).__name__}: {error}" if error else None
         finally:
             probe.cancel()
             exited.cancel()
@@ -187,11 +196,14 @@ class Child:
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         argv = self._argv() if callable(self._argv) else self._argv
+        if shutil.which(argv[0], path=self.env.get("PATH")) is None:
+            raise ServerMissing(name=self.name, looked=argv[0])
         try:
+            guarded, stdin = GUARDIAN.guarded(argv, self._stop_signal)
             with self._open_log() as output:
-                return await asyncio.create_subprocess_exec(
-                    *argv,
-                    stdin=asyncio.subprocess.DEVNULL,
+                process = await asyncio.create_subprocess_exec(
+                    *guarded,
+                    stdin=stdin,
                     stdout=output,
                     stderr=output,
                     env=self.env,
@@ -203,12 +215,12 @@ class Child:
                     # A terminal's Ctrl-C goes to a whole session: the order of stopping is ours.
                     start_new_session=True,
                 )
-        except FileNotFoundError as error:
-            raise ServerMissing(name=self.name, looked=error.filename) from error
         except OSError as error:
             if error.errno in DISK_FULL:
                 raise NoDiskSpace(path=self.log_file.parent, reason=error.strerror) from error
             raise self._failure(error.strerror or str(error)) from error
+        GUARDIAN.note(process.pid, self._stop_signal)
+        return process
 
     def _open_log(self) -> BinaryIO:
         with suppress(FileNotFoundError):
@@ -220,8 +232,13 @@ class Child:
 
     async def _end(self) -> None:
         process, self._process = self._process, None
-        if process is None or process.returncode is not None:
+        if process is None:
             return
+        if process.returncode is None:
+            await self._stop(process)
+        GUARDIAN.forget(process.pid)
+
+    async def _stop(self, process: asyncio.subprocess.Process) -> None:
         with suppress(ProcessLookupError):
             process.send_signal(self._stop_signal)
         try:
@@ -245,6 +262,11 @@ class Child:
         if full:  # often not among the last lines: programs go on to say what they undo
             return NoDiskSpace(path=self.log_file.parent, reason=f"{self.name} says: {full}")
         return ServerFailed(name=self.name, reason=reason, log=self.log_file, tail=tail)
+
+
+def _alone(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Without a supervisor: what went wrong is raised by `stop`."""
+    return asyncio.create_task(work, name=name)
 
 
 async def stop_leftovers(pids: Mapping[str, int], data_dir: Path, *, grace: float = 10.0) -> None:

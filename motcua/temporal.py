@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
+import psutil
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.enums.v1 import IndexedValueType, TaskQueueType
 from temporalio.api.failure.v1 import Failure
@@ -79,6 +81,9 @@ CONVERTER = DataConverter(
 """Pydantic values as JSON; error texts are encoded like payloads, so that a codec covers them too."""
 
 RPC_TIMEOUT = timedelta(seconds=20)
+
+POLL = 90.0
+"""Seconds after which a worker has certainly polled again: a poll is answered after one minute at most."""
 
 AWAY = frozenset(
     (
@@ -203,18 +208,57 @@ async def keep_for(client: Client, wanted: timedelta) -> None:
         ) from error
 
 
-async def pollers(client: Client, task_queue: str) -> set[int | None]:
-    """The process ids, on this machine, of the workers that listen on a task queue (or did lately)."""
-    described = await client.workflow_service.describe_task_queue(
-        DescribeTaskQueueRequest(
-            namespace=client.namespace,
-            task_queue=TaskQueue(name=task_queue),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-        ),
-        timeout=RPC_TIMEOUT,
-    )
-    identities = (poller.identity.partition("@") for poller in described.pollers)
-    return {int(pid) for pid, _, host in identities if pid.isdigit() and host == socket.gethostname()}
+async def check_namespace(client: Client) -> bool:
+    """True if the server answers for the client's namespace; TemporalUnreachable or RPCError if not."""
+    await retention(client)
+    return True
+
+
+async def pollers(client: Client, task_queue: str) -> set[int]:
+    """The process ids of the workers on this machine that live and poll a task queue."""
+    return {pid async for pid, here in _pollers(client, task_queue) if here}
+
+
+async def polled(client: Client, task_queue: str) -> bool:
+    """Whether a worker, on whatever machine, polls a task queue."""
+    return bool([pid async for pid, _ in _pollers(client, task_queue)])
+
+
+async def _pollers(client: Client, task_queue: str) -> AsyncIterator[tuple[int, bool]]:
+    """(process id, whether it is on this machine) of each worker that polls a task queue.
+
+    The server remembers a poller for minutes after its death. On this machine the process itself is
+    looked at; elsewhere a poller counts until it has missed a poll.
+    """
+    try:
+        described = await client.workflow_service.describe_task_queue(
+            DescribeTaskQueueRequest(
+                namespace=client.namespace,
+                task_queue=TaskQueue(name=task_queue),
+                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+            ),
+            timeout=RPC_TIMEOUT,
+        )
+    except RPCError as error:
+        if error.status in AWAY:
+            raise TemporalUnreachable(address=client.namespace, reason=_reason(error)) from error
+        raise
+    now, here = time.time(), socket.gethostname()
+    for poller in described.pollers:
+        pid, _, host = poller.identity.partition("@")
+        polled_at = poller.last_access_time.ToMicroseconds() / 1e6
+        if not pid.isdigit() or (_lives(int(pid), polled_at) if host == here else now - polled_at < POLL):
+            yield int(pid) if pid.isdigit() else 0, host == here and pid.isdigit()
+
+
+def _lives(pid: int, polled_at: float) -> bool:
+    """Whether this process runs, is not stopped, and is the one that polled then."""
+    try:
+        process = psutil.Process(pid)
+        idle = process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD, psutil.STATUS_STOPPED)
+        return not idle and process.create_time() <= polled_at + 1  # a second for what clocks round
+    except psutil.NoSuchProcess:
+        return False
 
 
 def sandbox(*, pass_through: Sequence[str] = PURE) -> SandboxedWorkflowRunner:

@@ -18,10 +18,12 @@ from motcua.calendars import Calendar
 from motcua.catalogue import Catalogue
 from motcua.desk import Desk
 from motcua.documents import Documents, Scanner
+from motcua.health import Health
 from motcua.papers import Papers
 from motcua.web.house import House, wall
 from motcua.web.serve import address, bound, serving
 from tests.running import CATALOGUE, SETTINGS, Running, rulebook
+from workflows.dossier import TASK_QUEUE
 
 PASSWORD = "một mật khẩu dài"
 
@@ -201,6 +203,7 @@ async def web(
         papers=Papers(office.store, catalogue.office, calendar, SETTINGS.catalog_dir, address(listening)),
         accounts=accounts,
         documents=Documents(office.store, most_mb=2, scanner=scanner),
+        health=Health(office.store, office.client, TASK_QUEUE),
         clock=clock,
         public_url=address(listening),
         **more,

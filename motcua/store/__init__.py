@@ -155,6 +155,11 @@ class Store:
                 if not connection.is_closed():
                     await connection.remove_listener(channel, hear)
 
+    async def answers(self) -> bool:
+        """True if the database answers; DatabaseUnreachable if not."""
+        async with self._connection() as connection:
+            return bool(await connection.fetchval("select true"))
+
     # Recording
 
     async def append(

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
@@ -28,21 +28,22 @@ from motcua.web.visit import Visit
 log = structlog.get_logger()
 _SECRET = ("/sign-in", "/password")
 """Forms with passwords: no page keeps them."""
+_NOT_KEPT = {"cache-control": "no-store"}
 _UNREAD = _("This request cannot be read.")
 _NOT_THERE = {404: _("There is no such page."), 405: _("This cannot be done here.")}
 
 
 def create_app(house: House) -> Guard:
     """The desk of an office, as an ASGI application. Who serves it also runs `app.live.run()`."""
-    live = Live(house.store)
+    changes = Live(house.store)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        live.close()
+        changes.close()
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
-    app.state.house, app.state.live = house, live
+    app.state.house, app.state.live = house, changes
     app.mount("/static", _Static(directory=HERE / "static"))
     for part in (public, stream, inbox, dossiers, counter, board, people, auditing):
         app.include_router(part.router)
@@ -52,10 +53,19 @@ def create_app(house: House) -> Guard:
     app.add_exception_handler(Exception, _broken)
 
     @app.get("/healthz")
-    async def health() -> Response:
-        return PlainTextResponse("ok")
+    async def live() -> Response:
+        """Whether this process answers."""
+        return JSONResponse({"status": "live"}, headers=_NOT_KEPT)
 
-    return Guard(app, live, upload=house.documents.most_mb * 1_000_000 + 100_000)
+    @app.get("/readyz")
+    async def ready() -> Response:
+        """Whether what it needs to serve is there."""
+        checks = await house.health.ready()
+        status = "ready" if all(checks.values()) else "not ready"
+        code = 200 if all(checks.values()) else 503
+        return JSONResponse({"status": status, "checks": checks}, code, headers=_NOT_KEPT)
+
+    return Guard(app, changes, upload=house.documents.most_mb * 1_000_000 + 100_000)
 
 
 def _visit(request: Request) -> Visit:

@@ -19,6 +19,7 @@ from motcua.catalogue import Catalogue, Unit
 from motcua.desk import Desk
 from motcua.documents import Documents
 from motcua.erasure import Erasure
+from motcua.health import Health
 from motcua.papers import Papers
 from motcua.past import Rules
 from motcua.store import Store
@@ -49,6 +50,7 @@ class House:
     papers: Papers
     accounts: Accounts
     documents: Documents
+    health: Health
     clock: Callable[[], datetime] = wall
     simulated: bool = False
     public_url: str = ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -11,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 
 from models.refusals import Unreachable
+from motcua.supervision import supervised
 from motcua.web.app import create_app
 from motcua.web.house import House
 
@@ -62,19 +62,22 @@ async def serving(house: House, listening: socket.socket) -> AsyncIterator[None]
         proxy_headers=True,
         forwarded_allow_ips="127.0.0.1",
     )
-    server = _Server(config)
-    telling = asyncio.create_task(app.live.run())
-    answering = asyncio.create_task(server.serve([listening]))
-    try:
-        while not server.started:
+    server, closed = _Server(config), asyncio.Event()
+
+    async def answer() -> None:
+        try:
+            await server.serve([listening])
+        finally:
+            closed.set()
+        if server.should_exit:
+            await asyncio.Event().wait()  # asked to end: that is no failure
+
+    async with supervised(changes=app.live.run(), desk=answer()):
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
-            if answering.done():
-                answering.result()
-        yield
-    finally:
-        app.live.close()
-        server.should_exit = True
-        telling.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await telling
-        await answering
+        try:
+            yield
+        finally:
+            app.live.close()
+            server.should_exit = True
+            await closed.wait()

@@ -51,7 +51,7 @@ asyncio.run(main(Path(sys.argv[1])))
 """
 
 
-async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Poll until it holds; fail when it does not in time."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -235,10 +235,24 @@ async def test_children_stop_in_reverse_order_and_addresses_stay(tmp_path: Path)
             assert await ask(office.run.database_url, "select count(*) from kept") == 0
 
 
-async def test_a_killed_office_is_not_running_and_its_leftovers_are_stopped(tmp_path: Path) -> None:
-    """After SIGKILL the servers run on; the next office ends those, and no stranger."""
+async def test_nothing_outlives_a_killed_office(tmp_path: Path) -> None:
+    """After SIGKILL of its owner every process ends by itself, also one that ignores its stop signal."""
+    with office_process(tmp_path) as (process, run):
+        family = psutil.Process(process.pid).children(recursive=True)
+        assert {each.pid for each in family} > set(run.children.values())
+        process.kill()
+        process.wait()
+        assert read_run(tmp_path) is None
+        await until(lambda: not any(runs(each.pid) for each in family))
+
+
+async def test_leftovers_of_a_killed_office_and_its_killed_guardian_are_stopped(tmp_path: Path) -> None:
+    """Only then do servers run on; the next office ends those, and no stranger."""
     with stranger() as pid:
         with office_process(tmp_path) as (process, run):
+            family = psutil.Process(process.pid).children()
+            (guardian,) = [each for each in family if "guardian.py" in " ".join(each.cmdline())]
+            guardian.kill()
             process.kill()
             process.wait()
             assert read_run(tmp_path) is None
@@ -250,6 +264,88 @@ async def test_a_killed_office_is_not_running_and_its_leftovers_are_stopped(tmp_
             assert not any(runs(pid) for pid in run.children.values())
             assert office.run.temporal.address == run.temporal.address
             assert await ask(office.run.database_url, "select 1") == 1
+
+
+async def test_a_guardian_that_was_killed_is_replaced(tmp_path: Path) -> None:
+    """The next process that is started brings a new one, which guards the earlier ones too."""
+    with office_process(tmp_path) as (process, run):
+        family = psutil.Process(process.pid).children()
+        (guardian,) = [each for each in family if "guardian.py" in " ".join(each.cmdline())]
+        guardian.kill()
+        os.kill(run.children["worker"], signal.SIGKILL)
+
+        def again() -> bool:
+            found = read_run(tmp_path)
+            return found is not None and found.children["worker"] != run.children["worker"]
+
+        await until(again)
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        process.wait()
+        await until(lambda: not any(runs(each.pid) for each in family))
+
+
+async def test_a_watcher_that_fails_ends_the_office_loudly(tmp_path: Path) -> None:
+    """A bug in supervision is logged with its name and traceback, and the office ends with an exit code."""
+    broken = SCRIPT.replace(
+        'print("up", flush=True)',
+        'office.children["worker"].supervise("watch everything", broken()); print("up", flush=True)',
+    ).replace("async def main", "async def broken(): raise RuntimeError('a bug')\n\nasync def main")
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", broken, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "watch everything" in done.stdout + done.stderr
+    assert "RuntimeError: a bug" in done.stderr
+    assert (tmp_path / "run.json").read_text() == ""
+
+
+async def test_a_probe_that_raises_is_a_failed_start(tmp_path: Path) -> None:
+    """Whatever it raises is told at the first start, and does not end the watch later on."""
+    broken = True
+
+    async def ready() -> None:
+        if broken:
+            raise ZeroDivisionError("a probe with a bug")
+
+    child = Child("demo", ["sleep", "600"], log_file=tmp_path / "log", ready=ready)
+    with pytest.raises(ServerFailed, match="ZeroDivisionError: a probe with a bug"):
+        await child.start()
+    broken = False
+    await child.start()
+    first, broken = child.pid, True
+    assert first
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: child.pid != first)  # it was started again, and its probe failed
+    broken = False
+    await until(lambda: child.restarts)
+    await child.stop()
+
+
+async def test_a_start_that_cannot_even_be_tried_does_not_end_the_watch(tmp_path: Path) -> None:
+    """Finding out what to start may fail as well: a process table that changes while it is read, say."""
+    broken, tried = False, 0
+
+    def argv() -> list[str]:
+        nonlocal tried
+        if broken:
+            tried += 1
+            raise RuntimeError("a bug")
+        return ["sleep", "600"]
+
+    child = Child("demo", argv, log_file=tmp_path / "log")
+    await child.start()
+    broken = True
+    assert child.pid
+    os.kill(child.pid, signal.SIGKILL)
+    await until(lambda: tried >= 2)
+    broken = False
+    await until(lambda: child.restarts)
+    await child.stop()
 
 
 async def test_ctrl_c_stops_everything(tmp_path: Path) -> None:

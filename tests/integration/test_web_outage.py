@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
 
+import psutil
 import pytest
 
 from tests.running import Running, Telemetry, always_open, running, submission, until
@@ -120,6 +123,43 @@ async def test_temporal_goes_away(fragile: Running, desk: Web) -> None:
     await until(received, 40)
     found = await receiver.get("/search?q=nguoi cho")
     assert found.text.count('class="code" href="/dossiers/') == 1
+
+
+async def test_the_office_says_whether_it_is_ready(fragile: Running, desk: Web) -> None:
+    """To anybody, as JSON that nobody keeps: what is needed is there, stands still, or is gone."""
+    guest = await desk.visitor()
+
+    async def ready() -> tuple[int, Any]:
+        answer = await guest.client.get("/readyz")
+        assert answer.headers["cache-control"] == "no-store"
+        return answer.status_code, answer.json()
+
+    async def says(status: int, **checks: bool) -> bool:
+        live = await guest.client.get("/healthz")
+        assert (live.status_code, live.json()) == (200, {"status": "live"})
+        found = {"database": True, "temporal": True, "worker": True, **checks}
+        words = "ready" if all(found.values()) else "not ready"
+        return await ready() == (status, {"status": words, "checks": found})
+
+    await until(lambda: says(200))
+    main = psutil.Process(fragile.local.run.children["postgres"])
+    processes = [main, *main.children(recursive=True)]
+    for process in processes:
+        process.suspend()
+    try:
+        await until(lambda: says(503, database=False))
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+    await until(lambda: says(200))
+    temporal = fragile.local.children["temporal"]
+    await temporal.stop()
+    try:
+        await until(lambda: says(503, temporal=False, worker=False))
+    finally:
+        await temporal.start()
+    await until(lambda: says(200), 100)
 
 
 async def test_an_open_stream_finds_its_way_back(fragile: Running, desk: Web) -> None:

@@ -28,7 +28,8 @@ class Row(NamedTuple):
 
 TEMPORAL, CATALOGUE, STORE = "motcua.temporal", "motcua.catalogue", "motcua.store"
 EVERYTHING = ("models", "workflows", "activities", "motcua")
-SERVING = ("motcua.processes", "motcua.servers")
+SUPERVISING = ("motcua.supervision", "motcua.guardian")
+SERVING = ("motcua.processes", "motcua.servers", *SUPERVISING)
 TABLE = (
     Row(("models",), (), ("pydantic", "pydantic_core")),
     Row(("workflows",), ("models", "activities"), ("temporalio", "structlog")),
@@ -55,7 +56,9 @@ TABLE = (
     Row((CATALOGUE,), ("models",), never=("temporalio", "asyncpg")),
     Row(("motcua.papers",), ("models", CATALOGUE, STORE, "motcua.past"), ("pydantic", "typst", "segno")),
     Row((TEMPORAL, "motcua.telemetry", "motcua.config"), ("models",)),
-    Row(("motcua.local", *SERVING), ("models", "motcua.config", *SERVING)),
+    Row(SUPERVISING, (), ("structlog",)),
+    Row(("motcua.health",), ("models", STORE, TEMPORAL), ("temporalio", "structlog")),
+    Row(("motcua.local", "motcua.processes", "motcua.servers"), ("models", "motcua.config", *SERVING)),
     Row(
         ("motcua.calendars",),
         ("models", "motcua.desk", "motcua.many", "motcua.past", STORE),
@@ -145,7 +148,7 @@ TABLE = (
                 "motcua.accounts",
             ),
             *("motcua.absences", "motcua.bell", "motcua.papers", "motcua.texts", "motcua.documents"),
-            "motcua.erasure",
+            *("motcua.erasure", "motcua.health", "motcua.supervision"),
         ),
         ("fastapi", "starlette", "uvicorn", "jinja2", "markupsafe", "babel", "structlog"),
     ),

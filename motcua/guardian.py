@@ -1,0 +1,186 @@
+"""The guardian: a small process that ends what its owner started, once the owner is gone.
+
+Each process that motcua starts is guarded, so that it does not outlive its owner even after SIGKILL. The
+guardian reads a pipe whose other end only its owner keeps open: end of file means that the owner is dead.
+A guarded process starts as a shell that reports its process id to the guardian and then becomes the
+program. The shell holds the pipe open until it has reported, so no process can be missed between its start
+and its report. (Linux's parent-death signal would not do: it is sent when the *thread* that forked ends,
+and cleared for a program that runs under another account, as PostgreSQL does for root.)
+
+This file is run as a script without site-packages: it imports the standard library only.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+GRACE = 5.0
+"""Seconds between the stop signals and SIGKILL, once the owner is gone."""
+_REPORT = 'echo "+ $$ $1" >&0 && shift && exec "$@" <"$0"'
+
+
+class Guardian:
+    """The guardian of this process, started with the first process that it guards."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe = -1
+        self._guarded: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    def guarded(
+        self, argv: Sequence[str], stop_signal: int = signal.SIGTERM, *, stdin: str | Path = os.devnull
+    ) -> tuple[list[str], int]:
+        """(arguments, standard input) to start a guarded process with; the program itself reads `stdin`.
+
+        Once the grace period is over it is killed, and the process group with it that it leads, if any.
+        """
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self._begin()
+        return ["/bin/sh", "-c", _REPORT, str(stdin), str(int(stop_signal)), *argv], self._pipe
+
+    def note(self, pid: int, stop_signal: int) -> None:
+        """Remember a guarded process, for the successor of a guardian that was killed."""
+        self._guarded[pid] = int(stop_signal)
+
+    def forget(self, pid: int) -> None:
+        """A guarded process has ended: its number may soon be a stranger's."""
+        self._guarded.pop(pid, None)
+        self._write(f"- {pid}")
+
+    def close(self) -> None:
+        """End whatever is still guarded, then the guardian."""
+        if self._process is not None:
+            os.close(self._pipe)
+            self._process.wait()
+            self._abandon()
+
+    def _begin(self) -> None:
+        self._disconnect()
+        reading, self._pipe = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", __file__],
+                stdin=reading,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                start_new_session=True,  # what a terminal or a test sends to our group does not reach it
+            )
+        finally:
+            os.close(reading)
+        for pid, number in self._guarded.items():
+            self._write(f"+ {pid} {number}")
+
+    def _write(self, line: str) -> None:
+        with suppress(OSError):  # nobody reads: the next start makes a new guardian
+            os.write(self._pipe, f"{line}\n".encode())
+
+    def _disconnect(self) -> None:
+        if self._process is not None:
+            os.close(self._pipe)
+            self._abandon()
+
+    def _abandon(self) -> None:
+        self._process, self._pipe = None, -1
+
+    def in_a_fork(self) -> None:
+        """In a copy of the owner: not its guardian, and its end of the pipe must not hold the pipe open."""
+        if self._process is not None:
+            os.close(self._pipe)
+            self._process.returncode = 0  # not a child of this process
+            self._abandon()
+        self._guarded.clear()
+        self._lock = threading.Lock()
+
+
+GUARDIAN = Guardian()
+os.register_at_fork(after_in_child=GUARDIAN.in_a_fork)
+atexit.register(GUARDIAN.close)
+
+
+class _Guarded:
+    """One process as the guardian sees it: by a descriptor where the system has them, else by its number."""
+
+    def __init__(self, pid: int, stop_signal: int) -> None:
+        self.pid, self.stop_signal = pid, stop_signal
+        self._descriptor: int | None = None
+        self.ended = False
+        try:
+            self._descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self.ended = True
+        except (AttributeError, OSError):
+            pass
+
+    def runs(self) -> bool:
+        if self.ended:
+            return False
+        if self._descriptor is not None:
+            self.ended = bool(select.select([self._descriptor], [], [], 0)[0])
+        else:
+            try:
+                os.kill(self.pid, 0)
+            except ProcessLookupError:
+                self.ended = True
+        return not self.ended
+
+    def stop(self) -> None:
+        self._send(self.stop_signal)
+        self._send(signal.SIGCONT)  # one that was stopped would not notice
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._send(signal.SIGKILL)  # where it leads no group
+
+    def _send(self, number: int) -> None:
+        if self.runs():
+            with suppress(ProcessLookupError):
+                if self._descriptor is not None:
+                    signal.pidfd_send_signal(self._descriptor, number)
+                else:
+                    os.kill(self.pid, number)
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+
+
+def main() -> None:
+    """Read the pipe until the owner is gone, then end what it left."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # it ends with its owner, not with its owner's stop signal
+    guarded: dict[int, _Guarded] = {}
+    rest = b""
+    while chunk := os.read(0, 65536):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            act, pid, *signals = line.split()
+            if act == b"+":
+                guarded[int(pid)] = _Guarded(int(pid), int(signals[0]))
+            elif gone := guarded.pop(int(pid), None):
+                gone.close()
+    left = [process for process in guarded.values() if process.runs()]
+    for process in reversed(left):
+        process.stop()
+    until = time.monotonic() + GRACE
+    while any(process.runs() for process in left) and time.monotonic() < until:
+        time.sleep(0.02)
+    for process in left:
+        process.kill()
+
+
+if __name__ == "__main__":
+    main()
