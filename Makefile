@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 3
 
-.PHONY: install dev demo up test audit-gate browser check format bench texts lock clean
+.PHONY: install dev demo up test test-all any-day audit-gate browser check format bench texts lock clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -35,8 +35,15 @@ demo: install ## an office on embedded servers, a town's caseload through it, th
 up: install ## embedded servers and a worker, until Ctrl-C
 	@$(BIN)/python starter.py up
 
-test: dev ## all tests that can run on a plain machine (TESTS=tests/unit for some; JOBS=0 in one process)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
+test: dev ## the tests, but for the slow ones (TESTS=tests/unit for some; JOBS=0 in one process)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" $(TESTS)
+
+test-all: test ## the same, then the slow tests, then the tests on other days
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m slow $(TESTS)
+	@$(MAKE) --no-print-directory any-day
+
+any-day: dev ## tests on a Sunday, at Tết, on 29 February, in New York, ... (needs faketime)
+	@JOBS=$(JOBS) $(BIN)/python -m tests.any_day
 
 audit-gate: dev ## before a deployment: this code over the histories of releases, and over those of the office that runs
 	@$(BIN)/python -m pytest -q tests/replay
@@ -57,8 +64,9 @@ format: dev ## format and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: dev ## the bare lifecycle and the full product side by side
+bench: dev ## the bare lifecycle and the full product side by side; due dates and letters per second
 	@$(BIN)/python -m benchmarks $(BENCH)
+	@$(BIN)/python -m benchmarks.terms
 
 texts: dev ## collect the texts of the pages into Babel's catalogues; tells which are not translated
 	@$(BIN)/python -m tools.texts

@@ -1,4 +1,4 @@
-"""How many due dates a second, on one core: the product beside libraries that count working days.
+"""Due dates and letters per second, on one core: the product beside libraries that count working days.
 
     python -m benchmarks.terms
 
@@ -9,6 +9,7 @@ the day and no half days, and numpy counts a whole array at once.
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 import time
@@ -24,7 +25,10 @@ from models.calendar import Calendar
 from models.limits import Limit
 from models.terms import due, starts
 from motcua.catalogue import Catalogue
+from motcua.texts import Texts
+from motcua.texts.samples import samples
 
+CATALOG = Path(__file__).parents[1] / "catalog"
 DAYS = 5
 LIMITS = (f"{DAYS} days", "20 hours", "24 clock hours", "30 calendar days")
 ROUNDS = 5
@@ -33,7 +37,7 @@ Work = Callable[[], object]
 
 def vietnam() -> Calendar:
     """The calendar of the catalogue."""
-    return Catalogue.load(Path(__file__).parents[1] / "catalog").calendar("vn")
+    return Catalogue.load(CATALOG).calendar("vn")
 
 
 def instants(count: int, seed: int = 1) -> list[datetime]:
@@ -55,6 +59,15 @@ def library(received: Sequence[datetime]) -> Work:
     vn = holidays.country_holidays("VN", years=range(2022, 2028))
     days = [at.date() for at in received]
     return lambda: [vn.get_nth_working_day(day, DAYS) for day in days]
+
+
+def letters(count: int) -> Work:
+    """As many letters of an escalation in Vietnamese: the terms of many dossiers may end at one instant."""
+    texts, topics = Texts.load(CATALOG), samples("escalation", "vi")
+    return lambda: [
+        texts.words("escalation", "vi", topics[number % len(topics)], "Asia/Ho_Chi_Minh")
+        for number in range(count)
+    ]
 
 
 def array(calendar: Calendar, received: Sequence[datetime]) -> Work | None:
@@ -89,10 +102,13 @@ def main(count: int = 20_000) -> int:
             found[name].append(rate(work, count))
     rates = {name: median(each) for name, each in found.items()}
     ours = next(iter(rates.values()))
+    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
     print(f"{count:,} random instants, median of {ROUNDS} rounds, {date.today()}")  # noqa: DTZ011
+    print(f"load of the machine (1, 5, 15 minutes): {load}; {os.cpu_count()} cores")
     print(f"{'':32} {'a second':>12} {'to the first':>14}")
     for name, each in rates.items():
         print(f"{name:32} {each:12,.0f} {each / ours:14.2f}")
+    print(f"{'letters, escalation':32} {rate(letters(count // 20), count // 20):12,.0f}")
     if numpy is None:
         print("numpy is not installed: skipped")
     return 0

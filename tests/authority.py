@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.needs import needs
+from tests.waiting import PATIENCE
 
 CONFIG = """
 [req]
@@ -117,7 +118,7 @@ class TimeStamps:
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
-            ["openssl", *arguments], cwd=self._folder, capture_output=True, timeout=30, check=False
+            ["openssl", *arguments], cwd=self._folder, capture_output=True, timeout=PATIENCE, check=False
         )
 
     @asynccontextmanager

@@ -9,15 +9,14 @@ import json
 import re
 import shlex
 import sys
-import time
 import urllib.request
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
@@ -42,11 +41,12 @@ from motcua.store import Store
 from motcua.store.migrate import migrate
 from motcua.temporal import CONVERTER, connect, register
 from motcua.virtual import VirtualClocks
+from tests.present import always_open as always_open  # noqa: PLC0414 - for tests that import it from here
 from tests.unit.office import CALENDAR, COMMANDS, STAFF, at, procedure
+from tests.waiting import PATIENCE, until
 from worker import serving
 from workflows.dossier import SEARCH_ATTRIBUTES
 
-T = TypeVar("T")
 OFFICE = "demo"
 NAME = "Nguyễn Thị Bí Mật"
 """An applicant's name, which must be found nowhere but in erasable rows."""
@@ -102,15 +102,6 @@ def rulebook(calendar: Calendar = CALENDAR) -> Rulebook:
     )
 
 
-def always_open() -> Calendar:
-    """A calendar for dossiers in real time: it knows today, whenever the tests run."""
-    year = date.today().year  # noqa: DTZ011 - a year either side is included
-    week = [[{"opens": "00:00", "closes": "23:59"}]] * 7
-    return Calendar.model_validate(
-        {"version": "always", "first": f"{year - 1}-01-01", "last": f"{year + 3}-12-31", "week": week}
-    )
-
-
 class Telemetry(NamedTuple):
     """The process's one Temporal runtime, and the port where its metrics are."""
 
@@ -163,7 +154,7 @@ async def running(
         client = await connect(address, namespace, runtime=runtime)
         await register(client, SEARCH_ATTRIBUTES)
         async with Store.connect(local.run.database_url) as store:
-            desk = Desk(client, store, rulebook())
+            desk = Desk(client, store, rulebook(), rpc_timeout=PATIENCE / 2)
             where = Where(address, namespace, local.run.database_url, catalogue.office.id)
             settings = settings.model_copy(update={"data_dir": data_dir})
             async with serving(client, store, catalogue, desk, settings, runtime.metric_meter, where):
@@ -182,7 +173,7 @@ async def impatient(office: Running) -> AsyncIterator[Running]:
     ) as server:
         client = server.client
         await register(client, SEARCH_ATTRIBUTES)
-        desk = Desk(client, office.store, rulebook())
+        desk = Desk(client, office.store, rulebook(), rpc_timeout=PATIENCE / 2)
         settings = SETTINGS.model_copy(update={"data_dir": office.local.data_dir})
         where = Where(server.client.service_client.config.target_host, client.namespace, office.url, OFFICE)
         meter = office.runtime.metric_meter
@@ -295,15 +286,6 @@ PLAIN = (
     "returner1 return",
 )
 """The plain way: each step done before its reminder."""
-
-
-async def until(condition: Callable[[], Awaitable[T]], seconds: float = 45.0) -> T:
-    """Poll until it holds, and return what it said; fail when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not (found := await condition()):
-        assert time.monotonic() < deadline, "did not happen in time"
-        await asyncio.sleep(0.01)
-    return found
 
 
 async def scrape(port: int, name: str) -> float:

@@ -16,9 +16,10 @@ from models.procedure import Role
 from motcua.catalogue import Catalogue, Webhook
 from motcua.config import Settings
 from motcua.store.notices import NoticeFilter, NoticeRecord
-from tests.running import CATALOGUE, SETTINGS, Running, running, until
+from tests.running import CATALOGUE, SETTINGS, Running, running
 from tests.servers import Authority, HookServer, MailServer
 from tests.unit.office import at
+from tests.waiting import until
 
 APPLICANT = {
     "name": "Nguyễn Thị <b>Ánh</b> & Con",

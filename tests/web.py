@@ -23,6 +23,7 @@ from motcua.papers import Papers
 from motcua.web.house import House, wall
 from motcua.web.serve import address, bound, serving
 from tests.running import CATALOGUE, SETTINGS, Running, rulebook
+from tests.waiting import PATIENCE
 from workflows.dossier import TASK_QUEUE
 
 PASSWORD = "một mật khẩu dài"
@@ -130,7 +131,7 @@ class Visitor:
     """Somebody with a browser of their own."""
 
     def __init__(self, base: str, *, language: str = "en") -> None:
-        self.client = httpx.AsyncClient(base_url=base, follow_redirects=True, timeout=60, verify=_PLAIN)
+        self.client = httpx.AsyncClient(base_url=base, follow_redirects=True, timeout=PATIENCE, verify=_PLAIN)
         self.client.cookies.set("motcua_language", language)
 
     async def get(self, path: str, **more: Any) -> Answered:
@@ -186,13 +187,12 @@ async def web(
     clock: Callable[[], datetime] = wall,
     catalogue: Catalogue = CATALOGUE,
     idle: timedelta = timedelta(hours=2),
-    rpc_timeout: float = 20.0,
     scanner: Scanner | None = None,
     **more: Any,
 ) -> AsyncIterator[Web]:
     """The desk of a running office, on a port of its own, with a password for everybody."""
     listening = bound("127.0.0.1", 0)
-    desk = Desk(office.client, office.store, rulebook(calendar), rpc_timeout=rpc_timeout)
+    desk = Desk(office.client, office.store, rulebook(calendar), rpc_timeout=PATIENCE / 2)
     accounts = Accounts(office.store, catalogue.office.staff, catalogue.today, idle=idle)
     await accounts.furnish(PASSWORD)
     house = House(

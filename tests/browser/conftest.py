@@ -15,6 +15,7 @@ from playwright.async_api import Browser, BrowserContext, FilePayload, Page, asy
 from motcua.telemetry import configure_logging, runtime
 from tests.needs import needs
 from tests.running import Running, running
+from tests.waiting import PATIENCE
 from tests.web import PASSWORD
 
 HERE = Path(__file__).parent
@@ -206,6 +207,7 @@ class Cast:
             java_script_enabled=scripts,
         )
         await context.add_cookies([{"name": "motcua_language", "value": language, "url": base}])
+        context.set_default_timeout(PATIENCE * 1000)
         person = Person(base, context, await context.new_page(), self._pictures)
         self._people.append(person)
         if name:

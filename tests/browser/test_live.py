@@ -10,16 +10,15 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from motcua.web import live
 from tests.browser.conftest import Cast, accessible
-from tests.running import Running, always_open, submission
+from tests.present import present
+from tests.running import Running, submission
 from tests.web import Web, web
-
-pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture(scope="module")
 async def desk(office: Running) -> AsyncIterator[Web]:
     """A desk in real time, with the procedures of the catalogue."""
-    async with web(office, always_open()) as served:
+    async with web(office, present()) as served:
         yield served
 
 
@@ -42,11 +41,11 @@ async def test_an_open_inbox_comes_back_after_a_server_that_was_away(desk: Web, 
 
     await watching.page.route("**/events*", away)
     await watching.open("/inbox?view=free")  # the leader's fifty are with somebody
-    await watching.page.wait_for_selector("#lost:not([hidden])", timeout=15000)
+    await watching.page.wait_for_selector("#lost:not([hidden])")
     await watching.page.unroute("**/events*")
     code = await free(desk)
-    await watching.page.wait_for_selector(f'tr[data-code="{code}"]', timeout=20000)
-    await watching.page.wait_for_selector("#lost[hidden]", state="attached", timeout=20000)
+    await watching.page.wait_for_selector(f'tr[data-code="{code}"]')
+    await watching.page.wait_for_selector("#lost[hidden]", state="attached")
     assert asked >= 1
     told = [line for line in watching.complaints if "503" in line]
     assert watching.complaints == told  # the browser's own word for what was played here, and nothing else
@@ -65,7 +64,6 @@ async def test_a_task_that_moved_on_is_not_chosen_any_more(desk: Web, cast: Cast
     await watching.page.wait_for_function(
         "([code, before]) => document.querySelector(`tr[data-code='${code}'] input`)?.value !== before",
         arg=[code, before],
-        timeout=20000,
     )
     assert not await box.is_checked()
 
@@ -79,11 +77,11 @@ async def test_an_open_inbox_follows_and_keeps_ones_place(desk: Web, cast: Cast)
     box = watching.page.locator(f'tr[data-code="{first}"] input')
     await box.check()
     second = await free(desk)
-    await watching.page.wait_for_selector(f'tr[data-code="{second}"]', timeout=15000)
+    await watching.page.wait_for_selector(f'tr[data-code="{second}"]')
     assert await box.is_checked()
     await watching.open(f"/dossiers/{first}")
     await house.desk.act(first, "note", "leader1", {"text": "xem lại"})
-    await watching.page.wait_for_selector("#changed:not([hidden])", timeout=15000)
+    await watching.page.wait_for_selector("#changed:not([hidden])")
     await accessible(watching.page)
 
 
@@ -97,11 +95,11 @@ async def test_a_list_that_renews_itself_leaves_the_keyboard_where_it_is(desk: W
     has = "what => document.activeElement === document.querySelector(what)"
     for what in (f"{row} input", f"{row} [data-do=c]", ".bulk button"):
         await page.focus(what)
-        await page.wait_for_selector(f'tr[data-code="{await free(desk)}"]', timeout=20000)
+        await page.wait_for_selector(f'tr[data-code="{await free(desk)}"]')
         assert await page.evaluate(has, what), what
     await page.focus(f"{row} input")
     await house.desk.act(first, "claim", "handler1")
-    await page.wait_for_selector(row, state="detached", timeout=20000)
+    await page.wait_for_selector(row, state="detached")
     assert await page.evaluate("document.activeElement.matches('#list a.code')")  # of the row beside it
 
 
@@ -114,9 +112,9 @@ async def test_no_button_moves_away_under_a_pointer(desk: Web, cast: Cast) -> No
     await watching.page.hover(button)
     other = await free(desk)
     with pytest.raises(PlaywrightTimeout):
-        await watching.page.wait_for_selector(f'tr[data-code="{other}"]', timeout=5000)
+        await watching.page.wait_for_selector(f'tr[data-code="{other}"]', timeout=5000)  # it stays away
     await watching.page.mouse.move(0, 0)
-    await watching.page.wait_for_selector(f'tr[data-code="{other}"]', timeout=5000)
+    await watching.page.wait_for_selector(f'tr[data-code="{other}"]')
 
 
 async def test_an_open_dossier_says_that_one_has_been_signed_out(
@@ -128,5 +126,5 @@ async def test_an_open_dossier_says_that_one_has_been_signed_out(
     reading = await cast.person(desk.url, "handler2", language="en")
     await reading.open(f"/dossiers/{answer.code}")
     await desk.house.accounts.record.end_sessions("handler2", "admin1")
-    await reading.page.wait_for_selector("#out:not([hidden])", timeout=30000)
+    await reading.page.wait_for_selector("#out:not([hidden])")
     assert await reading.page.is_hidden("#lost")

@@ -10,10 +10,10 @@ import pytest
 from tests import pdf
 from tests.browser.conftest import Cast, Person, code_in, keyboard_reaches
 from tests.files import PDF
-from tests.running import Running, always_open, submission
+from tests.present import present
+from tests.running import Running, submission
 from tests.web import Web, web
 
-pytestmark = pytest.mark.timeout(180)
 SAYS = {
     "vi": {
         "received": "Đã tiếp nhận",
@@ -41,7 +41,7 @@ SAYS = {
 @pytest.fixture(scope="module")
 async def desk(office: Running) -> AsyncIterator[Web]:
     """A desk in real time, with the procedures of the catalogue."""
-    async with web(office, always_open()) as served:
+    async with web(office, present()) as served:
         yield served
 
 

@@ -34,6 +34,7 @@ from motcua.rulebook import rulebook
 from motcua.store import Store
 from motcua.temporal import connect
 from motcua.virtual import VirtualClocks
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 CHANGE = ROOT / "docs" / "examples" / "calendar-change.toml"
@@ -348,7 +349,7 @@ async def _alarms(here: Office, fire: Fire, foretold: dict[str, Any], worked: se
     async def one(code: str, due_at: datetime) -> None:
         await here.clocks.forward(code, here.opened[code], due_at + timedelta(minutes=5))
         rung = None
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while rung is None:
             facts = await here.store.facts(code)
             (amended,) = (n for n, fact in enumerate(facts) if isinstance(fact.event, CalendarAmended))

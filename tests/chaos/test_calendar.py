@@ -8,8 +8,9 @@ import pytest
 
 from tests.chaos.decree import run
 
+pytestmark = pytest.mark.slow  # an office of its own whose worker is killed four times
 
-@pytest.mark.timeout(150)
+
 async def test_a_calendar_change_under_fire(tmp_path: Path) -> None:
     """Foretold, done once whatever dies, heard at the new instants, and taken back to the minute."""
     fire = await run(tmp_path / "office", 40)

@@ -7,15 +7,17 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.kills import VICTIMS, run
+from tests.waiting import PATIENCE
+
+pytestmark = pytest.mark.slow  # the demo twice, once under fire
 
 DOSSIERS = 60
 
 
-@pytest.mark.timeout(180)
 async def test_kills_leave_no_trace_in_the_record(tmp_path: Path) -> None:
     """The same report and the same facts as in peace; no dossier lost, nothing twice."""
-    peace = await run(tmp_path / "peace", DOSSIERS)
-    fire = await run(tmp_path / "fire", DOSSIERS, rounds=1, seconds=150)
+    peace = await run(tmp_path / "peace", DOSSIERS, seconds=2 * PATIENCE)
+    fire = await run(tmp_path / "fire", DOSSIERS, rounds=1, seconds=2 * PATIENCE)
     assert (peace.exit_code, fire.exit_code) == (0, 0), fire.log
     assert [kill["victim"] for kill in fire.kills] == list(VICTIMS)
     assert peace.record["broken"] == []

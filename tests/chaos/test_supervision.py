@@ -7,11 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
@@ -20,8 +19,9 @@ from motcua.guardian import GUARDIAN
 from motcua.local import RunInfo, read_run
 from tests.story.cli import starter
 from tests.unit.test_supervision import ROOT
+from tests.waiting import PATIENCE, blocking_until
 
-T = TypeVar("T")
+pytestmark = pytest.mark.slow  # offices of their own whose servers are killed in turn
 
 
 @contextmanager
@@ -43,23 +43,14 @@ def office(data_dir: Path, *limits: str) -> Iterator[tuple[subprocess.Popen[str]
             assert process.stdout
             yield process, json.loads(process.stdout.readline() or "{}")["desk"]
             process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=100) == 0
+            assert process.wait(timeout=PATIENCE) == 0
         finally:
             process.kill()
 
 
-def until(condition: Callable[[], T], seconds: float = 100.0) -> T:
-    """Poll until it holds; fail when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.02)
-    return found
-
-
 def ready(url: str) -> tuple[int, dict[str, Any]]:
     """What the office says of itself."""
-    answer = httpx.get(f"{url}/readyz", timeout=30)
+    answer = httpx.get(f"{url}/readyz", timeout=PATIENCE)
     return answer.status_code, answer.json()["checks"]
 
 
@@ -69,28 +60,27 @@ def other(data_dir: Path, name: str, pid: int) -> RunInfo | None:
     return run if run and run.children[name] != pid else None
 
 
-@pytest.mark.timeout(400)
 def test_a_worker_killed_while_temporal_restarts_comes_back(tmp_path: Path) -> None:
     """Its watcher asked Temporal whether the new worker polls, died of the answer, and nobody knew."""
     folder = tmp_path / "office"
     with office(tmp_path) as (_, url):
         assert httpx.get(f"{url}/healthz").json() == {"status": "live"}
-        until(lambda: ready(url)[0] == 200)
+        blocking_until(lambda: ready(url)[0] == 200)
         before = read_run(folder)
         assert before
         os.kill(before.children["worker-1"], signal.SIGKILL)
-        until(lambda: ready(url) == (503, {"database": True, "temporal": True, "worker": False}))
-        between = until(lambda: other(folder, "worker-1", before.children["worker-1"]))
+        blocking_until(lambda: ready(url) == (503, {"database": True, "temporal": True, "worker": False}))
+        between = blocking_until(lambda: other(folder, "worker-1", before.children["worker-1"]))
         os.kill(between.children["temporal"], signal.SIGKILL)
         os.kill(between.children["worker-1"], signal.SIGKILL)
-        until(lambda: other(folder, "worker-1", between.children["worker-1"]))
-        until(lambda: ready(url)[0] == 200)
+        blocking_until(lambda: other(folder, "worker-1", between.children["worker-1"]))
+        blocking_until(lambda: ready(url)[0] == 200)
         given = (ROOT / "docs/examples/household-business.json").read_text(encoding="utf-8")
         sent = starter(folder, "submit", "-", "--json", stdin=given)
         assert sent.code == 0, sent.err
         run = read_run(folder)
         assert run
         os.kill(run.children["postgres"], signal.SIGKILL)
-        until(lambda: ready(url)[1]["database"] is False)
-        until(lambda: ready(url)[0] == 200)
+        blocking_until(lambda: ready(url)[1]["database"] is False)
+        blocking_until(lambda: ready(url)[0] == 200)
         assert httpx.get(f"{url}/healthz").status_code == 200

@@ -210,7 +210,6 @@ async def servers(office: Running, telemetry: Telemetry) -> AsyncIterator[Server
             yield Servers(store, mail, Counts(telemetry.runtime.metric_meter))
 
 
-@pytest.mark.timeout(300)
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(WAITS, st.sampled_from(COMMANDS), st.booleans()), min_size=10, max_size=40))
 async def test_whatever_happens(servers: Servers, steps: list[tuple[timedelta, str, bool]]) -> None:

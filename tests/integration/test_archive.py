@@ -26,7 +26,8 @@ from motcua.shelf import S3Shelf, ShelfUnreachable
 from motcua.store.proof import ProofRecord
 from motcua.temporal import retention
 from tests.needs import needs
-from tests.running import OFFICE, PLAIN, Life, Running, Telemetry, running, scrape, until
+from tests.running import OFFICE, PLAIN, Life, Running, Telemetry, running, scrape
+from tests.waiting import until
 
 RCLONE = Path(sys.prefix) / "servers" / "rclone_api" / "bin" / "rclone"
 KEY, SECRET = "motcua-key", "motcua-secret"
@@ -162,7 +163,7 @@ async def _forget(shop: Running, *codes: str) -> None:
             return False
         return True
 
-    await until(forgotten, 90)
+    await until(forgotten)
 
 
 def test_bytes_that_are_not_those_that_were_archived() -> None:

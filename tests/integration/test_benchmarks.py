@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 VARIANTS = {"bare, sandboxed", "bare, passed through", "full", "full, sandboxed"}
 
@@ -18,7 +20,7 @@ def test_benchmark_measures_every_variant() -> None:
         [*argv, "--json"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            out, progress = process.communicate(timeout=100)
+            out, progress = process.communicate(timeout=PATIENCE)
         finally:
             process.terminate()  # it then stops its servers
     assert process.returncode == 0, progress

@@ -31,8 +31,9 @@ from motcua.calendars import (
 from motcua.desk import Desk, TemporalGone
 from motcua.store.changes import CalendarRecord
 from tests.integration.test_clock import rungs, when
-from tests.running import PLAIN, Life, Running, Telemetry, rulebook, running, submission, until
+from tests.running import PLAIN, Life, Running, Telemetry, rulebook, running, submission
 from tests.unit.office import CALENDAR, Case, at
+from tests.waiting import until
 
 HANDLING = PLAIN[:3]
 THURSDAY = date(2026, 3, 5)

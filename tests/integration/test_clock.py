@@ -13,12 +13,14 @@ from temporalio.client import WorkflowHistory
 
 from models.facts import ClockResumed, Fact, RungReached, Stopped
 from models.refusals import DossierClosed
-from tests.running import PLAIN, Life, Running, Telemetry, count_events, scrape, until
+from tests.running import PLAIN, Life, Running, Telemetry, count_events, scrape
 from tests.unit.office import at, calendar, local
+from tests.waiting import until
 
 HANDLING = PLAIN[:3]
 """Accepted on Monday, 2 March, at 08:00 (due on the 9th), and with the handler since 09:00."""
-SOON = timedelta(seconds=10)
+SOON = timedelta(hours=1)
+"""Before anything else happens in office time; how long a busy machine takes is not asserted."""
 
 
 def when(instant: datetime | None) -> str | None:
@@ -83,7 +85,7 @@ async def test_rungs_are_reached_at_their_instants(office: Running, telemetry: T
     ]
     reached, measured, lag = [await scrape(telemetry.port, name) for name in counted]
     assert (reached - before[0], measured - before[1]) == (7, 7)
-    assert 0 < lag - before[2] < 70
+    assert 0 < lag - before[2] < 7 * SOON.total_seconds()
     assert await office.state(life.code) == await office.refolded(life.code)
 
 

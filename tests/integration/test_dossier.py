@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 
 import pytest
 
@@ -21,7 +20,8 @@ from models.refusals import (
 from models.service import Answer
 from models.view import row
 from motcua.desk import Desk
-from tests.running import ISSUE, NAME, PLAIN, Life, Running, always_open, readable, rulebook, submission
+from tests.present import present
+from tests.running import ISSUE, NAME, PLAIN, Life, Running, readable, rulebook, submission
 from tests.unit.office import STAFF, at
 
 BUSY = PLAIN[:4]
@@ -32,7 +32,7 @@ REASON = "Thiếu bản vẽ của ông Bí Mật"
 
 async def test_the_plain_way(office: Running) -> None:
     """Receive, process, approve, return: each answer is on record when it arrives, in one unbroken chain."""
-    desk = Desk(office.client, office.store, rulebook(always_open()))
+    desk = Desk(office.client, office.store, rulebook(present()))
     filed = await desk.submit(submission("unrated"))
     assert (filed.seq, filed.stage, filed.status, filed.due_at) == (1, "receive", "submitted", None)
     code, seen = filed.code, []
@@ -46,7 +46,11 @@ async def test_the_plain_way(office: Running) -> None:
         ("clerk1", "complete"),
         ("returner1", "return"),
     ):
-        data = {"number": "12/GP", "date": datetime.now(UTC).isoformat()} if who == "clerk1" else {}
+        data = {}
+        if who == "clerk1":
+            received = (await desk.row(code)).received_at
+            assert received is not None
+            data = {"number": "12/GP", "date": received.isoformat()}
         answer = await desk.act(code, kind, who, data)
         on_record = await desk.row(code)
         assert (answer.seq, answer.stage, answer.status) == (on_record.seq, on_record.stage, on_record.status)

@@ -35,6 +35,7 @@ from motcua.proof.sealer import Sealer
 from motcua.replays import Replaying, Where
 from motcua.store.proof import ProofRecord
 from tests.files import PDF
+from tests.present import present
 from tests.running import (
     CATALOGUE,
     OFFICE,
@@ -42,7 +43,6 @@ from tests.running import (
     Life,
     Running,
     Telemetry,
-    always_open,
     readable,
     running,
     until,
@@ -171,7 +171,7 @@ def _logs(shop: Running) -> list[Path]:
 
 async def _still_shown(shop: Running, code: str, facts: list[Fact]) -> None:
     """The dossier's page tells what happened, and of the person nothing."""
-    async with web(shop, always_open()) as desk:
+    async with web(shop, present()) as desk:
         page = await (await desk.visitor("auditor1")).get(f"/dossiers/{code}")
         assert page.status == 200
         assert len(facts) > 5

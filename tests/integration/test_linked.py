@@ -16,8 +16,9 @@ from models.linked import OpenLinked, messages
 from models.refusals import DossierClosed, LinkPending
 from models.service import Answer
 from motcua.links import Messages
-from tests.running import NAME, Life, Running, until
+from tests.running import NAME, Life, Running
 from tests.unit.office import at, local
+from tests.waiting import until
 
 
 class Together:

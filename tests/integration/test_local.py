@@ -10,8 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -33,6 +32,7 @@ from motcua.local import (
     UnusableDataDir,
     read_run,
 )
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
@@ -51,14 +51,6 @@ asyncio.run(main(Path(sys.argv[1])))
 """
 
 
-async def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    """Poll until it holds; fail when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        await asyncio.sleep(0.02)
-
-
 def runs(pid: int) -> bool:
     """Whether the process runs; a zombie does not."""
     try:
@@ -69,18 +61,19 @@ def runs(pid: int) -> bool:
 
 async def ask(url: str, sql: str) -> object:
     """One value from the database, retried while the server is away."""
-    deadline = time.monotonic() + 20
-    while True:
+
+    async def answered() -> tuple[object] | None:
         try:
-            connection = await asyncpg.connect(url, timeout=5)
+            connection = await asyncpg.connect(url, timeout=PATIENCE)
             try:
-                return await connection.fetchval(sql)
+                return (await connection.fetchval(sql),)
             finally:
                 await connection.close()
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.02)
+            return None
+
+    (value,) = await until(answered, "an answer of the database")
+    return value
 
 
 @contextmanager

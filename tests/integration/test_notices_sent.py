@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import time, timedelta
 from email.message import EmailMessage
 from typing import Any
 from uuid import uuid4
@@ -25,10 +25,12 @@ from motcua.desk import Desk
 from motcua.replays import Replaying, Where
 from motcua.schedules import DIGEST, keep_digest
 from motcua.store.notices import NoticeFilter
-from tests.running import ISSUE, OFFICE, Life, Telemetry, always_open, rulebook, scrape, submission, until
+from tests.present import always_open, now
+from tests.running import ISSUE, OFFICE, Life, Telemetry, rulebook, scrape, submission
 from tests.servers import Answer, Mood
 from tests.telling import APPLICANT, HELD, Post, away, plain, telling, told
 from tests.unit.office import ZONE, at
+from tests.waiting import PATIENCE, until
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +234,6 @@ async def test_a_cause_that_goes_while_the_mail_server_is_away_is_not_told_any_m
     assert post.letters(life.code) == []
 
 
-@pytest.mark.timeout(240)
 async def test_a_mail_server_that_is_down_for_a_day(post: Post) -> None:
     """On the notice's own clock: tried again and again while the office is open, told as trying, sent once.
 
@@ -549,7 +550,7 @@ async def test_the_dossier_closes_while_its_last_notice_is_under_way(post: Post)
     life = await Life.begin(post.office, procedure="usual", applicant=APPLICANT)
     await life.do("receiver1 refuse", reason="Không thuộc thẩm quyền")
     trying = await post.settled(life.code, 1, "trying")
-    await asyncio.wait_for(post.office.client.get_workflow_handle(life.code).result(), 10)
+    await asyncio.wait_for(post.office.client.get_workflow_handle(life.code).result(), PATIENCE)
     await post.mail.__aenter__()
     await post.moved_on(trying[0]["id"], "2026-03-02 08:00", 1)
     await post.settled(life.code, 1)
@@ -600,7 +601,7 @@ async def test_a_morning_mail_that_hangs_ends_when_the_next_is_due(post: Post) -
             following = await until(another)
     finally:
         await connection.close()
-    await asyncio.wait_for(following.result(), 20)
+    await asyncio.wait_for(following.result(), PATIENCE)
     await keep_digest(client, None, "Asia/Ho_Chi_Minh")
 
 
@@ -608,14 +609,13 @@ async def test_a_morning_mail_that_hangs_ends_when_the_next_is_due(post: Post) -
 async def test_the_morning_mail(post: Post) -> None:
     """For each officer who has something late, due today or soon; who stands in has it for the absent."""
     desk = Desk(post.office.client, post.office.store, rulebook(always_open()))
-    now = datetime.now(UTC)
     codes = []
     for hours in (2, 26):
-        due = (now + timedelta(hours=hours)).isoformat()
+        due = (now() + timedelta(hours=hours)).isoformat()
         answer = await desk.submit({**submission("fixed"), "due_at": due}, officer="receiver1")
         codes.append(answer.code)
     await desk.act(codes[0], "claim", "receiver1")
-    today = always_open().local(now).date()
+    today = always_open().local(now()).date()
     absence = Absence(person="receiver1", since=today, until=today, substitute="receiver2")
     number = await post.record.add_absence(absence, "leader1")
     zone, seven = "Asia/Ho_Chi_Minh", time(7, 0)

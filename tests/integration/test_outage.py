@@ -16,7 +16,8 @@ import pytest
 from models.chain import broken_links
 from motcua.store import DatabaseUnreachable, Store
 from motcua.store.migrate import migrate
-from tests.running import PLAIN, Life, Running, Telemetry, running, until
+from tests.running import PLAIN, Life, Running, Telemetry, running
+from tests.waiting import until
 
 HANDLING = PLAIN[:3]
 
@@ -106,7 +107,7 @@ async def test_a_crashed_session_is_an_unreachable_database(fragile: Running) ->
             return await connection.fetchval(sql)
 
     victim = psutil.Process(await ask("select pg_backend_pid()"))
-    asking = [asyncio.create_task(ask("select pg_sleep(20)")) for _ in range(3)]
+    asking = [asyncio.create_task(ask("select pg_sleep(600)")) for _ in range(3)]
     sleeping = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'"
 
     async def asleep() -> bool:

@@ -15,8 +15,9 @@ from motcua.forms import InvalidCommand, InvalidSubmission
 from motcua.papers import BadPeriod, NoSuchForm, Paper, Papers
 from motcua.papers.words import ERASED
 from tests import pdf
-from tests.running import CATALOGUE, SETTINGS, Life, Running, submission, until
+from tests.running import CATALOGUE, SETTINGS, Life, Running, submission
 from tests.unit.office import CALENDAR, at
+from tests.waiting import until
 
 PHONE = "0905 123 456"
 OWNER = "Đặng Vũ Quốc Khánh"

@@ -10,8 +10,9 @@ from models.commands import CLOCK, Tick
 from models.procedure import Stage
 from models.service import Answer, Opening
 from motcua.desk import Desk
-from tests.running import PLAIN, Life, Running, asked, count_events, rulebook, submission, until
+from tests.running import PLAIN, Life, Running, asked, count_events, rulebook, submission
 from tests.unit.office import STAFF, at
+from tests.waiting import until
 from workflows.dossier import TASK_QUEUE, DossierWorkflow
 
 HANDLING = PLAIN[:3]

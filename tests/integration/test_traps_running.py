@@ -15,8 +15,9 @@ from temporalio.api.enums.v1 import EventType
 from models import rules
 from models.facts import Event
 from motcua.reports import report
-from tests.running import PLAIN, Life, Running, until
+from tests.running import PLAIN, Life, Running
 from tests.unit.office import at, local
+from tests.waiting import until
 
 HANDLING = PLAIN[:3]
 """Accepted on Monday, 2 March, at 08:00 (due on the 9th), and with the handler since 09:00."""
@@ -94,7 +95,7 @@ async def test_an_exception_in_an_overdue_job_is_not_swallowed(
     async def sounded() -> bool:
         return len(await rungs(life)) == 1
 
-    await until(sounded, seconds=40)
+    await until(sounded)
     ((name, due),) = await rungs(life)
     assert (name, due) == ("due", "2026-03-03 15:00")
 

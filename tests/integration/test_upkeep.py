@@ -18,7 +18,8 @@ from motcua.replay import replay
 from motcua.replays import Replaying, Where
 from motcua.schedules import ARCHIVE, ERASE, REPLAY, SEAL, keep_proof
 from motcua.store.proof import ProofRecord
-from tests.running import OFFICE, PLAIN, SETTINGS, Life, Running, Telemetry, rulebook, running, until
+from tests.running import OFFICE, PLAIN, SETTINGS, Life, Running, Telemetry, rulebook, running
+from tests.waiting import until
 from workflows.upkeep import UPKEEP_QUEUE, ArchiveWorkflow, EraseWorkflow, ReplayWorkflow, SealWorkflow
 
 

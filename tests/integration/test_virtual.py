@@ -10,8 +10,9 @@ from typing import Literal
 
 from motcua.temporal import connect
 from motcua.virtual import VirtualClocks
-from tests.running import PLAIN, Life, Running, until
+from tests.running import PLAIN, Life, Running
 from tests.unit.office import at
+from tests.waiting import until
 
 
 class Line:

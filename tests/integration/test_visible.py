@@ -8,8 +8,9 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client
 
-from tests.running import NAME, PLAIN, Life, Running, count_events, submission, until
+from tests.running import NAME, PLAIN, Life, Running, count_events, submission
 from tests.unit.office import STAFF, at
+from tests.waiting import until
 from workflows.dossier import DUE, OFFICE, SEARCH_ATTRIBUTES, STAGE, UNIT
 
 

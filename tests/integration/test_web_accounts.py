@@ -10,14 +10,15 @@ import httpx
 import pytest
 
 from motcua.accounts import ATTEMPTS, From
-from tests.running import Running, always_open
+from tests.present import day, present
+from tests.running import Running
 from tests.web import PASSWORD, Web, web
 
 
 @pytest.fixture(scope="module")
 async def desk(office: Running) -> AsyncIterator[Web]:
     """A desk in real time."""
-    async with web(office, always_open()) as served:
+    async with web(office, present()) as served:
         yield served
 
 
@@ -130,7 +131,7 @@ async def test_signing_out_ends_it_in_the_record(desk: Web) -> None:
 
 async def test_an_unused_session_ends(office: Running) -> None:
     """After the idle time, and after the whole time whatever one does."""
-    async with web(office, always_open(), idle=timedelta(milliseconds=1)) as hasty:
+    async with web(office, present(), idle=timedelta(milliseconds=1)) as hasty:
         visitor = await hasty.visitor()
         await visitor.sign_in("handler2")
         assert (await visitor.get("/inbox")).path == "/sign-in"
@@ -142,7 +143,7 @@ async def test_forms_of_other_sites_and_other_sessions_do_nothing(desk: Web) -> 
     before = len(await book(desk, "handler1"))
     page = await visitor.get("/absences")
     form = page.form("/absences")
-    fields = {**dict(form.fields), "since": "2027-01-04", "until": "2027-01-05"}
+    fields = {**dict(form.fields), "since": str(day(30)), "until": str(day(31))}
     foreign = [
         {"origin": "https://evil.example"},
         {"sec-fetch-site": "cross-site"},
@@ -282,14 +283,14 @@ async def test_what_was_typed_outlives_the_session(desk: Web) -> None:
     visitor = await desk.visitor("handler1")
     form = (await visitor.get("/absences")).form("/absences")
     await desk.house.accounts.record.end_sessions("handler1", "test")
-    asked = await visitor.send(form, since="2027-02-01", until="2027-02-02")
+    asked = await visitor.send(form, since=str(day(60)), until=str(day(61)))
     assert asked.status == 401
     again = await visitor.send(asked.form("/sign-in"), name="handler1", password=PASSWORD)
     assert "Send it again" in again.words
     done = await visitor.send(again.form("/absences"))
     assert "It is entered" in done.words
-    rows = await desk.house.notices.absence_rows(date(2027, 2, 1))
-    assert [str(row["since"]) for row in rows] == ["2027-02-01"]
+    rows = await desk.house.notices.absence_rows(day(60))
+    assert [str(row["since"]) for row in rows] == [str(day(60))]
     await desk.house.absences.end(rows[0]["number"], "handler1")
 
 

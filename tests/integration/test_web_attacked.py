@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from datetime import date
 from typing import Any
 
 import pytest
 
 from models.refusals import Problem
-from tests.running import Running, always_open, submission
+from tests.present import day, present
+from tests.running import Running, submission
 from tests.web import PASSWORD, Answered, Web, web
 
 TYPED = "một ghi chú dài mà không ai muốn gõ lại"
@@ -20,7 +20,7 @@ TYPED = "một ghi chú dài mà không ai muốn gõ lại"
 @pytest.fixture(scope="module")
 async def now(office: Running) -> AsyncIterator[Web]:
     """A desk in real time."""
-    async with web(office, always_open()) as served:
+    async with web(office, present()) as served:
         yield served
 
 
@@ -305,19 +305,19 @@ async def test_an_absence_is_entered_once(now: Web) -> None:
     """However often the form is sent, at once or later; another one in between makes it news again."""
     visitor = await now.visitor("handler2")
     form = (await visitor.get("/absences")).form("/absences")
-    days = {"since": "2031-05-05", "until": "2031-05-06"}
+    days = {"since": str(day(400)), "until": str(day(401))}
     await asyncio.gather(*(visitor.send(form, **days) for _ in range(5)))
     await visitor.send(form, **days)
     assert await _absences(now) == [None]
     await visitor.send(form, **days, substitute="handler1")
     await visitor.send(form, **days)
     assert await _absences(now) == [None, "handler1", None]
-    for row in await now.house.notices.absence_rows(date(2031, 5, 5)):
+    for row in await now.house.notices.absence_rows(day(400)):
         await now.house.notices.end_absence(row["number"], "admin1")
 
 
 async def _absences(now: Web) -> list[str | None]:
-    rows = await now.house.notices.absence_rows(date(2031, 5, 5))
+    rows = await now.house.notices.absence_rows(day(400))
     return [
         row["substitute"]
         for row in sorted(rows, key=lambda row: int(row["number"]))

@@ -15,7 +15,8 @@ from motcua.catalogue import Catalogue, Staff
 from motcua.store.views import TraceFilter, ViewRecord
 from tests import pdf
 from tests.files import PDF
-from tests.running import CATALOGUE, PLAIN, SETTINGS, Life, Running, Telemetry, always_open, running
+from tests.present import present
+from tests.running import CATALOGUE, PLAIN, SETTINGS, Life, Running, Telemetry, running
 from tests.unit.office import at
 from tests.web import PASSWORD, Answered, Visitor, Web, web
 
@@ -30,7 +31,7 @@ async def shop(tmp_path_factory: pytest.TempPathFactory, telemetry: Telemetry) -
 @pytest.fixture(scope="module")
 async def desk(shop: Running) -> AsyncIterator[Web]:
     """Its pages."""
-    async with web(shop, always_open()) as served:
+    async with web(shop, present()) as served:
         yield served
 
 
@@ -196,7 +197,7 @@ async def test_a_hold_is_of_now_on_a_simulated_desk_too(shop: Running) -> None:
     """The journal had it years before the entries around it: the desk's clock was that of its dossiers."""
     life = await Life.begin(shop, "receiver1 accept")
     before = datetime.now(UTC)
-    async with web(shop, always_open(), clock=lambda: at("2026-03-02 10:00")) as served:
+    async with web(shop, present(), clock=lambda: at("2026-03-02 10:00")) as served:
         auditor = await served.visitor("auditor1")
         form = (await auditor.get(f"/dossiers/{life.code}/audit")).form(f"/dossiers/{life.code}/audit/hold")
         assert (await auditor.send(form, paper="KN 1")).status == 200
@@ -222,7 +223,7 @@ async def test_an_auditor_from_outside_sees_one_unit_for_a_while(shop: Running) 
     staff = {**catalogue.office.staff, **more}
     catalogue.office = catalogue.office.model_copy(update={"staff": staff})
     life = await Life.begin(shop, *PLAIN, procedure="unrated")
-    async with web(shop, always_open(), catalogue=catalogue) as served:
+    async with web(shop, present(), catalogue=catalogue) as served:
         for name in ("past1", "later1"):
             assert (await (await served.visitor()).sign_in(name)).status == 403
         other, mine = await served.visitor("now1"), await served.visitor("demo9")
@@ -259,7 +260,7 @@ async def test_a_dossier_that_was_handed_to_another_unit(shop: Running) -> None:
     catalogue.office = catalogue.office.model_copy(update={"staff": staff})
     life = await Life.begin(shop, *PLAIN[:3], "leader1 transfer unit=police")
     await life.do("head1 note", text="bàn giao")
-    async with web(shop, always_open(), catalogue=catalogue) as served:
+    async with web(shop, present(), catalogue=catalogue) as served:
         left, here = await served.visitor("demo9"), await served.visitor("police9")
         assert (await left.get(f"/dossiers/{life.code}")).status == 403
         assert (await here.get(f"/dossiers/{life.code}")).status == 200

@@ -16,7 +16,9 @@ from motcua.documents import Clamd, Document
 from motcua.forms import DocumentMissing, DocumentNotExpected
 from tests.files import PDF, PNG, TEST_VIRUS, docx
 from tests.needs import needs
-from tests.running import Running, always_open, submission, until
+from tests.present import present
+from tests.running import Running, submission
+from tests.waiting import until
 from tests.web import Answered, Visitor, Web, web
 
 SCAN = {"document": ("đơn xin.pdf", PDF, "application/pdf")}
@@ -25,7 +27,7 @@ SCAN = {"document": ("đơn xin.pdf", PDF, "application/pdf")}
 @pytest.fixture(scope="module")
 async def now(office: Running) -> AsyncIterator[Web]:
     """A desk in real time, without a scanner."""
-    async with web(office, always_open()) as served:
+    async with web(office, present()) as served:
         yield served
 
 
@@ -50,7 +52,7 @@ async def scanning(folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
             assert process.returncode is None, "clamd ended"
             return (folder / "scanner").exists()
 
-        await until(answers, 20)
+        await until(answers)
         yield process
     finally:
         if process.returncode is None:
@@ -271,7 +273,7 @@ async def test_a_document_is_no_data(now: Web) -> None:
 
 async def test_a_virus_stays_outside(office: Running, tmp_path: Path) -> None:
     """ClamAV looks through each file; when it is away none is taken, and the same form can be sent again."""
-    async with web(office, always_open(), scanner=Clamd(str(tmp_path / "scanner"), timeout=5)) as desk:
+    async with web(office, present(), scanner=Clamd(str(tmp_path / "scanner"), timeout=5)) as desk:
         code = await processing(desk)
         handler = await desk.visitor("handler1")
         sick = {"document": ("đơn.pdf", PDF + TEST_VIRUS, "application/pdf")}

@@ -13,7 +13,8 @@ import pytest
 
 from motcua.web.names import COMMANDS
 from tests import pdf
-from tests.running import Life, Running, always_open, submission
+from tests.present import day, present
+from tests.running import Life, Running, submission
 from tests.unit.office import CALENDAR
 from tests.web import Answered, Visitor, Web, web
 
@@ -31,7 +32,7 @@ APPROVED = (*DECIDING, "approver1 approve")
 @pytest.fixture(scope="module")
 async def now(office: Running) -> AsyncIterator[Web]:
     """A desk in real time."""
-    async with web(office, always_open()) as served:
+    async with web(office, present()) as served:
         yield served
 
 
@@ -97,7 +98,7 @@ ACTS: list[tuple[str, str, tuple[str, ...], dict[str, Any], str]] = [
     ("clerk1", "complete", APPROVED, RESULT, "issued"),
     ("leader1", "assign", PROCESSING, {"to": "handler2"}, "assigned"),
     ("receiver1", "transfer", (), {"unit": "police", "reason": "đúng thẩm quyền"}, "transferred"),
-    ("leader1", "extend", PROCESSING, {"until": "2027-06-01T09:00", "reason": "phức tạp"}, "extended"),
+    ("leader1", "extend", PROCESSING, {"until": f"{day(90)}T09:00", "reason": "phức tạp"}, "extended"),
     ("leader1", "stop", PROCESSING, {"reason": "có tranh chấp"}, "stopped"),
     ("leader1", "resume", (*PROCESSING, "leader1 stop reason=x"), {}, "clock-resumed"),
     ("handler1", "correct", (*PROCESSING, "handler1 complete"), {"reason": "bấm nhầm"}, "corrected"),
@@ -308,7 +309,7 @@ WRONG: list[tuple[str, str, tuple[str, ...], dict[str, Any], str]] = [
     ("receiver1", "transfer", (), {"unit": "demo", "reason": "x"}, "already with"),
     ("leader1", "extend", PROCESSING, {"until": "2020-01-01T09:00", "reason": "x"}, "must lie after now"),
     ("leader1", "extend", PROCESSING, {"until": "9999-12-31T23:59", "reason": "x"}, "9999"),
-    ("leader1", "extend", PROCESSING, {"until": "2027-06-01T09:00", "reason": ""}, "Field required"),
+    ("leader1", "extend", PROCESSING, {"until": f"{day(90)}T09:00", "reason": ""}, "Field required"),
     ("clerk1", "note", PROCESSING, {"text": " \n "}, "Field required"),
     ("clerk1", "note", PROCESSING, {"text": "\u0000"}, "cannot be kept"),
 ]
@@ -416,7 +417,7 @@ async def test_a_dossier_is_received_at_the_counter(now: Web) -> None:
         ({"procedure": "9.999999"}, "no procedure 9.999999"),
         ({"procedure": ""}, "no procedure"),
         ({"language": "fr"}, "language"),
-        ({"due_at": "2027-01-01T09:00"}, "sets the limit"),
+        ({"due_at": f"{day(30)}T09:00"}, "sets the limit"),
         ({"unit": "police", "how": "accept"}, "belongs to the unit"),
     ],
 )
@@ -481,7 +482,7 @@ async def test_nobody_walks_the_codes(now: Web) -> None:
 
 async def test_only_who_holds_the_receipt_rates(office: Running) -> None:
     """Once; the code alone is not enough, nor is another receipt's key."""
-    async with web(office, always_open()) as desk:
+    async with web(office, present()) as desk:
         codes = [await real(desk, *APPROVED) for _ in range(2)]
         for each in codes:
             clerk = await desk.visitor("clerk1")

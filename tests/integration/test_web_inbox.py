@@ -13,8 +13,10 @@ import httpx
 import pytest
 
 from motcua.web import live
-from tests.running import Life, Running, always_open, submission, until
+from tests.present import present
+from tests.running import Life, Running, submission
 from tests.unit.office import CALENDAR, at
+from tests.waiting import PATIENCE, until
 from tests.web import Answered, Visitor, Web, web
 
 RACES = int(os.environ.get("RACES", "50"))
@@ -47,7 +49,7 @@ async def then(office: Running, clock: Clock) -> AsyncIterator[Web]:
 @pytest.fixture(scope="module")
 async def now(office: Running) -> AsyncIterator[Web]:
     """A desk in real time."""
-    async with web(office, always_open()) as served:
+    async with web(office, present()) as served:
         yield served
 
 
@@ -272,7 +274,6 @@ async def test_bulk_acts_say_what_became_of_each(now: Web) -> None:
     assert "Choose at least one" in nothing.words
 
 
-@pytest.mark.timeout(600)
 async def test_races_for_a_task(now: Web) -> None:
     """Two officers claim the same task at once: one wins, the other is told by whom. RACES=1000 for more."""
     one, two = await now.visitor("handler1"), await now.visitor("handler2")
@@ -326,7 +327,7 @@ async def test_an_open_page_hears_of_what_changes(now: Web) -> None:
     heard: dict[Visitor, list[str]] = {mine: [], others: []}
 
     async def listen(visitor: Visitor) -> None:
-        async with visitor.client.stream("GET", "/events", timeout=30) as stream:
+        async with visitor.client.stream("GET", "/events") as stream:
             async for text in stream.aiter_lines():
                 if text.startswith("data:"):
                     heard[visitor].append(text[6:].strip())
@@ -337,13 +338,13 @@ async def test_an_open_page_hears_of_what_changes(now: Web) -> None:
         async def listens() -> bool:
             return all(heard.values())  # each is told at once to look, for it brought no mark
 
-        await until(listens, 5)
+        await until(listens)
         (code,) = await real(now, 1, "receiver1 complete")
 
         async def told() -> bool:
             return any(text.startswith(code) for text in heard[mine])
 
-        await until(told, 5)
+        await until(told)
         assert not any(text.startswith(code) for text in heard[others])
     finally:
         for task in listening:
@@ -362,7 +363,7 @@ async def test_what_changes_while_a_page_is_on_its_way_is_told(now: Web) -> None
     assert row is not None
 
     async def first(who: Visitor, address: str) -> str:
-        async with asyncio.timeout(5), who.client.stream("GET", address) as stream:
+        async with asyncio.timeout(PATIENCE), who.client.stream("GET", address) as stream:
             async for line in stream.aiter_lines():
                 if line.startswith("data:"):
                     return line.removeprefix("data:").strip()
@@ -385,14 +386,14 @@ async def test_changes_at_once_are_told_at_once(now: Web, monkeypatch: pytest.Mo
         return f"{code} {answer.seq}"
 
     async def listen() -> None:
-        async with visitor.client.stream("GET", "/events", timeout=30) as stream:
+        async with visitor.client.stream("GET", "/events") as stream:
             async for line in stream.aiter_lines():
                 if line.startswith(f"data: {code}"):
                     heard.put_nowait(line.removeprefix("data: "))
 
     listening = asyncio.create_task(listen())
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             first = await note("the first opens a moment, which ends before the others come")
             while await heard.get() != first:
                 pass

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import psutil
 import pytest
 
-from tests.running import Running, Telemetry, always_open, running, submission, until
+from tests.present import day, present
+from tests.running import Running, Telemetry, running, submission
+from tests.waiting import until
 from tests.web import Web, web
 
 
@@ -23,9 +25,22 @@ async def fragile(tmp_path_factory: pytest.TempPathFactory, telemetry: Telemetry
 
 @pytest.fixture(scope="module")
 async def desk(fragile: Running) -> AsyncIterator[Web]:
-    """Its desk, which waits no longer for an answer than a test can."""
-    async with web(fragile, always_open(), rpc_timeout=3) as served:
+    """Its desk."""
+    async with web(fragile, present()) as served:
         yield served
+
+
+@asynccontextmanager
+async def without(server: str, fragile: Running, desk: Web) -> AsyncIterator[None]:
+    """A server that is away; meanwhile the desk gives up after a few seconds."""
+    child = fragile.local.children[server]
+    await child.stop()
+    try:
+        with pytest.MonkeyPatch.context() as hasty:
+            hasty.setattr(desk.house.desk, "_timeout", 3.0)
+            yield
+    finally:
+        await child.start()
 
 
 async def processing(desk: Web) -> str:
@@ -47,9 +62,7 @@ async def test_the_database_goes_away(fragile: Running, desk: Web) -> None:
     counter = (await receiver.get("/counter?procedure=1.001612")).form("/counter")
     absence = (await visitor.get("/absences")).form("/absences")
     inbox = (await visitor.get("/inbox")).form("/inbox/bulk")
-    postgres = fragile.local.children["postgres"]
-    await postgres.stop()
-    try:
+    async with without("postgres", fragile, desk):
         for path in ("/inbox", f"/dossiers/{code}", f"/track/{code}", "/search?q=a"):
             page = await visitor.get(path)
             assert page.status == 503, path
@@ -63,14 +76,12 @@ async def test_the_database_goes_away(fragile: Running, desk: Web) -> None:
         assert dict(again.fields) == {**dict(form.fields), "note": "đừng mất"}
         waiting = await receiver.send(counter, name="Người Không Mất", how="accept", paper=["Đơn", "Giấy tờ"])
         assert waiting.status == 503
-        away = await visitor.send(absence, since="2031-01-06", until="2031-01-07")
+        away = await visitor.send(absence, since=str(day(500)), until=str(day(501)))
         claim = await visitor.send(inbox, f"/inbox/claim?task={code}:2:3")
         assert f'action="/inbox/claim?task={code}:2:3"' in claim.text
         guest = await desk.visitor()
         secret = await guest.client.post("/sign-in", data={"name": "handler1", "password": "ein Geheimnis"})
         assert (secret.status_code, "Geheimnis" in secret.text) == (503, False)
-    finally:
-        await postgres.start()
 
     async def back() -> bool:
         return (await visitor.get("/inbox")).status == 200
@@ -86,7 +97,7 @@ async def test_the_database_goes_away(fragile: Running, desk: Web) -> None:
     found = await receiver.get("/search?q=nguoi khong mat")
     assert found.text.count('class="code" href="/dossiers/') == 1
     assert (await visitor.send(away.form("/absences"))).status == 200
-    assert "06/01/2031" in (await visitor.get("/absences")).words
+    assert f"{day(500):%d/%m/%Y}" in (await visitor.get("/absences")).words
 
 
 async def test_temporal_goes_away(fragile: Running, desk: Web) -> None:
@@ -94,9 +105,7 @@ async def test_temporal_goes_away(fragile: Running, desk: Web) -> None:
     code = await processing(desk)
     visitor = await desk.visitor("handler1")
     form = (await visitor.get(f"/dossiers/{code}")).form(f"/dossiers/{code}/note")
-    temporal = fragile.local.children["temporal"]
-    await temporal.stop()
-    try:
+    async with without("temporal", fragile, desk):
         assert (await visitor.get(f"/dossiers/{code}")).status == 200
         assert (await visitor.get("/inbox")).status == 200
         lost = await visitor.send(form, text="còn đây")
@@ -107,20 +116,18 @@ async def test_temporal_goes_away(fragile: Running, desk: Web) -> None:
         page = await receiver.get("/counter?procedure=1.001612")
         waiting = await receiver.send(page.form("/counter"), name="Người Chờ", how="accept")
         assert waiting.status == 503
-    finally:
-        await temporal.start()
 
     async def taken() -> bool:
         return (await visitor.send(again)).status == 200
 
-    await until(taken, 40)
+    await until(taken)
     await visitor.send(again)
     assert [fact.kind for fact in await desk.house.store.facts(code)].count("noted") == 1
 
     async def received() -> bool:
         return (await receiver.send(waiting.form("/counter"))).status == 200
 
-    await until(received, 40)
+    await until(received)
     found = await receiver.get("/search?q=nguoi cho")
     assert found.text.count('class="code" href="/dossiers/') == 1
 
@@ -168,7 +175,7 @@ async def test_an_open_stream_finds_its_way_back(fragile: Running, desk: Web) ->
     heard: list[str] = []
 
     async def listen() -> None:
-        async with visitor.client.stream("GET", "/events", timeout=60) as stream:
+        async with visitor.client.stream("GET", "/events") as stream:
             async for line in stream.aiter_lines():
                 heard.extend([line.removeprefix("data:").strip()] if line.startswith("data:") else [])
 
@@ -187,7 +194,7 @@ async def test_an_open_stream_finds_its_way_back(fragile: Running, desk: Web) ->
         async def anything() -> bool:
             return heard.count("0") > 1  # no code: anything may have changed; the first came at once
 
-        await until(anything, 30)
+        await until(anything)
         second = await processing(desk)
         await until(lambda: told_of(second))
     finally:

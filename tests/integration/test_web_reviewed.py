@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -12,14 +13,16 @@ from models.commands import Actor
 from motcua.forms import DocumentMissing
 from motcua.web import live
 from tests.files import PDF
-from tests.running import Running, always_open, submission
+from tests.present import present
+from tests.running import Running, submission
+from tests.waiting import PATIENCE
 from tests.web import PASSWORD, Web, web
 
 
 @pytest.fixture(scope="module")
 async def now(office: Running) -> AsyncIterator[Web]:
     """A desk in real time."""
-    async with web(office, always_open()) as served:
+    async with web(office, present()) as served:
         yield served
 
 
@@ -73,7 +76,7 @@ async def test_what_a_page_fetches_by_itself_is_no_click(now: Web, monkeypatch: 
             )
             before = await connection.fetchval("select seen_at from sessions where token = $1", mine)
             yield_ = visitor.client.stream("GET", "/events")
-            async with asyncio.timeout(5), yield_ as stream:
+            async with asyncio.timeout(PATIENCE), yield_ as stream:
                 async for line in stream.aiter_lines():
                     if "still here" in line:
                         break
@@ -86,7 +89,7 @@ async def test_what_a_page_fetches_by_itself_is_no_click(now: Web, monkeypatch: 
         after = await connection.fetchval(
             "select clock_timestamp() - seen_at from sessions where token = $1", mine
         )
-        assert after.total_seconds() < 60
+        assert after < timedelta(minutes=29)  # it was 30 before
 
 
 async def test_who_is_signed_out_hears_no_more_however_much_happens(
@@ -106,7 +109,7 @@ async def test_who_is_signed_out_hears_no_more_however_much_happens(
 
     writing = asyncio.create_task(busy())
     try:
-        async with asyncio.timeout(10), visitor.client.stream("GET", "/events") as stream:
+        async with asyncio.timeout(PATIENCE), visitor.client.stream("GET", "/events") as stream:
             ended = False
             async for line in stream.aiter_lines():
                 if line.startswith("data:") and not ended:

@@ -28,7 +28,8 @@ from motcua.notices.addresses import outside
 from motcua.notices.letter import ChannelAway, Undeliverable
 from motcua.notices.said import said
 from motcua.notices.webhook import BadEndpoint, Endpoint, PrivateAddress, Webhooks, addresses
-from tests.servers import Answer, Authority, HookServer, MailServer, silence, until
+from tests.servers import Answer, Authority, HookServer, MailServer, silence
+from tests.waiting import until
 
 PAYLOAD = {
     "type": "due",
@@ -151,11 +152,11 @@ async def test_a_notice_that_is_tried_until_it_goes(server: HookServer) -> None:
 async def test_an_answer_that_does_not_come(act: Any, server: HookServer) -> None:
     """The time limit is for everything, however lively the other side drips."""
     server.answer = Answer(act=act, times=1)
-    clock = asyncio.get_running_loop().time
-    async with hooks(server, timeout=0.5) as out:
-        began = clock()
-        assert isinstance(await refused(out), ChannelAway)
-        assert clock() - began < 1.5
+    async with hooks(server, timeout=1.0) as hasty:
+        problem = await refused(hasty)
+        assert isinstance(problem, ChannelAway)
+        assert "no answer within 1 s" in problem.message
+    async with hooks(server) as out:
         await out.send("sms", "H53-1/due/1", PAYLOAD)
     assert (len(server.received), server.requests[ID]) == (1, 2)
 
@@ -163,16 +164,13 @@ async def test_an_answer_that_does_not_come(act: Any, server: HookServer) -> Non
 @pytest.mark.parametrize("act", ["cut", "drip"])
 async def test_the_status_decides(act: Any, server: HookServer) -> None:
     """A body that breaks off or never ends takes nothing back, and does not hold the office up for long."""
-    clock = asyncio.get_running_loop().time
     async with hooks(server) as out:
-        began = clock()
         server.answer = Answer(act=act, body=b"taken\n")
         assert await out.send("sms", "H53-1/due/1", PAYLOAD) == "200 taken"
         server.answer = Answer(400, act=act, body=b"wrong\n")
         assert isinstance(await refused(out), Undeliverable)
         server.answer = Answer(500, act=act, body=b"broken\n")
         assert isinstance(await refused(out), ChannelAway)
-        assert clock() - began < 5
 
 
 async def test_only_the_beginning_of_an_answer_is_read(server: HookServer) -> None:
@@ -436,13 +434,12 @@ async def test_a_receiver_in_a_shell_as_documented(server: HookServer, tmp_path:
     assert got.headers["webhook-signature"] == Webhook(SECRET).sign(got.id, signed_at, got.body.decode())
 
 
-async def test_a_long_answer_takes_no_time() -> None:
+def test_a_long_answer_takes_no_time() -> None:
     """Looking for addresses in one word of a megabyte would hold everybody up."""
-    began = asyncio.get_running_loop().time()
+    # If the work grew with the square of the length, the time limit of the test would end it.
     assert said("x" * 1_000_000) == "x" * 299 + "…"
     assert said("x " * 1_000_000) == "x " * 149 + "x…"
     assert "anh" not in said("x@y " * 498 + "anh.nguyen@example.org", ("anh.nguyen@example.org",))
-    assert asyncio.get_running_loop().time() - began < 1
 
 
 @pytest.mark.parametrize(

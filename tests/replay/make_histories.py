@@ -23,8 +23,9 @@ from models.service import Opening
 from motcua.replay import Head
 from motcua.telemetry import configure_logging, runtime
 from motcua.temporal import CONVERTER
-from tests.running import ISSUE, PLAIN, Life, Running, asked, impatient, running, until
+from tests.running import ISSUE, PLAIN, Life, Running, asked, impatient, running
 from tests.unit.office import calendar
+from tests.waiting import until
 
 HISTORIES = Path(__file__).parent.parent / "histories"
 HANDLING = PLAIN[:3]

@@ -9,9 +9,9 @@ import asyncio
 import json
 import tempfile
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from temporalio.client import WorkflowHistory
 
@@ -91,7 +91,7 @@ async def in_the_morning(post: Post) -> None:
 
 async def digest(post: Post) -> None:
     """The morning mail."""
-    name = f"digest-{datetime.now(UTC).timestamp():.0f}"
+    name = f"digest-{uuid4()}"
     await post.office.client.execute_workflow(DigestWorkflow.run, id=name, task_queue=NOTICE_QUEUE)
     await _keep(post, "digest", name)
 

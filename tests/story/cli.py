@@ -12,7 +12,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +20,11 @@ from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 from motcua.local import RunInfo, read_run
+from tests.waiting import PATIENCE, blocking_until
 
 ROOT = Path(__file__).resolve().parents[2]
+HASTY = {"MOTCUA_RPC_TIMEOUT": "4"}
+"""Settings for a command that is to give up soon, because a server or the worker is away."""
 _NEW = os.O_WRONLY | os.O_CREAT
 _LOADED = multiprocessing.get_context("forkserver")
 _LOADED.set_forkserver_preload(["starter", "pytest", "tests.story.cli"])
@@ -58,7 +60,7 @@ def afresh(data_dir: Path, *arguments: str, stdin: str = "", **settings: str) ->
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=PATIENCE,
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
@@ -72,7 +74,7 @@ def starter(data_dir: Path, *arguments: str, stdin: str = "", **settings: str) -
         files = [str(file) for file in (given, out, err)]
         process = _LOADED.Process(target=_run, args=(arguments, _environment(data_dir, settings), files))
         process.start()
-        process.join(100)
+        process.join(PATIENCE)
         code = process.exitcode
         process.kill()
         assert code is not None, f"{arguments} did not end"
@@ -96,7 +98,12 @@ def _run(arguments: tuple[str, ...], environment: dict[str, str], files: list[st
 
 
 def _environment(data_dir: Path, settings: dict[str, str]) -> dict[str, str]:
-    return {**os.environ, "MOTCUA_DATA_DIR": str(data_dir), "MOTCUA_RPC_TIMEOUT": "4", **settings}
+    return {
+        **os.environ,
+        "MOTCUA_DATA_DIR": str(data_dir),
+        "MOTCUA_RPC_TIMEOUT": str(PATIENCE / 2),
+        **settings,
+    }
 
 
 @contextmanager
@@ -117,7 +124,7 @@ def office(data_dir: Path) -> Iterator[RunInfo]:
             assert run
             yield run
             process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=60) == 0
+            assert process.wait(timeout=PATIENCE) == 0
         finally:
             process.kill()
 
@@ -140,10 +147,9 @@ def dead(run: RunInfo, name: str, data_dir: Path) -> Iterator[None]:
     with frozen(run.pid):
         os.kill(current.children[name], signal.SIGKILL)
         yield
-    deadline = time.monotonic() + 30
-    while True:
+
+    def replaced() -> bool:
         again = read_run(data_dir)
-        if again and again.children[name] != current.children[name]:
-            return
-        assert time.monotonic() < deadline, f"{name} did not come back"
-        time.sleep(0.05)
+        return again is not None and again.children[name] != current.children[name]
+
+    blocking_until(replaced, f"the return of {name}")

@@ -17,6 +17,7 @@ from temporalio.client import WorkflowHistory
 from motcua.local import RunInfo
 from tests import pdf
 from tests.story.cli import ROOT, Ran, office, starter
+from tests.waiting import PATIENCE
 
 SUBMISSION = {
     "request_id": "audited-1",
@@ -39,12 +40,12 @@ class Audited:
     def _submitted(self, number: int) -> str:
         given = json.dumps({**SUBMISSION, "request_id": f"audited-{number}"})
         submit = ("submit", "-", "--json")
-        code: str = starter(self.data, *submit, stdin=given, MOTCUA_RPC_TIMEOUT="30").json["code"]
+        code: str = starter(self.data, *submit, stdin=given).json["code"]
         return code
 
     def __call__(self, *arguments: str) -> Ran:
         """One command."""
-        return starter(self.data, *arguments, MOTCUA_RPC_TIMEOUT="30")
+        return starter(self.data, *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def stranger(*arguments: Path) -> subprocess.CompletedProcess[str]:
     page = (ROOT / "docs" / "proofs.md").read_text(encoding="utf-8")
     (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     command = [sys.executable, "-I", "-S", "-c", program, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 def test_a_dossier_is_proved_to_a_stranger(audited: Audited) -> None:
@@ -156,7 +157,7 @@ def test_histories_are_archived_replayed_and_exported(audited: Audited) -> None:
 
 
 def _temporal(*command: str) -> None:
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert ran.returncode == 0, ran.stderr
 
 
@@ -227,7 +228,7 @@ def test_a_changed_workflow_is_found_before_it_is_deployed(
         env={**os.environ, "MOTCUA_DATA_DIR": str(audited.data), "PYTHONPATH": ""},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     if change == "a pause, patched":

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from tests.story.cli import ROOT, afresh, office, starter
 
 EXAMPLE = "docs/examples/calendar-change.toml"
@@ -40,7 +38,6 @@ def test_a_wrong_file_is_refused_before_any_office_is_asked(tmp_path: Path) -> N
         assert (error["field"], "lies outside" in error["reason"]) == ("day[2029-02-20]", True)
 
 
-@pytest.mark.timeout(180)
 def test_the_commands_of_the_page(tmp_path: Path) -> None:
     """As docs/calendar-changes.md has them, on an office with one dossier; then what is refused."""
     page = (ROOT / "docs" / "calendar-changes.md").read_text(encoding="utf-8")

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import httpx
-import pytest
 
 from models.rights import COMMANDS, EVERYWHERE, OFFICE, WATCHING
 from tests.story.cli import ROOT, office, starter
@@ -19,7 +18,6 @@ from tests.story.test_docs import STARTER, commands
 PEOPLE = (ROOT / "docs" / "people.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.timeout(180)
 def test_the_commands_of_the_desk(tmp_path: Path) -> None:
     """A document goes in and comes out as it was; an account gets a password that opens the desk."""
     data_dir = tmp_path / "office"

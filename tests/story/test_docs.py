@@ -23,7 +23,6 @@ def commands(page: Path) -> list[str]:
     return [line for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 
 
-@pytest.mark.timeout(180)
 def test_the_commands_of_the_readme(tmp_path: Path) -> None:
     """In the order in which they stand there, on one office; CODE is what the first of them printed."""
     lines = [line.removeprefix(STARTER) for line in commands(ROOT / "README.md") if line.startswith(STARTER)]
@@ -37,7 +36,6 @@ def test_the_commands_of_the_readme(tmp_path: Path) -> None:
     assert code.startswith("H53.26-")
 
 
-@pytest.mark.timeout(180)
 def test_the_demo_twice_and_without_a_holiday(tmp_path: Path) -> None:
     """As docs/demo.md has it: the same demo again adds nothing, another calendar is another office."""
     lines = [line.removeprefix(STARTER) for line in commands(ROOT / "docs" / "demo.md")]
@@ -48,7 +46,6 @@ def test_the_demo_twice_and_without_a_holiday(tmp_path: Path) -> None:
     assert first.split("took")[0] == again.split("took")[0]
 
 
-@pytest.mark.timeout(120)
 def test_make_demo(tmp_path: Path) -> None:
     """The first of the two commands, on a small town."""
     env = {**os.environ, "MOTCUA_DATA_DIR": str(tmp_path)}

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.chaos.breach import catalog
+from tests.present import day
 from tests.servers import MailServer, Mood
 from tests.story.cli import Ran, office, starter
+from tests.waiting import blocking_until
 
 
 def listed(data_dir: Path, *arguments: str) -> list[dict[str, Any]]:
@@ -25,10 +26,7 @@ def listed(data_dir: Path, *arguments: str) -> list[dict[str, Any]]:
 
 def eventually(data_dir: Path, *arguments: str) -> list[dict[str, Any]]:
     """The same, once there is something to say."""
-    deadline = time.monotonic() + 30
-    while not (found := listed(data_dir, *arguments)):
-        assert time.monotonic() < deadline, listed(data_dir)
-    return found
+    return blocking_until(lambda: listed(data_dir, *arguments), f"a notice {arguments}")
 
 
 def refused(ran: Ran, code: int, name: str) -> None:
@@ -36,7 +34,6 @@ def refused(ran: Ran, code: int, name: str) -> None:
     assert (ran.code, ran.error.partition(":")[0]) == (code, name)
 
 
-@pytest.mark.timeout(180)
 async def test_a_letter_is_refused_mended_and_sent_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,13 +92,12 @@ def _again(folder: Path, data: Path) -> None:
 
 
 def _absences(data: Path) -> None:
-    add = ("absences", "add", "handler1", "--from", "2030-03-04", "--to", "2030-03-08")
+    first, last = str(day(30)), str(day(34))
+    add = ("absences", "add", "handler1", "--from", first, "--to", last)
     entered = starter(data, *add, "--substitute", "handler2", "--as", "leader1")
-    assert (
-        entered.out == "1: handler1 is away from 2030-03-04 to 2030-03-08; handler2 is told in their place\n"
-    )
+    assert entered.out == f"1: handler1 is away from {first} to {last}; handler2 is told in their place\n"
     (shown,) = starter(data, "absences", "list", "--json").json
-    assert (shown["person"], shown["substitute"], shown["since"]) == ("handler1", "handler2", "2030-03-04")
+    assert (shown["person"], shown["substitute"], shown["since"]) == ("handler1", "handler2", first)
     refused(starter(data, *add, "--substitute", "handler1", "--as", "leader1"), 2, "BadAbsence")
     refused(starter(data, *add, "--substitute", "police1", "--as", "leader1"), 2, "BadAbsence")
     refused(starter(data, *add, "--substitute", "ghost", "--as", "leader1"), 2, "UnknownUser")
@@ -111,9 +107,9 @@ def _absences(data: Path) -> None:
         "add",
         "handler1",
         "--from",
-        "2030-03-04",
+        first,
         "--to",
-        "2030-03-01",
+        str(day(29)),
         "--as",
         "leader1",
     )

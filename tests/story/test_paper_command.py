@@ -7,13 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests import pdf
 from tests.story.cli import ROOT, office, starter
 
 
-@pytest.mark.timeout(120)
 def test_papers_from_the_command_line(tmp_path: Path) -> None:
     """Files with the names that were asked for, or of its own where one is; only the record is needed."""
     data_dir = tmp_path / "office"

@@ -18,6 +18,7 @@ import pytest
 from motcua.audit import crew
 from motcua.audit.crew import spread
 from motcua.store import DatabaseUnreachable
+from tests.waiting import PATIENCE
 
 
 @asynccontextmanager
@@ -143,7 +144,7 @@ def test_nothing_is_told_as_leaked(tmp_path: Path) -> None:
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=True,
     )
     assert (ran.stdout, ran.stderr) == ("20\n", "")

@@ -7,10 +7,12 @@ import asyncio
 import pytest
 
 from motcua.web.guard import Manners
+from tests.waiting import PATIENCE
 
 
-async def test_a_list_waits_for_a_click() -> None:
-    """It has its turn as soon as nobody waits any more."""
+async def test_a_list_waits_for_a_click(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has its turn as soon as nobody waits any more, and not because its patience ends."""
+    monkeypatch.setattr(Manners, "PATIENCE", 100 * PATIENCE)
     manners, done = Manners(), []
 
     async def fetch() -> None:
@@ -24,7 +26,7 @@ async def test_a_list_waits_for_a_click() -> None:
         await asyncio.sleep(0)
         assert not done
         done.append("click")
-    await asyncio.wait_for(fetching, Manners.PATIENCE / 2)
+    await asyncio.wait_for(fetching, PATIENCE)
     assert done == ["click", "list"]
 
 
@@ -57,7 +59,7 @@ async def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     stuck = asyncio.create_task(fetch(hanging))
     await asyncio.sleep(0)
     with manners.click():
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*(fetch() for _ in range(20)))
     hanging.set()
     await stuck

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
 import typing
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -566,15 +565,6 @@ def test_threads_do_not_meet() -> None:
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda one: words(*one), asked * 3))
     assert together == alone * 3
-
-
-def test_a_thousand_at_once() -> None:
-    """A thousand terms that end together are put into words in a few seconds of one processor (0.5 here)."""
-    topics = samples("escalation", "vi")
-    begun = time.process_time()
-    for number in range(1000):
-        TEXTS.words("escalation", "vi", topics[number % len(topics)], ZONE)
-    assert time.process_time() - begun < 5
 
 
 # The page

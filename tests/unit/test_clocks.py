@@ -1,0 +1,144 @@
+"""No test takes a date or a duration from the machine's clock, unless the clock is the subject of the test.
+
+Dates that come from the clock make a test fail on a Sunday, at Tết or on 29 February, and a measured duration
+makes it fail on a busy machine. Tests take fixed moments, a calendar of `tests.present` or `tests.waiting`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parents[1]
+DATES = {
+    "datetime.datetime": ("now", "utcnow", "today"),
+    "datetime.date": ("today",),
+    "time": ("time", "time_ns", "localtime", "gmtime", "ctime"),
+}
+DURATIONS = {
+    "time": (
+        *("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"),
+        *("process_time", "process_time_ns", "thread_time", "thread_time_ns"),
+    ),
+    "asyncio.get_running_loop()": ("time",),
+    "asyncio.get_event_loop()": ("time",),
+    "timeit": ("timeit", "default_timer", "repeat"),
+}
+READS = {f"{owner}.{name}" for table in (DATES, DURATIONS) for owner in table for name in table[owner]}
+ALLOWED = {
+    "waiting.py": "the one wait: it gives up after a time",
+    "present.py": "builds calendars around the real present moment",
+    "integration/test_sealing.py": "seals and a real authority's stamps are dated by the machine's clock",
+    "integration/test_erasure.py": "an erasure is dated by the machine's clock, among real seals",
+    "integration/test_tampering.py": "seals are dated by the machine's clock; a forger's must follow them",
+    "integration/test_web_audit.py": "a hold is dated by the machine's clock, whatever clock the desk shows",
+    "unit/test_proofs.py": "the authority of the tests stamps by the machine's clock, as openssl does",
+    "chaos/breach.py": "dossiers that fall due at one real instant; a measurement with a command of its own",
+    "chaos/decree.py": "measures phases for the command that prints them",
+    "deadlines.py": "measures its calculators for the command that prints it",
+    "chaos/kills.py": "measures when each kill came for the command that prints it",
+}
+"""Files that may read a clock, each with the reason."""
+
+
+def names(tree: ast.Module) -> dict[str, str]:
+    """The full name of everything that a module imports or gives another name to."""
+    known: dict[str, str] = {}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=aliases):
+                known |= {each.asname or each.name: each.name for each in aliases}
+            case ast.ImportFrom(module=str(module), names=aliases):
+                known |= {each.asname or each.name: f"{module}.{each.name}" for each in aliases}
+    for _ in range(3):  # an alias of an alias
+        for node in ast.walk(tree):
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value) if full := called(value, known):
+                    known.setdefault(name, full)
+    return known
+
+
+def called(node: ast.expr, known: dict[str, str]) -> str | None:
+    """The full dotted name of an expression, if it has one."""
+    match node:
+        case ast.Name(id=name):
+            return known.get(name)
+        case ast.Attribute(value=owner, attr=name):
+            found = called(owner, known)
+            return f"{found}.{name}" if found else None
+        case ast.Call(func=func):
+            found = called(func, known)
+            return f"{found}()" if found else None
+        case ast.NamedExpr(value=value):
+            return called(value, known)
+    return None
+
+
+def clock_reads(source: str) -> Iterator[tuple[int, str]]:
+    """Each use of a clock with its line, also where a function is only handed on."""
+    tree = ast.parse(source)
+    known = names(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if f"{node.module}.{alias.name}" in READS:
+                    yield node.lineno, f"{node.module}.{alias.name}"
+        elif isinstance(node, ast.Attribute) and (name := called(node, known)) in READS:
+            yield node.lineno, str(name)
+
+
+def test_no_test_reads_the_clock_of_the_machine() -> None:
+    """Outside the list of allowed files, each of which has its reason and still reads a clock."""
+    found = {
+        path.relative_to(TESTS).as_posix(): list(clock_reads(path.read_text(encoding="utf-8")))
+        for path in sorted(TESTS.rglob("*.py"))
+        if "node_modules" not in path.parts
+    }
+    reading = {name: reads for name, reads in found.items() if reads}
+    assert {name: reads for name, reads in reading.items() if name not in ALLOWED} == {}
+    assert sorted(set(ALLOWED) - set(reading)) == [], "allowed, but reads no clock any more"
+    assert all(ALLOWED.values())
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from datetime import UTC, datetime\nat = datetime.now(UTC)",
+        "from datetime import datetime as dt\nat = dt.utcnow()",
+        "import datetime as d\nat = d.datetime.today()",
+        "import datetime\nday = datetime.date.today()",
+        "from datetime import datetime\nnow = datetime.now\nat = now()",
+        "from datetime import datetime\nclock = datetime\nat = clock.now()",
+        "from datetime import datetime\nsealer = Sealer(clock=datetime.now)",
+        "from datetime import datetime\ndef later():\n    return lambda: datetime.now()",
+        "import time\nat = time.time()",
+        "from time import time",
+        "from time import monotonic as clock\nbegan = clock()",
+        "import time as t\nbegan = t.perf_counter()",
+        "import asyncio\nbegan = asyncio.get_running_loop().time()",
+        "import asyncio\nloop = asyncio.get_running_loop()\nbegan = loop.time()",
+        "import asyncio\nclock = asyncio.get_running_loop().time",
+        "from asyncio import get_running_loop\nbegan = get_running_loop().time()",
+    ],
+)
+def test_a_read_of_the_clock_is_found(source: str) -> None:
+    """Under whatever name, and where it is handed on uncalled."""
+    assert list(clock_reads(source))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from temporalio import workflow\nat = workflow.now()",
+        "from datetime import UTC, date, datetime\nat = datetime(2026, 3, 2, tzinfo=UTC), date(2026, 3, 2)",
+        "from datetime import time\nseven = time(7, 0)",
+        "import time\ntime.sleep(1)",
+        "at = clocks.now(code)",
+    ],
+)
+def test_what_reads_no_clock_is_left_alone(source: str) -> None:
+    """Fixed moments, Temporal's clock in a workflow, and a test's own clock."""
+    assert list(clock_reads(source)) == []

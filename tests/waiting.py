@@ -1,0 +1,38 @@
+"""Waiting in tests: a wait ends as soon as something has happened, however slow the machine is.
+
+A machine that is busy with other work may be twenty times slower than an idle one. So no test has a short
+deadline of its own: a wait gives up only after `PATIENCE`, which is far more than anything takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import TypeVar
+
+T = TypeVar("T")
+PATIENCE = 120.0
+"""Seconds until a wait gives up; below the time limit of a test, so that the failure names the wait."""
+
+
+async def until(condition: Callable[[], Awaitable[T] | T], what: str = "it", *, pause: float = 0.01) -> T:
+    """Poll until a condition holds, and return its value; fail when it does not hold within `PATIENCE`."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        value = condition()
+        found: T = await value if isawaitable(value) else value
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"{what} did not happen within {PATIENCE:.0f} s"
+        await asyncio.sleep(pause)
+
+
+def blocking_until(condition: Callable[[], T], what: str = "it", *, pause: float = 0.05) -> T:
+    """Do the same outside an event loop."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what} did not happen within {PATIENCE:.0f} s"
+        time.sleep(pause)
+    return found
