@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from models.refusals import Problem, exit_code
 from motcua.notices.letter import Attachment, ChannelAway, Letter, Undeliverable
 from motcua.notices.mail import Mailer
-from motcua.notices.mime import Mailbox, compose
+from motcua.notices.mime import WORD_BYTES, Mailbox, compose
 from motcua.notices.relay import BadMailSetting, Relay
 from motcua.texts.topic import Words
 from tests.servers import Authority, HookServer, MailServer, Mood, Stage, silence
@@ -182,14 +182,23 @@ def test_control_characters_are_not_sent(where: str, bad: str) -> None:
 
 SPECIAL = st.text(alphabet=' ,;:<>@"()[]\\.=?_-aZ9ễ中\u0301\u202e', max_size=300)
 CONTROL = st.text(alphabet="a\r\n\0\x85\u2028:", max_size=20)
-TEXTS = (
-    SPECIAL | SPECIAL | SPECIAL | st.text(max_size=150) | CONTROL | st.just("=?utf-8?q?a=0D=0ABcc:_c@d.org?=")
-)
+ENCODED = [
+    "=?utf-8?q?a=0D=0ABcc:_c@d.org?=",
+    "=?utf-8?b?YQ0KQmNjOiBjQGQub3Jn?=",
+    "=?utf-8*vi?q?a=0ABcc=3A_c@d.org?= =?us-ascii?q?b?=",
+    "=?utf-8?q?a=22=3B_filename=3Db?=.pdf",
+    "utf-8''a%0D%0ABcc:%20c@d.org",
+    'a"; filename="b.exe',
+    "a\\",
+]
+"""What some versions of some programs read as something else."""
+TEXTS = SPECIAL | SPECIAL | SPECIAL | st.text(max_size=150) | CONTROL | st.sampled_from(ENCODED)
 ADDRESSES = st.just("a@b.org") | st.just("ễ@b.org") | TEXTS | st.builds("{}@{}".format, SPECIAL, SPECIAL)
 HEADERS = [
     *("Auto-Submitted", "Content-Language", "Content-Type", "Date", "From", "MIME-Version", "Message-ID"),
     *("Subject", "To"),
 ]
+PARTS = ["multipart/mixed", "multipart/alternative", "text/plain", "text/html", "application/pdf"]
 
 
 @settings(max_examples=400, deadline=None)
@@ -216,12 +225,37 @@ def test_no_text_adds_a_header_or_a_recipient(to: str, name: str, subject: str, 
     assert mail.recipient.local == to.rpartition("@")[0] or not to.isascii()
     name = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")  # nobody sees them
     # Python 3.11 reads a space between two encoded words of a name, where there is none.
-    assert recipient.display_name.split() == name.split() or not name.isascii()
+    assert recipient.display_name.split() == name.split() or len(name.encode()) > WORD_BYTES
     assert "".join(recipient.display_name.split()) == "".join(name.split())
     assert message["Subject"] == subject
-    assert [each.get_content() for each in message.iter_attachments()] == [b"%PDF"]
+    assert [part.get_content_type() for part in message.walk()] == PARTS
+    [attached] = message.iter_attachments()
+    assert isinstance(attached, EmailMessage)
+    assert attached.get_content() == b"%PDF"
+    assert attached["Content-Disposition"].params.get("filename", "") == file
     assert not any(letter in mail.recipient.address for letter in ' <>,;:"()\r\n')
     assert max(len(line) for line in mail.content.split(b"\r\n")) <= 998
+
+
+@pytest.mark.parametrize("text", [*ENCODED, "Phiếu xin lỗi " * 40, "x" * 500, "🏛️" * 80, " ", "a'b*c%d"])
+def test_every_name_comes_back_as_it_was(text: str) -> None:
+    """Of the recipient, of the letter and of a file: the message is built, and says the same when it is read."""
+    words = Words(subject=text, text="a", html="a")
+    paper = Attachment(name=text, content=b"%PDF")
+    sent = letter(to_name=text).model_copy(update={"words": words, "attachments": (paper,)})
+    content = compose(sent, Mailbox.of("motcua@hoathanh.example")).content
+    assert content.isascii()
+    assert max(len(line) for line in content.split(b"\r\n")) <= 78
+    message = message_from_bytes(content, policy=policy.default)
+    assert sorted(message.keys()) == HEADERS
+    [recipient] = message["To"].addresses
+    assert recipient.addr_spec == "anh.nguyen@example.org"
+    assert "".join(recipient.display_name.split()) == "".join(Mailbox.of("a@b.org", text).name.split())
+    assert message["Subject"] == text
+    assert isinstance(message, EmailMessage)
+    [attached] = message.iter_attachments()
+    assert isinstance(attached, EmailMessage)
+    assert attached["Content-Disposition"].params["filename"] == text
 
 
 @settings(deadline=None)
