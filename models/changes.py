@@ -15,6 +15,7 @@ from pydantic import Field
 from models.base import Instant, Value
 from models.calendar import Calendar, SpecialDay
 from models.commands import Actor
+from models.visible import Visible
 
 Direction = Literal["apply", "undo"]
 
@@ -32,7 +33,7 @@ class Change(Value):
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,59}$")
     calendar: str
     """The calendar's name, which its versions begin with."""
-    decree: str = Field(min_length=1, max_length=180)
+    decree: Visible = Field(max_length=180)
     title: str
     issued: date
     days: tuple[Day, ...] = Field(min_length=1)

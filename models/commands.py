@@ -10,6 +10,7 @@ from models.base import Instant, Reference, Value, added
 from models.calendar import Calendar
 from models.limits import Limit
 from models.procedure import Role, Stage
+from models.visible import Visible, visible
 
 Channel = Literal["counter", "online", "post"]
 News = Literal["opened", "acknowledged", "late", "promised", "ready", "refused", "withdrawn", "stopped"]
@@ -112,7 +113,7 @@ class Complete(Asked):
 
     kind: Literal["complete"] = "complete"
     step: str | None = None
-    number: str | None = Field(default=None, min_length=1, max_length=100, pattern=r"\S")
+    number: Visible | None = Field(default=None, max_length=100)
     date: Instant | None = None
     file: Reference | None = None
     note: Reference | None = None
@@ -154,14 +155,14 @@ class Pay(Asked):
 
     kind: Literal["pay"] = "pay"
     amount: int = Field(gt=0)
-    receipt: str = Field(min_length=1, max_length=100, pattern=r"\S")
+    receipt: Visible = Field(max_length=100)
 
 
 class Consult(Asked):
     """Ask another agency, with a term of its own."""
 
     kind: Literal["consult"] = "consult"
-    agency: Identifier
+    agency: Annotated[Identifier, AfterValidator(visible)]
     limit: Limit | None = None
     question: Reference | None = None
 
@@ -170,7 +171,7 @@ class Answer(Asked):
     """Record a consulted agency's answer."""
 
     kind: Literal["answer"] = "answer"
-    agency: Identifier
+    agency: Annotated[Identifier, AfterValidator(visible)]
     reply: Reference | None = None
 
 
@@ -179,7 +180,7 @@ class Decide(Asked):
 
     kind: Literal["approve", "reject"]
     reason: Reference | None = None
-    number: str | None = Field(default=None, min_length=1, max_length=100, pattern=r"\S")
+    number: Visible | None = Field(default=None, max_length=100)
     date: Instant | None = None
     file: Reference | None = None
 
@@ -190,7 +191,7 @@ class Extend(Asked):
     kind: Literal["extend"] = "extend"
     until: Instant
     reason: Reference
-    legal_basis: str | None = Field(default=None, max_length=200, pattern=r"\S")
+    legal_basis: Visible | None = Field(default=None, max_length=200)
 
 
 class Apologise(Asked):
@@ -199,7 +200,7 @@ class Apologise(Asked):
     kind: Literal["apologise"] = "apologise"
     until: Instant | None = None
     reason: Reference | None = None
-    legal_basis: str | None = Field(default=None, max_length=200, pattern=r"\S")
+    legal_basis: Visible | None = Field(default=None, max_length=200)
 
 
 class DismissApology(Asked):
@@ -252,7 +253,7 @@ class Outage(Asked):
     kind: Literal["outage"] = "outage"
     since: Instant
     until: Instant
-    notice: str = Field(min_length=1, max_length=200)
+    notice: Visible = Field(max_length=200)
     """Which announcement: each is counted once."""
 
 
@@ -261,7 +262,7 @@ class AmendCalendar(Asked):
 
     kind: Literal["amend-calendar"] = "amend-calendar"
     calendar: Calendar
-    decree: str = Field(min_length=1, max_length=200)
+    decree: Visible = Field(max_length=200)
 
 
 class Transfer(Asked):

@@ -7,8 +7,9 @@ from datetime import date
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict
 
+from models.addresses import Email
 from models.base import Dated, Value
 from models.procedure import Role
 from models.rights import STAFF, WATCHING
@@ -28,9 +29,7 @@ class Person(Dated):
     name: str
     roles: tuple[Role, ...]
     unit: str
-    email: str | None = Field(
-        default=None, max_length=200, pattern=r"^[^\s@<>,;:\"\x00-\x20]+@[^\s@<>,;:\"\x00-\x20]+$"
-    )
+    email: Email | None = None
     phone: str | None = None
     language: Language = "vi"
     channels: tuple[str, ...] | None = None

@@ -13,6 +13,7 @@ from models.base import Dated, Value, added
 from models.calendar import NOTHING
 from models.limits import Limit, Offset
 from models.terms import Mode, Rung
+from models.visible import Visible
 
 
 class Stage(StrEnum):
@@ -45,7 +46,7 @@ class Step(Value):
     """One piece of work by one role; an open step is somebody's task."""
 
     id: str
-    name: str
+    name: Visible
     name_en: str
     stage: Stage
     role: Role
@@ -64,7 +65,7 @@ class Fee(Dated):
     """
 
     kind: Literal["phí", "lệ phí"]
-    name: str
+    name: Visible
     amount: int = Field(ge=0)
     """Vietnamese đồng; what a province sets otherwise overrides it."""
     online: int | None = added(None)
@@ -106,7 +107,7 @@ class Procedure(Value):
     version: date
     """The day from which this version holds; a dossier keeps the version it was received under."""
     until: date | None = None
-    name: str
+    name: Visible
     name_en: str
     field: str
     limit: Limit | None

@@ -19,6 +19,7 @@ from models.base import Instant, Value
 from models.chain import GENESIS, broken_links, canonical
 from models.facts import Fact
 from models.merkle import leaf_hash, root_by
+from models.visible import Visible
 
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 """SHA-256 in lower-case hex."""
@@ -110,7 +111,7 @@ class KeyRevoked(Value):
     office: str
     id: KeyId
     at: Instant
-    reason: str = Field(min_length=1, max_length=500)
+    reason: Visible = Field(max_length=500)
     by: KeyId
     signature: Signature | None = None
     """By a later key, over this without its signature."""

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from models.base import Reference
 from models.facts import Attached, Fact, Issued
 from models.refusals import BadInput, CheckFailed, UnknownDossier, Unreachable
+from models.visible import shows
 from motcua.store import Store
 
 TYPES = {
@@ -282,4 +283,4 @@ def _plain(name: str) -> str:
     if len(name) > _NAME:
         end = PurePosixPath(name).suffix[:10]
         name = name[: _NAME - len(end)] + end
-    return name or "?"
+    return name if shows(name) else "?"

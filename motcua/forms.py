@@ -11,11 +11,13 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, field_validator
 
+from models.addresses import Email
 from models.base import YEARS, Instant, Reference, Value, added, one_line
 from models.calendar import Calendar
 from models.chain import salted
 from models.commands import Actor, Channel, Command, Identifier
 from models.refusals import BadInput
+from models.visible import Visible, shows
 from motcua.documents import Document
 from motcua.store import Private
 
@@ -70,19 +72,7 @@ class TextTooLong(BadInput):
     sentence = "{field} has {length:,} characters; the limit is {limit:,}. Attach long papers as files."
 
 
-_ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\".]+(\.[^\s@<>()\[\]\\,;:\".]+)+")
-
-
-def _email(address: str) -> str:
-    """Letters are addressed to it: a line break in it would begin a header of its own."""
-    if not address.isprintable():
-        raise ValueError("holds a control character or a line break")
-    if not _ADDRESS.fullmatch(address):
-        raise ValueError("is no e-mail address")
-    return address
-
-
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S"), AfterValidator(one_line)]
+Name = Annotated[Visible, Field(max_length=200), AfterValidator(one_line)]
 
 
 class Owner(Value):
@@ -98,7 +88,7 @@ class Applicant(Value):
     name: Name
     id_number: str | None = Field(default=None, max_length=50)
     phone: str | None = Field(default=None, max_length=50)
-    email: Annotated[str, Field(max_length=200), AfterValidator(_email)] | None = None
+    email: Email | None = None
     address: str | None = Field(default=None, max_length=500)
     owner: Owner | None = added(None)
     language: Literal["vi", "en"] = added("vi")
@@ -108,7 +98,7 @@ class Applicant(Value):
 class Counted(Value):
     """A paper, and how many of it there are: originals, certified copies, plain copies."""
 
-    name: str = Field(min_length=1, max_length=1000, pattern=r"\S")
+    name: Visible = Field(max_length=1000)
     originals: int = Field(default=0, ge=0, le=9999, strict=True)
     certified: int = Field(default=0, ge=0, le=9999, strict=True)
     copies: int = Field(default=0, ge=0, le=9999, strict=True)
@@ -130,7 +120,7 @@ class Counted(Value):
 class Missing(Value):
     """The reason of a supplement where the papers are listed; words alone do, too."""
 
-    text: str = Field(min_length=1, pattern=r"\S")
+    text: Visible
     papers: tuple[str | dict[str, Any], ...] = ()
 
     @field_validator("papers")
@@ -153,7 +143,7 @@ class Submission(Value):
     submitted_at: Instant | None = None
     due_at: Instant | None = None
     """Only where the procedure leaves the due instant to each dossier."""
-    request: Annotated[str, Field(min_length=1, max_length=1000, pattern=r"\S")] | None = added(None)
+    request: Annotated[Visible, Field(max_length=1000)] | None = added(None)
     """What is asked for; the procedure's name where it is not said."""
     sets: int = Field(default=1, ge=1, le=99, exclude_if=lambda sets: sets == 1)
     """How many sets of papers."""
@@ -233,7 +223,7 @@ def _check_text(kind: str, name: str, text: Any) -> None:
     """A free text is words; only what is missing may come as a list of papers beside them."""
     if kind == "request-supplement" and name == "reason" and isinstance(text, dict):
         _check_missing(kind, text)
-    elif text is not None and name not in _NOT_WORDS and not (isinstance(text, str) and text.strip()):
+    elif text is not None and name not in _NOT_WORDS and not (isinstance(text, str) and shows(text)):
         raise InvalidCommand(command=kind, field=name, reason="must be a text that is not empty")
 
 

@@ -13,8 +13,9 @@ from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationEr
 
 from models.base import one_line
 from models.refusals import BadInput
+from models.visible import Visible
 
-Text = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
+Text = Annotated[Visible, Field(pattern=r"^[^\x00]*$")]
 """Words: not only blanks, and without NUL, which PostgreSQL cannot keep."""
 
 Line = Annotated[Text, Field(max_length=200), AfterValidator(one_line)]

@@ -24,9 +24,10 @@ from aiosmtplib import (
 )
 from pydantic import SecretStr
 
+from models.addresses import NotAnAddress
 from models.refusals import Problem
 from motcua.notices.letter import ChannelAway, Letter
-from motcua.notices.mime import Mail, Mailbox, NotAnAddress, compose, undeliverable
+from motcua.notices.mime import Mail, Mailbox, compose, undeliverable
 from motcua.notices.relay import BadMailSetting, Connection, Relay
 from motcua.notices.said import said
 
@@ -175,7 +176,7 @@ def _sender(text: str) -> Mailbox:
     try:
         sender = Mailbox.of(address, name.strip().strip('"'))
     except NotAnAddress as error:
-        raise BadMailSetting(setting="MOTCUA_MAIL_FROM", reason=str(error)) from None
+        raise BadMailSetting(setting="MOTCUA_MAIL_FROM", reason=f"its address {error}") from None
     if not sender.local.isascii():
         raise BadMailSetting(setting="MOTCUA_MAIL_FROM", reason="its address must be ASCII")
     return sender

@@ -18,10 +18,9 @@ from email.utils import format_datetime, localtime
 from hashlib import sha256
 from urllib.parse import quote
 
+from models.addresses import NotAnAddress, parse_address
 from motcua.notices.letter import Attachment, Letter, Undeliverable
 
-LOCAL = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*")
-LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 PLAIN = re.compile(r"[A-Za-z0-9]+( [A-Za-z0-9]+)*")
 """Words that stand in a header as they are."""
 TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
@@ -32,10 +31,6 @@ WORD_BYTES = 42
 """Bytes of one encoded word before base64: behind "Subject: " a line has at most 78 characters (RFC 2047)."""
 PIECE_LENGTH = 54
 """Characters of one piece of a file name: with the parameter's name a line has at most 78 (RFC 2231)."""
-
-
-class NotAnAddress(ValueError):
-    """A text that is no e-mail address."""
 
 
 @dataclass(frozen=True)
@@ -49,24 +44,12 @@ class Mailbox:
 
     @classmethod
     def of(cls, address: str, name: str = "") -> Mailbox:
-        """Check an address (`a@b`) and a name; NotAnAddress says what is wrong with them."""
-        if broken(address):
-            raise NotAnAddress("the address holds control characters")
+        """Check an address (`a@b.vn`) and a name; NotAnAddress says what is wrong with them."""
+        local, domain = parse_address(address)
         if broken(name):
-            raise NotAnAddress("the name holds control characters")
-        local, at, domain = unicodedata.normalize("NFC", address).rpartition("@")
-        if not at or not LOCAL.fullmatch(local):
-            raise NotAnAddress("that is no e-mail address")
-        try:
-            ascii_domain = domain.encode("idna").decode("ascii")
-        except UnicodeError:
-            raise NotAnAddress("the part behind the @ is no domain") from None
-        if not all(LABEL.fullmatch(label) for label in ascii_domain.split(".")):
-            raise NotAnAddress("the part behind the @ is no domain")
-        if len(local.encode()) > 64 or len(local.encode()) + 1 + len(ascii_domain) > 254:
-            raise NotAnAddress("the address is too long")
+            raise NotAnAddress("has a name with control characters")
         seen = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
-        return cls(" ".join(seen.split()), local, ascii_domain)
+        return cls(" ".join(seen.split()), local, domain)
 
     @property
     def address(self) -> str:
@@ -100,7 +83,7 @@ def compose(letter: Letter, sender: Mailbox) -> Mail:
     try:
         recipient = Mailbox.of(letter.to, letter.to_name)
     except NotAnAddress as error:
-        raise undeliverable(str(error)) from None
+        raise undeliverable(f"the address {error}") from None
     if broken(letter.words.subject):
         raise undeliverable("the subject holds control characters")
     if not TOKEN.fullmatch(letter.language):
@@ -155,7 +138,9 @@ def _text(kind: str, text: str) -> bytes:
     except UnicodeEncodeError:
         raise undeliverable("the text cannot be encoded") from None
     lines = binascii.b2a_qp(content).split(b"\n")
-    head = f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
+    head = (
+        f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
+    )
     return head.encode() + b"".join(line + b"\r\n" for line in lines)
 
 

@@ -31,7 +31,7 @@ EVERYTHING = ("models", "workflows", "activities", "motcua")
 SUPERVISING = ("motcua.supervision", "motcua.guardian")
 SERVING = ("motcua.processes", "motcua.servers", *SUPERVISING)
 TABLE = (
-    Row(("models",), (), ("pydantic", "pydantic_core")),
+    Row(("models",), (), ("email_validator", "pydantic", "pydantic_core")),
     Row(("workflows",), ("models", "activities"), ("temporalio", "structlog")),
     Row(("activities",), ("models",), ("temporalio",)),
     Row((STORE,), ("models",), ("asyncpg", "pydantic")),
@@ -46,7 +46,7 @@ TABLE = (
         ("models", "motcua.notices.letter", "motcua.notices.mime", "motcua.notices.said"),
         ("aiosmtplib", "pydantic"),
     ),
-    Row(("motcua.notices.mime",), ("motcua.notices.letter",), ()),
+    Row(("motcua.notices.mime",), ("models", "motcua.notices.letter"), ()),
     Row(
         ("motcua.notices.webhook",),
         ("models", "motcua.notices.letter", "motcua.notices.addresses", "motcua.notices.said"),
