@@ -67,6 +67,10 @@ class Office:
         """Put a caseload through it in virtual time."""
         return await Player(self.desk, VirtualClocks(self._client)).play(cases, tell)
 
+    async def release(self) -> None:
+        """Set the clocks of its simulated dossiers running."""
+        await Player(self.desk, VirtualClocks(self._client)).release(await self.store.unclosed_codes())
+
     async def workflows(self) -> int:
         """How many dossiers' workflows Temporal has, open and closed."""
         counted = await self._client.count_workflows(

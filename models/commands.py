@@ -45,6 +45,18 @@ MESSENGER = Actor(id="messenger", roles=(Role.CLOCK,), unit="")
 """Carries what one dossier has to tell another."""
 
 
+class SimulatedTime(Value):
+    """The planned moment of a command to a simulated dossier; no command to a real one carries any.
+
+    The clock of a played dossier runs to `stops_at`, the moment of the next planned act, and stops there
+    until that act has come: however long the way to the server takes, no alarm overtakes it.
+    """
+
+    at: Instant
+    stops_at: Instant | None = None
+    """None leaves the stop where it was."""
+
+
 class Asked(Value):
     """The part that all commands share."""
 
@@ -54,6 +66,9 @@ class Asked(Value):
     seen: int | None = added(None)
     """The last fact that the page showed from which this is asked: what people did since then must be seen
     before it is overridden."""
+    simulated: SimulatedTime | None = added(None)
+    """Set by caseloads and imports only. A person's command to a simulated dossier has none: its clock runs
+    on from there."""
 
 
 class File(Asked):

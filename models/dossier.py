@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from models.apologies import draft_at
-from models.base import Instant, Reference, Value
+from models.base import Instant, Reference, Value, added
 from models.calendar import Calendar
 from models.chain import GENESIS
 from models.commands import Channel, News
@@ -148,6 +148,8 @@ class Dossier(Value):
     parent: Parent | None = None
     seq: int = 0
     head: str = GENESIS
+    latest: Instant | None = added(None)
+    """The moment of its last fact."""
     unit: str = ""
     channel: Channel | None = None
     applicant: Reference | None = None

@@ -28,6 +28,7 @@ def apply(dossier: Dossier, fact: Fact) -> Dossier:
             **changes,
             "seq": fact.seq,
             "head": fact.hash,
+            "latest": fact.at,
             "touched": dossier.touched if fact.actor in _NOBODY else fact.seq,
             "answered": {**answered, fact.command: fact.seq},
         }

@@ -106,16 +106,26 @@ def messages(d: Dossier, facts: Iterable[Fact]) -> list[Message]:
         if isinstance(event, f.Withdrawn) or (isinstance(event, f.Stopped) and event.final):
             # Nobody needs their results any more.
             found += (
-                Tell(to=linked.child, command=c.Withdraw(id=f"{d.code}/{fact.seq}", actor=c.MESSENGER))
+                Tell(
+                    to=linked.child,
+                    command=c.Withdraw(
+                        id=f"{d.code}/{fact.seq}", actor=c.MESSENGER, simulated=_at(d, fact.at)
+                    ),
+                )
                 for linked in d.links
                 if linked.child is not None and not linked.over
             )
     return found
 
 
+def _at(d: Dossier, at: datetime) -> c.SimulatedTime | None:
+    """The moment that a message of a simulated dossier carries."""
+    return c.SimulatedTime(at=at) if d.simulated else None
+
+
 def _news(d: Dossier, link: str, fact: Fact, event: Event) -> Iterator[c.Hear]:
     def hear(what: c.News, **more: object) -> c.Hear:
-        told = {"link": link, "child": d.code, "what": what, **more}
+        told = {"link": link, "child": d.code, "what": what, "simulated": _at(d, fact.at), **more}
         return c.Hear.model_validate({"id": f"{d.code}/{fact.seq}", "actor": c.MESSENGER, **told})
 
     match event:

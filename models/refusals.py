@@ -264,6 +264,12 @@ class NoSuchStep(Refusal):
     sentence = "Dossier {code} cannot be sent back to {step}: {reason}"
 
 
+class RealClock(Refusal):
+    """A planned moment in a command to a dossier that is not simulated."""
+
+    sentence = "Dossier {code} is not simulated: its commands take effect now, at no other moment."
+
+
 class ResultIncomplete(Refusal):
     """The step that issues the result must name its number and date."""
 

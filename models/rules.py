@@ -23,6 +23,7 @@ from models.linked import pending, requested, wanted
 from models.procedure import Role, Stage
 from models.relief import move as _move
 from models.rights import COMMANDS, EVERYWHERE, LEADERS, OF_THE_TASK
+from models.simulation import moment
 from models.terms import (
     Mode,
     due,
@@ -41,6 +42,7 @@ def decide(dossier: Dossier, command: c.Asked, at: datetime) -> list[Fact]:
     # The clock asks anew each time: its ids are not handed out, so somebody's own could look like one.
     if command.id in dossier.answered and not isinstance(command, c.Tick):
         return []
+    at = moment(dossier, command, at)
     _may(dossier, command)
     decided: list[Fact] = []
     state = dossier

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal
 
-from models.base import Instant, Value
+from models.base import Instant, Value, added
 from models.commands import File
 from models.dossier import Dossier, Status
 from models.procedure import Stage
@@ -22,6 +22,8 @@ class Opening(Value):
     """The office time at which a simulated dossier starts; None for real ones."""
     shift: timedelta | None = None
     """The distance from the server's clock to office time, once a run has fixed it."""
+    stops_at: Instant | None = added(None)
+    """Where a simulated dossier's clock stops until its next planned act."""
 
 
 class Answer(Value):

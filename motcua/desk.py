@@ -6,8 +6,9 @@ import asyncio
 import hashlib
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from temporalio.client import (
@@ -29,7 +30,7 @@ from models.base import Value
 from models.calendar import Calendar
 from models.chain import fingerprint
 from models.changes import Acts, amended, name_of
-from models.commands import MESSENGER, Actor, Assign, Command, File, Transfer
+from models.commands import CLOCK, MESSENGER, Actor, Assign, Command, File, SimulatedTime, Tick, Transfer
 from models.dossier import Dossier, Parent
 from models.facts import Fact, Filed
 from models.fold import fold
@@ -102,6 +103,14 @@ class TemporalGone(Unreachable):
     sentence = "The Temporal server cannot be reached: {reason}"
 
 
+class Taken(NamedTuple):
+    """A submission that has its code."""
+
+    code: str
+    fresh: tuple[Opening, Dossier] | None
+    """What its workflow starts with, and the dossier once it is filed; None where it had its code before."""
+
+
 class Shown(Value):
     """A dossier with its facts, as `show` prints it."""
 
@@ -165,11 +174,26 @@ class Desk:
         `at` makes it a simulated dossier that begins at that office time. The same request id gives the
         same dossier. Bad input and refusals leave nothing behind.
         """
+        planned = None if at is None else SimulatedTime(at=at)
+        return await self.begin(*await self.take_in(data, officer=officer, simulated=planned))
+
+    async def take_in(
+        self,
+        data: dict[str, Any] | Submission,
+        *,
+        officer: str | None = None,
+        simulated: SimulatedTime | None = None,
+        seed: str | None = None,
+    ) -> Taken:
+        """Give a submission its code; `begin` does the rest.
+
+        `simulated` makes it a simulated dossier, whose invented data is salted from the `seed`.
+        """
         submission = data if isinstance(data, Submission) else self.read_submission(data)
-        now = at or datetime.now(UTC)
+        now = datetime.now(UTC) if simulated is None else simulated.at
 
         def make() -> tuple[Opening, tuple[Private, ...]]:
-            return self._opening(submission, officer, now, simulated=at is not None)
+            return self._opening(submission, officer, now, simulated, seed)
 
         return await self._take_in(make, now, f"{officer or ''} {submission.model_dump_json()}")
 
@@ -186,6 +210,7 @@ class Desk:
             unit=unit,
             applicant=message.applicant,
             papers=message.papers,
+            simulated=SimulatedTime(at=now) if message.simulated else None,
         )
 
         def make() -> tuple[Opening, tuple[Private, ...]]:
@@ -193,12 +218,12 @@ class Desk:
             dossier = empty.model_copy(update={"parent": Parent(code=message.parent, link=message.link)})
             return Opening(dossier=dossier, filing=filing, opened_at=now if message.simulated else None), ()
 
-        return await self._take_in(make, now, message.model_dump_json(exclude={"at"}))
+        return await self.begin(*await self._take_in(make, now, message.model_dump_json(exclude={"at"})))
 
     async def _take_in(
         self, make: Callable[[], tuple[Opening, tuple[Private, ...]]], now: datetime, asked: str
-    ) -> Answer:
-        """Give an opening its code and begin it; `asked` is what the same request id must stand for.
+    ) -> Taken:
+        """Give an opening its code; `asked` is what the same request id must stand for.
 
         It is made anew where the office's calendar has been changed since this desk looked.
         """
@@ -219,7 +244,7 @@ class Desk:
             )
             if taken is not None:
                 code, fresh = taken
-                return await self._begin(code, (opening, filed) if fresh else None)
+                return Taken(code, (opening, filed) if fresh else None)
             await self.refresh()
 
     async def refresh(self) -> Acts:
@@ -233,11 +258,18 @@ class Desk:
         return read_submission(data, self.rulebook.calendar)
 
     def _opening(
-        self, submission: Submission, officer: str | None, now: datetime, *, simulated: bool
+        self,
+        submission: Submission,
+        officer: str | None,
+        now: datetime,
+        simulated: SimulatedTime | None,
+        seed: str | None,
     ) -> tuple[Opening, tuple[Private, ...]]:
         """What a dossier begins with, all but its code, and what is to be kept apart."""
-        dossier = self._empty(submission.procedure, submission.unit, now, simulated=simulated)
-        rows = tuple(private("intake", submission.request_id, *item) for item in submission.kept().items())
+        dossier = self._empty(submission.procedure, submission.unit, now, simulated=simulated is not None)
+        rows = tuple(
+            private("intake", submission.request_id, *item, seed) for item in submission.kept().items()
+        )
         references = {row.kind: reference(row) for row in rows}
         filing = File(
             id=submission.request_id,
@@ -249,6 +281,7 @@ class Desk:
             submitted_at=submission.submitted_at,
             accept=officer is not None,
             due=Limit.fixed(submission.due_at) if submission.due_at and officer else None,
+            simulated=simulated,
         )
         return Opening(dossier=dossier, filing=filing, opened_at=now if simulated else None), rows
 
@@ -312,9 +345,9 @@ class Desk:
         except Exception as error:
             raise self._explained(error, filing.id) from error
 
-    async def begin(self, code: str) -> None:
-        """Finish an intake whose first fact has not come yet."""
-        await self._begin(code)
+    async def begin(self, code: str, fresh: tuple[Opening, Dossier] | None = None) -> Answer:
+        """Finish an intake whose first fact has not come yet; `fresh` is as in `Taken`."""
+        return await self._begin(code, fresh)
 
     async def sweep(self, older_than: float = 10.0) -> int:
         """Finish intakes whose desk died before their first fact; returns how many."""
@@ -340,14 +373,22 @@ class Desk:
         data: dict[str, Any] | None = None,
         request_id: str | None = None,
         document: Document | None = None,
+        *,
+        simulated: SimulatedTime | None = None,
+        seed: str | None = None,
     ) -> Answer:
         """Carry out a command; the same request id again gets the first answer.
 
-        `document` is a file that motcua.documents has found fit to be kept.
+        `document` is a file that motcua.documents has found fit to be kept. `simulated` and `seed` are for
+        caseloads: when a simulated dossier is asked, and from what invented texts are salted.
         """
         actor = user if isinstance(user, Actor) else self._actor(user)
         request_id = request_id or str(uuid.uuid4())
-        command, kept = await self._command(code, kind, actor, data or {}, request_id, document)
+        calendar = self.rulebook.calendar
+        command, rows = read_command(
+            code, kind, actor, data or {}, request_id, calendar, document, simulated=simulated, seed=seed
+        )
+        command, kept = await self._completed(code, command, rows)
         try:
             return await self.send(code, command)
         except Unreachable:
@@ -376,20 +417,21 @@ class Desk:
                 raise
             raise problem from error
 
+    async def strike(self, code: str, simulated: SimulatedTime | None = None) -> None:
+        """Record all that the clock of a simulated dossier brings until a moment, and let it stop there.
+
+        Without a moment its clock runs on. A dossier that is closed has no clock.
+        """
+        until = "on" if simulated is None else simulated.at.isoformat()
+        with suppress(DossierClosed):
+            await self.send(code, Tick(id=f"{code}/clock/{until}", actor=CLOCK, simulated=simulated))
+
     def _actor(self, user: str) -> Actor:
         return CITIZEN if user == "citizen" else self.rulebook.actor(user)
 
-    async def _command(
-        self,
-        code: str,
-        kind: str,
-        actor: Actor,
-        data: dict[str, Any],
-        request_id: str,
-        document: Document | None,
-    ) -> tuple[Command, list[str]]:
-        calendar = self.rulebook.calendar
-        command, rows = read_command(code, kind, actor, data, request_id, calendar, document)
+    async def _completed(self, code: str, command: Command, rows: list[Private]) -> tuple[Command, list[str]]:
+        """A command with what only the desk knows, and the ids of the rows kept for it."""
+        kind = command.kind
         # Checked before anything is kept: what names nobody and nothing leaves nothing behind.
         match command:
             case Transfer(unit=unit):

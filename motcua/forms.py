@@ -15,7 +15,7 @@ from models.addresses import Email
 from models.base import YEARS, Instant, Reference, Value, added, one_line
 from models.calendar import Calendar
 from models.chain import salted
-from models.commands import Actor, Channel, Command, Identifier
+from models.commands import Actor, Channel, Command, Identifier, SimulatedTime
 from models.refusals import BadInput
 from models.visible import Visible, shows
 from motcua.documents import Document
@@ -184,13 +184,19 @@ def read_command(
     request_id: str,
     calendar: Calendar,
     document: Document | None = None,
+    *,
+    simulated: SimulatedTime | None = None,
+    seed: str | None = None,
 ) -> tuple[Command, list[Private]]:
-    """A command from the JSON of its data, and the rows that its free texts and its document become."""
+    """A command from the JSON of its data, and the rows that its free texts and its document become.
+
+    `simulated` and `seed` (see `private`) are for caseloads: no person's data sets them.
+    """
     if kind not in _KINDS or kind in INTERNAL:
         raise UnknownCommand(command=kind, known=", ".join(sorted(set(_KINDS) - set(INTERNAL))))
     if not isinstance(data, dict):
         raise InvalidCommand(command=kind, field="data", reason="must be an object")
-    for reserved in ("id", "actor", "kind", "holder"):
+    for reserved in ("id", "actor", "kind", "holder", "simulated"):
         if reserved in data:
             raise InvalidCommand(command=kind, field=reserved, reason="is not yours to set")
     if field := _unkeepable({**data, "request_id": request_id}):
@@ -206,7 +212,9 @@ def read_command(
     for name in texts:
         _check_text(kind, name, data.get(name))
     plain = {**data, **_office_times(data, times, calendar)}
-    rows = [private(code, request_id, name, plain[name]) for name in texts if plain.get(name) is not None]
+    rows = [
+        private(code, request_id, name, plain[name], seed) for name in texts if plain.get(name) is not None
+    ]
     if document is not None:
         rows = [
             row.model_copy(update={"file": document.content}) if row.kind == place else row for row in rows
@@ -214,9 +222,10 @@ def read_command(
     draft = {row.kind: reference(row).model_dump() for row in rows}
     try:
         whole = {**plain, **draft, "kind": kind, "id": request_id, "actor": actor.model_dump()}
-        return _COMMAND.validate_json(json.dumps(whole)), rows
+        command = _COMMAND.validate_json(json.dumps(whole))
     except ValidationError as error:
         raise InvalidCommand(command=kind, **_first(error)) from error
+    return command.model_copy(update={"simulated": simulated}) if simulated else command, rows
 
 
 def _check_text(kind: str, name: str, text: Any) -> None:
@@ -237,14 +246,18 @@ def _check_missing(kind: str, reason: dict[str, Any]) -> None:
         ) from error
 
 
-def private(code: str, request_id: str, kind: str, content: Any) -> Private:
-    """A row for what must be erasable; the salt makes its hash say nothing once it is gone."""
+def private(code: str, request_id: str, kind: str, content: Any, seed: str | None = None) -> Private:
+    """A row for what must be erasable; the salt makes its hash say nothing once it is gone.
+
+    With a `seed` the salt is drawn from it, so that a caseload of invented people has the same hashes each
+    time. Whoever knows the seed can guess erased content: never for real people.
+    """
     length = len(content) if isinstance(content, str) else len(json.dumps(content))
     if length > TEXT_LIMIT:
         raise TextTooLong(field=kind, length=length, limit=TEXT_LIMIT)
-    return Private(
-        id=f"{code}/{request_id}/{kind}", code=code, kind=kind, salt=secrets.token_hex(16), content=content
-    )
+    name = f"{code}/{request_id}/{kind}"
+    salt = secrets.token_hex(16) if seed is None else salted(seed, name)[:32]
+    return Private(id=name, code=code, kind=kind, salt=salt, content=content)
 
 
 def reference(row: Private) -> Reference:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from models.commands import MESSENGER, Hear, Withdraw
+from models.commands import MESSENGER, Hear, SimulatedTime, Withdraw
 from models.linked import OpenLinked, Tell
 from models.procedure import Stage
 from models.refusals import DossierClosed, Refusal, UnknownDossier
@@ -31,11 +31,20 @@ class Messages:
             log.warning("link not needed any more", parent=message.parent, link=message.link)
             return
         child = (await self._desk.open_linked(message)).code
-        hear = Hear(id=f"{child}/opened", actor=MESSENGER, link=message.link, child=child, what="opened")
+        simulated = SimulatedTime(at=message.at) if message.simulated else None
+        hear = Hear(
+            id=f"{child}/opened",
+            actor=MESSENGER,
+            simulated=simulated,
+            link=message.link,
+            child=child,
+            what="opened",
+        )
         try:
             await self._desk.send(message.parent, hear)
         except DossierClosed:
-            await self.tell(Tell(to=child, command=Withdraw(id=f"{message.parent}/closed", actor=MESSENGER)))
+            over = Withdraw(id=f"{message.parent}/closed", actor=MESSENGER, simulated=simulated)
+            await self.tell(Tell(to=child, command=over))
 
     async def tell(self, message: Tell) -> None:
         """Ask something of another dossier; one that is past it, or closed, needs it no more."""

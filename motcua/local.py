@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -45,6 +46,10 @@ __all__ = [
     "read_run",
     "whereabouts",
 ]
+
+
+DATABASE_NAME = 63
+"""Bytes of a name that PostgreSQL keeps."""
 
 
 class AlreadyRunning(Unreachable):
@@ -329,9 +334,15 @@ async def _both(*work: Coroutine[None, None, None]) -> None:
 
 
 def _database(name: str) -> str:
-    """The database that goes with a namespace."""
-    plain = re.sub(r"\W+", "_", name.lower())
-    return "motcua" if name == "default" else f"motcua_{plain}"[:63]
+    """The database that goes with a namespace; two namespaces never share one."""
+    if name == "default":
+        return "motcua"
+    plain = "motcua_" + re.sub("[^a-z0-9]+", "_", name.lower())
+    if re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", name) and len(plain) <= DATABASE_NAME:
+        return plain
+    # What was changed or cut off would make one of two names.
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{plain[: DATABASE_NAME - 13]}_{digest}"
 
 
 def _started(text: bytes) -> Started | None:

@@ -14,7 +14,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.deliver import Delivering
 from activities.record import Batch, Recording
-from models.commands import CLOCK, Command, Tick
+from models.commands import CLOCK, MESSENGER, Command, Tick
 from models.dossier import Dossier
 from models.facts import Fact
 from models.fold import fold
@@ -23,6 +23,7 @@ from models.notices import occasions
 from models.refusals import Problem, RequestReused
 from models.rules import decide
 from models.service import Answer, Opening
+from models.simulation import moment, struck
 from models.view import row
 
 STAGE = SearchAttributeKey.for_keyword("MotcuaStage")
@@ -91,6 +92,8 @@ class DossierWorkflow:
         self._dossier = opening.dossier
         self._opened_at = opening.opened_at
         self._shift = _shift(opening)
+        self._stops_at = opening.stops_at
+        """Where a simulated clock stops until its next planned act; None: it runs."""
         self._requests = [Request(opening.filing)] if opening.filing is not None else []
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_at: datetime | None = None
@@ -137,7 +140,7 @@ class DossierWorkflow:
         if self._asked.get(command.id, mine) != mine:
             raise RequestReused(request_id=command.id)
         try:
-            self._decided(self._dossier, command, self._now())
+            self._decided(self._dossier, command, self._clock())
         except Problem:
             raise
         except Exception:
@@ -159,9 +162,21 @@ class DossierWorkflow:
         """The dossier as this workflow sees it (diagnosis: screens read PostgreSQL)."""
         return self._dossier
 
-    def _now(self) -> datetime:
-        """Office time: the server's clock, shifted for simulated dossiers."""
+    def _clock(self) -> datetime:
+        """The server's clock, shifted for simulated dossiers."""
         return workflow.now() + self._shift
+
+    def _now(self) -> datetime:
+        """Office time: what the clock says, or where it stops."""
+        clock = self._clock()
+        return clock if self._stops_at is None else min(clock, self._stops_at)
+
+    def _move_stop(self, command: Command) -> None:
+        """A planned command says where the clock stops next; somebody's own sets it running."""
+        if command.simulated is not None:
+            self._stops_at = command.simulated.stops_at or self._stops_at
+        elif command.actor.id != MESSENGER.id:
+            self._stops_at = None
 
     def _over(self) -> bool:
         """Nothing more can happen, and everybody has been answered."""
@@ -175,12 +190,14 @@ class DossierWorkflow:
         each step that is done in time.
         """
         call = self._dossier.next_call() if self._dossier.seq != self._refused_clock_at else None
+        if call is not None and self._stops_at is not None and call[0] > self._stops_at:
+            call = None
         if call is not None and (self._alarm_at is None or call[0] < self._alarm_at):
             if self._alarm is not None:
                 self._alarm.cancel()
             at, what = call
             self._alarm_at = at
-            delay = max(at - self._now(), timedelta(milliseconds=1))
+            delay = max(at - self._clock(), timedelta(milliseconds=1))
             self._alarm = asyncio.create_task(workflow.sleep(delay, summary=what))
         await workflow.wait_condition(lambda: bool(self._requests) or self._struck() or self._over())
         if self._struck():
@@ -190,14 +207,30 @@ class DossierWorkflow:
         return self._alarm is not None and self._alarm.done()
 
     def _decide(self) -> Decision:
-        """What happens now: first all that the clock brings, then each request in turn."""
-        now, state = self._now(), self._dossier
+        """What happens now: each request in turn, and before it all that the clock brings until then."""
+        clock, state = self._clock(), self._dossier
         facts: list[Fact] = []
         refusals: dict[Request, Problem] = {}
         requests = tuple(self._requests)
-        while (call := state.next_call()) is not None and call[0] <= now:
+        if not requests:
+            state = self._strike(state, self._now(), facts)
+        for request in requests:
             try:
-                ticked = decide(state, Tick(id=f"tick-{state.seq + 1}", actor=CLOCK), now)
+                state = self._strike(state, moment(state, request.command, clock), facts)
+                decided = self._decided(state, request.command, clock)
+            except Problem as refusal:
+                refusals[request] = refusal
+            else:
+                facts += decided
+                state = fold(state, decided)
+        return Decision(facts, state, requests, refusals)
+
+    def _strike(self, state: Dossier, until: datetime, facts: list[Fact]) -> Dossier:
+        """Add all that the clock brings until a moment to `facts`; the dossier after it."""
+        while (call := state.next_call()) is not None and call[0] <= until:
+            try:
+                tick = Tick(id=f"tick-{state.seq + 1}", actor=CLOCK)
+                ticked = decide(state, tick, struck(state, call[0], until))
             except Problem as problem:
                 # The calendar ends, say. Left alone it would end the dossier: people must be able to mend it.
                 log.error("the clock was refused", dossier=state.code, what=call[1], why=problem.message)
@@ -207,15 +240,7 @@ class DossierWorkflow:
                 raise AssertionError(f"the clock strikes and nothing happens: {call}")  # or it would for ever
             facts += ticked
             state = fold(state, ticked)
-        for request in requests:
-            try:
-                decided = self._decided(state, request.command, now)
-            except Problem as refusal:
-                refusals[request] = refusal
-            else:
-                facts += decided
-                state = fold(state, decided)
-        return Decision(facts, state, requests, refusals)
+        return state
 
     async def _recorded(self, decision: Decision) -> bool:
         """Put the facts on record. False when other facts were there first: then they are taken over.
@@ -283,8 +308,9 @@ class DossierWorkflow:
         d = self._dossier
         for request in decision.requests:
             refusal = request.refusal = decision.refusals.get(request)
-            if refusal is None:
-                request.answer = self._standing(d.answered[request.command.id])
+            if refusal is None:  # a tick is answered, too, and may have brought nothing
+                request.answer = self._standing(d.answered.get(request.command.id, d.seq))
+            self._move_stop(request.command)
             log.info(
                 "command",
                 dossier=d.code,
@@ -326,7 +352,14 @@ class DossierWorkflow:
         await workflow.wait_condition(lambda: workflow.all_handlers_finished() or bool(self._requests))
         if self._requests:  # somebody came meanwhile: they are served first
             return
-        workflow.continue_as_new(Opening(dossier=self._dossier, opened_at=self._opened_at, shift=self._shift))
+        workflow.continue_as_new(
+            Opening(
+                dossier=self._dossier,
+                opened_at=self._opened_at,
+                shift=self._shift,
+                stops_at=self._stops_at,
+            )
+        )
 
 
 def _shift(opening: Opening) -> timedelta:

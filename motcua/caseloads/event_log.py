@@ -7,14 +7,15 @@ taken: whether that was in time. That is the engine's to say.
 from __future__ import annotations
 
 import csv
+import io
 import tomllib
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from models.base import YEARS, Value
 from models.calendar import Calendar
@@ -27,6 +28,7 @@ from motcua.caseloads.player import OBSERVER
 from motcua.caseloads.script import Act, Case
 from motcua.catalogue.files import BadCatalogue, Text, check
 from motcua.desk import Rulebook
+from motcua.forms import read_command, read_submission
 from motcua.store import Store
 
 _OFFICER = (Role.RECEIVER, Role.HANDLER, Role.APPROVER, Role.CLERK, Role.RETURNER)
@@ -144,23 +146,55 @@ class _Row:
 def _grouped(file: Path, mapping: Mapping) -> dict[str, list[_Row]]:
     """The lines of each case, in the order of time; cases in the order in which they appear."""
     columns, grouped = mapping.columns, defaultdict[str, list[_Row]](list)
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.DictReader(lines)
-            missing = [
-                name for name in columns.model_dump().values() if name not in (reader.fieldnames or ())
-            ]
-            if missing:
-                raise BadLog(file=file.name, line=1, reason=f"there is no column {', '.join(missing)}")
-            for cells in reader:
-                at = _time(file, reader.line_num, columns.at, cells[columns.at])
-                grouped[cells[columns.case]].append(_Row(reader.line_num, at, cells))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise BadLog(file=file.name, line=1, reason=reason) from error
+    rows = _rows(file)
+    _, head = next(rows, (1, []))
+    for names, reason in (
+        ([name for name in columns.model_dump().values() if name not in head], "there is no column"),
+        ([name for name in dict.fromkeys(head) if head.count(name) > 1], "twice or more there is the column"),
+    ):
+        if names:
+            raise BadLog(file=file.name, line=1, reason=f"{reason} {', '.join(names)}")
+    for line, cells in rows:
+        if len(cells) != len(head):
+            reason = f"it has {len(cells)} cells, the header {len(head)}"
+            raise BadLog(file=file.name, line=line, reason=reason)
+        row = dict(zip(head, cells, strict=True))
+        if not row[columns.case].strip():
+            raise BadLog(file=file.name, line=line, reason=f"{columns.case} is empty")
+        grouped[row[columns.case]].append(_Row(line, _time(file, line, columns.at, row[columns.at]), row))
     if not grouped:
         raise BadLog(file=file.name, line=1, reason="it has no cases")
     return {case: sorted(rows, key=lambda row: row.at) for case, rows in grouped.items()}
+
+
+def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
+    """Each record that is not blank, with the line on which it begins; one may go on over several lines."""
+    reader, line = csv.reader(io.StringIO(_text(file), newline=""), strict=True), 1
+    try:
+        for cells in reader:
+            if cells:
+                yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise BadLog(file=file.name, line=line, reason=str(error)) from error
+
+
+def _text(file: Path) -> str:
+    """What the file says, in UTF-8 with or without a mark at its beginning."""
+    try:
+        raw = file.read_bytes()
+        text = raw.decode("utf-8-sig")
+    except OSError as error:
+        raise BadLog(file=file.name, line=1, reason=error.strerror or str(error)) from error
+    except UnicodeDecodeError as error:
+        # Of the text alone: the decoder may have left the mark out of what it counts.
+        line = error.object[: error.start].count(b"\n") + 1
+        reason = "it is not in UTF-8; save it as CSV in UTF-8"
+        raise BadLog(file=file.name, line=line, reason=reason) from error
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise BadLog(file=file.name, line=line, reason="it holds a NUL; save it as CSV in UTF-8")
+    return text
 
 
 def _time(file: Path, line: int, column: str, text: str | None) -> datetime:
@@ -188,7 +222,7 @@ class _Reading:
         mapping, name = self.mapping, self.first.cells[self.mapping.columns.case]
         start = self._moment(mapping.accept.at)
         if start is None:
-            raise BadLog(file=self.file.name, line=self.first.line, reason=f"{name} was never accepted")
+            raise self._bad(f"{name} was never accepted")
         ready = self._moment(mapping.ready.at)
         acts = [self._observed(row, start, ready) for row in self.rows]
         if ready is not None:
@@ -196,10 +230,9 @@ class _Reading:
         columns = mapping.columns
         channel = mapping.channels.get(self.first.cells[columns.channel])
         if channel is None:
-            reason = f"the mapping knows no channel {self.first.cells[columns.channel]!r}"
-            raise BadLog(file=self.file.name, line=self.first.line, reason=reason)
+            raise self._bad(f"the mapping knows no channel {self.first.cells[columns.channel]!r}")
         due = _time(self.file, self.first.line, columns.due, self.first.cells[columns.due])
-        return Case(
+        case = Case(
             submission={
                 "request_id": f"{mapping.name}/{name}",
                 "procedure": mapping.procedure.code,
@@ -214,6 +247,24 @@ class _Reading:
             acts=tuple(sorted(acts, key=lambda act: act.at)),
             until=None if ready else end,
         )
+        self._check(case)
+        return case
+
+    def _check(self, case: Case) -> None:
+        """Refuse now what the desk would refuse in the middle of the import: a name too long, say."""
+        try:
+            read_submission(case.submission, self.calendar)
+            for number, act in enumerate(case.acts):
+                request_id = f"{case.act_id(number)}/deviation"
+                for user in filter(None, (act.user, act.stand_in)):
+                    read_command("", act.command, _actor(user), dict(act.data), request_id, self.calendar)
+        except BadInput as problem:
+            raise self._bad(problem.message) from problem
+        except ValidationError as error:
+            raise self._bad(f"an officer's name: {error.errors()[0]['msg']}") from error
+
+    def _bad(self, reason: str) -> BadLog:
+        return BadLog(file=self.file.name, line=self.first.line, reason=reason)
 
     def _observed(self, row: _Row, start: datetime, ready: datetime | None) -> Act:
         """An event of the log as an observation; our rules would not have let work go on outside the life."""
@@ -250,7 +301,7 @@ class _Reading:
             who = row.cells[self.mapping.columns.who if kind == "event" else name]
             if who:
                 return f"{who}@{self.unit}"
-        raise BadLog(file=self.file.name, line=self.first.line, reason="nobody is named for it")
+        raise self._bad("nobody is named for it")
 
     def _looked_up(self, sources: Sources) -> Iterable[tuple[str, str, _Row]]:
         """Each source that the case has: its kind, its name, and the line to read it from."""

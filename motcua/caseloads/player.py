@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
+from models.commands import SimulatedTime
 from models.refusals import Refusal, Unreachable
 from motcua.caseloads.script import Act, Case
-from motcua.desk import Desk
+from motcua.desk import Desk, Taken
 from motcua.virtual import VirtualClocks
 
 T = TypeVar("T")
 LATE = timedelta(minutes=1)
-"""An act this much after its planned moment is counted: the servers were away, or the run was."""
+"""An act sent this much after its planned moment is counted: the servers were away, or the run was. It is
+on record at its planned moment all the same."""
 OBSERVER = "import"
 """Who takes down what another system says, and who stands in where a rule refuses."""
 
@@ -41,6 +43,15 @@ class Tally:
     office_time: datetime | None = None
 
 
+class _Begun(NamedTuple):
+    """A case that has its code."""
+
+    case: Case
+    taken: Taken
+    done: set[str]
+    """The ids of its commands on record."""
+
+
 class Player:
     """Plays cases, `lanes` at a time; waits up to `patience` seconds for servers that are away."""
 
@@ -48,41 +59,77 @@ class Player:
         self, desk: Desk, clocks: VirtualClocks, *, lanes: int = 20, patience: float = 180.0
     ) -> None:
         self._desk, self._clocks, self._lanes, self._patience = desk, clocks, lanes, patience
+        self._turn = asyncio.Lock()
 
     async def play(self, cases: Sequence[Case], tell: Callable[[Tally], None]) -> Tally:
-        """Play all cases in the order of their hand-in; `tell` hears of each that is done."""
+        """Play all cases in the order of their hand-in; `tell` hears of each that is done.
+
+        Their clocks stop where they are left, so that the same cases give the same facts, whenever anybody
+        looks; `release` sets them running.
+        """
         tally = Tally(total=len(cases))
         queue = iter(sorted(cases, key=lambda case: case.at))
-        lanes = [asyncio.create_task(self._lane(queue, tally, tell)) for _ in range(self._lanes)]
+        await self._at_once([self._lane(queue, tally, tell) for _ in range(self._lanes)])
+        return tally
+
+    async def release(self, codes: Iterable[str]) -> None:
+        """Set the clocks of these dossiers running."""
+        queue, tally = iter(codes), Tally(total=0)
+
+        async def lane() -> None:
+            for code in queue:
+                await self._patiently(tally, lambda code=code: self._desk.strike(code))  # type: ignore[misc]
+
+        await self._at_once([lane() for _ in range(self._lanes)])
+
+    async def _at_once(self, works: Iterable[Coroutine[Any, Any, None]]) -> None:
+        lanes = [asyncio.create_task(work) for work in works]
         try:
             await asyncio.gather(*lanes)
         finally:
             for lane in lanes:
                 lane.cancel()
             await asyncio.gather(*lanes, return_exceptions=True)
-        return tally
 
     async def _lane(self, queue: Iterator[Case], tally: Tally, tell: Callable[[Tally], None]) -> None:
-        for case in queue:
-            await self._one(case, tally)
+        while (begun := await self._next(queue, tally)) is not None:
+            await self._one(begun, tally)
             tally.done += 1
-            tally.office_time = case.at
+            tally.office_time = begun.case.at
             tell(tally)
 
-    async def _one(self, case: Case, tally: Tally) -> None:
-        code, done = await self._patiently(tally, lambda: self._desk.progress(case.request_id))
-        todo = [(n, act) for n, act in enumerate(case.acts) if not _done(case.act_id(n), done)]
-        if code is not None and not todo:
-            tally.known += 1
-        if code is None or case.request_id not in done:
-            answer = await self._patiently(
-                tally, lambda: self._desk.submit(case.submission, officer=case.officer, at=case.at)
+    async def _next(self, queue: Iterator[Case], tally: Tally) -> _Begun | None:
+        """Take the next case in. One after the other: the day's numbers go by the order of hand-in."""
+        async with self._turn:
+            case = next(queue, None)
+            if case is None:
+                return None
+            code, done = await self._patiently(tally, lambda: self._desk.progress(case.request_id))
+            if code is not None and case.request_id in done:
+                return _Begun(case, Taken(code, None), done)
+            planned = _planned(case, 0, case.at)
+            taken = await self._patiently(
+                tally,
+                lambda: self._desk.take_in(
+                    case.submission, officer=case.officer, simulated=planned, seed=case.seed
+                ),
             )
-            code = answer.code
+            return _Begun(case, taken, done)
+
+    async def _one(self, begun: _Begun, tally: Tally) -> None:
+        case, code, done = begun.case, begun.taken.code, begun.done
+        todo = [(n, act) for n, act in enumerate(case.acts) if not _done(case.act_id(n), done)]
+        if case.request_id in done and not todo:
+            tally.known += 1
+        if case.request_id not in done:
+            await self._patiently(tally, lambda: self._desk.begin(*begun.taken))
         for number, act in todo:
             await self._act(case, code, number, act, tally)
         if (until := case.until) is not None:
-            await self._patiently(tally, lambda: self._clocks.forward(code, case.at, until))
+            left = await self._patiently(tally, lambda: self._clocks.forward(code, case.at, until))
+            if left is not None:
+                stop = SimulatedTime(at=until, stops_at=until)
+                await self._patiently(tally, lambda: self._desk.strike(code, stop))
 
     async def _act(self, case: Case, code: str, number: int, act: Act, tally: Tally) -> None:
         reached = await self._patiently(tally, lambda: self._clocks.forward(code, case.at, act.at))
@@ -91,19 +138,28 @@ class Player:
         tally.acts += 1
         act_id = case.act_id(number)
 
-        async def ask(command: str, user: str, data: Mapping[str, object], request_id: str) -> None:
-            await self._patiently(tally, lambda: self._desk.act(code, command, user, dict(data), request_id))
+        async def ask(
+            command: str, user: str, data: Mapping[str, object], request_id: str, planned: SimulatedTime
+        ) -> None:
+            await self._patiently(
+                tally,
+                lambda: self._desk.act(
+                    code, command, user, dict(data), request_id, simulated=planned, seed=case.seed
+                ),
+            )
 
+        planned = _planned(case, number + 1, act.at)
         try:
-            await ask(act.command, act.user, act.data, act_id)
+            await ask(act.command, act.user, act.data, act_id, planned)
         except Refusal as refusal:
             tally.refused[refusal.type] += 1
             log.info("act refused", dossier=code, command=act.command, user=act.user, why=refusal.message)
             if act.stand_in is not None:
                 label = f"{act.command} by {act.user}"
                 said = {"label": label, "said_at": act.at.isoformat(), "deviation": refusal.type}
-                await ask("observe", OBSERVER, said, f"{act_id}/deviation")
-                await ask(act.command, act.stand_in, act.data, f"{act_id}/stand-in")
+                here = SimulatedTime(at=act.at, stops_at=act.at)
+                await ask("observe", OBSERVER, said, f"{act_id}/deviation", here)
+                await ask(act.command, act.stand_in, act.data, f"{act_id}/stand-in", planned)
 
     async def _patiently(self, tally: Tally, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask again, in the same words, while a service is away; asking again is harmless everywhere."""
@@ -119,6 +175,12 @@ class Player:
                 log.warning("waiting for a service", problem=problem.type, why=problem.message)
             await asyncio.sleep(delay)
             delay = min(delay * 2, 2.0)
+
+
+def _planned(case: Case, after: int, at: datetime) -> SimulatedTime:
+    """The moment of an act, and of the one numbered `after`, where the dossier's clock stops next."""
+    following = case.acts[after].at if after < len(case.acts) else case.until
+    return SimulatedTime(at=at, stops_at=following or at)
 
 
 def _done(act_id: str, done: set[str]) -> bool:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from models.chain import canonical
+from models.chain import fingerprint as named
+from motcua.desk import Rulebook
 
 
 class Act(NamedTuple):
@@ -29,6 +34,8 @@ class Case(NamedTuple):
     acts: tuple[Act, ...]
     until: datetime | None = None
     """Where its clock is left when nobody acts any more; None leaves it where the last act was."""
+    seed: str | None = None
+    """From what the salts of invented people's data are drawn; None: at random, as for real people."""
 
     @property
     def request_id(self) -> str:
@@ -38,3 +45,37 @@ class Case(NamedTuple):
     def act_id(self, number: int) -> str:
         """The command id of an act."""
         return f"{self.request_id}#{number}"
+
+
+def fingerprint(cases: Sequence[Case], book: Rulebook) -> str:
+    """SHA-256 (hex) of all that decides a caseload's facts: its acts, and the rules and people they meet.
+
+    An office is called after it: a caseload that was changed is another one, and is played anew.
+    """
+    users = {
+        user for case in cases for user in (case.officer, *_users(case)) if user not in (None, "citizen")
+    }
+    days = {(str(case.submission["procedure"]), book.calendar.local(case.at).date()) for case in cases}
+    return hashlib.sha256(
+        canonical(
+            {
+                "office": book.office,
+                "calendar": named(book.calendar),
+                "procedures": sorted({named(book.procedure(code, day)) for code, day in days}),
+                "agencies": sorted({(day.isoformat(), book.agency(day)) for _, day in days}),
+                "units": {unit: span.model_dump(mode="json") for unit, span in book.units.items()},
+                "people": {user: book.actor(str(user)).model_dump(mode="json") for user in users},
+                "cases": [_plain(case) for case in cases],
+            }
+        )
+    ).hexdigest()
+
+
+def _users(case: Case) -> list[str | None]:
+    return [user for act in case.acts for user in (act.user, act.stand_in)]
+
+
+def _plain(case: Case) -> list[Any]:
+    acts = [[act.at.isoformat(), act.command, act.user, dict(act.data), act.stand_in] for act in case.acts]
+    until = case.until and case.until.isoformat()
+    return [case.submission, case.at.isoformat(), case.officer, acts, until, case.seed]

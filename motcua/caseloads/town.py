@@ -153,6 +153,7 @@ class _CasePlan:
             officer=counter,
             acts=tuple(act for act in self.acts if act.at <= self.end),
             until=self.until,
+            seed=f"{self.town.name} {name}",
         )
 
     # Arrival

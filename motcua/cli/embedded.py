@@ -14,7 +14,7 @@ from models.refusals import BadInput
 from motcua.audit import verify
 from motcua.caseloads.event_log import EventLog
 from motcua.caseloads.player import Tally
-from motcua.caseloads.script import Case
+from motcua.caseloads.script import Case, fingerprint
 from motcua.caseloads.town import TownPlan, read_town
 from motcua.catalogue import without_holiday
 from motcua.cli import printing, reporting
@@ -83,7 +83,9 @@ async def _demo(
         name += f"-without-{free}"
     plan = TownPlan(town, catalogue, seed)
     cases = plan.cases(dossiers)
-    async with shop.embedded(name, shop.rulebook(catalogue, calendar)) as office:
+    book = shop.rulebook(catalogue, calendar)
+    name += f"-{fingerprint(cases, book)[:8]}"
+    async with shop.embedded(name, book) as office:
         if not as_json:
             printing.err.print(f"{town.name}: {dossiers:,} dossiers from {town.first} to {town.last}")
             printing.err.print(f"Temporal's own pages: {office.ui}/namespaces/{name}/workflows")
@@ -97,6 +99,7 @@ async def _demo(
             reporting.show(office.desk, found)
             _print_run(played, checked)
         if not leave:
+            await office.release()
             _stays(office, checked["code"], as_json=as_json)
             await until_told()
 
@@ -127,8 +130,10 @@ async def _import(
 ) -> None:
     catalogue = shop.catalogue()
     log = EventLog.read(file, mapping, catalogue.calendar)
-    cases = log.cases[:limit]
-    async with shop.embedded(f"import-{log.mapping.name}", log.rulebook()) as office:
+    cases, book = log.cases[:limit], log.rulebook()
+    # Of the whole log, whatever the limit: a longer part of the same one goes on with the shorter.
+    name = f"import-{log.mapping.name}-{fingerprint(log.cases, book)[:8]}"
+    async with shop.embedded(name, book) as office:
         played = await _play(office, cases)
         found = await reporting.period(office.desk, office.store)
         checked = await _check(office, as_json=as_json)
@@ -141,6 +146,7 @@ async def _import(
             _print_late(late)
             _print_run(played, checked)
         if stay:
+            await office.release()
             _stays(office, checked["code"], as_json=as_json)
             await until_told()
 
@@ -210,7 +216,10 @@ def _print_run(played: dict[str, Any], checked: dict[str, Any]) -> None:
     if run["known_already"]:
         print(f"{run['known_already']:,} dossiers were there already; the same caseload adds nothing twice")
     if run["late_acts"] or run["retries"]:
-        print(f"services were away: {run['retries']:,} retries; {run['late_acts']:,} acts over a minute late")
+        print(
+            f"services were away: {run['retries']:,} retries; {run['late_acts']:,} acts were sent over"
+            " a minute late and are on record at their planned moments"
+        )
     if run["refused"]:
         print("refused: " + ", ".join(f"{kind} {count:,}" for kind, count in run["refused"].items()))
 

@@ -43,6 +43,10 @@ class Office(Protocol):
         """Put a caseload through it in virtual time."""
         ...
 
+    async def release(self) -> None:
+        """Set the clocks of its simulated dossiers running; a caseload leaves them stopped."""
+        ...
+
     async def workflows(self) -> int:
         """How many dossiers' workflows Temporal has, open and closed."""
         ...

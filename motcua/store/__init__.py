@@ -325,6 +325,11 @@ class Store:
         async with self._connection() as connection:
             return [row["code"] for row in await connection.fetch(query("open_codes"), unit)]
 
+    async def unclosed_codes(self) -> list[str]:
+        """The codes of the dossiers that have a clock: all that are not closed."""
+        async with self._connection() as connection:
+            return [row["code"] for row in await connection.fetch(query("unclosed_codes"))]
+
     async def open_by_unit(self) -> dict[str, int]:
         """How many dossiers still work towards a result in each unit that has some."""
         async with self._connection() as connection:

@@ -142,6 +142,9 @@ where ($1::text is null or t.unit = $1)
 order by coalesce(t.due_at, d.due_at) nulls last, t.code
 limit $7
 
+-- name: unclosed_codes
+select code from dossiers where stage <> 'closed' order by code
+
 -- name: open_codes
 select code from dossiers
 where outcome is null and ready_at is null and ($1::text is null or unit = $1) order by code

@@ -111,6 +111,95 @@ def test_a_log_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         EventLog.read(tmp_path / "nowhere.csv", WABO, CATALOGUE.calendar)
 
 
+GOOD = row(RECEIPT, "R1", START)
+WRONG_FILES = {
+    "an empty file": (b"", "line 1: there is no column case:concept:name"),
+    "blank lines only": (b"\n\n", "line 1: there is no column"),
+    "no header": (GOOD.encode(), "line 1: there is no column"),
+    "a header only": (HEAD.encode(), "line 1: it has no cases"),
+    "a column twice": (f"{HEAD},case:channel\n{GOOD},Post\n".encode(), "line 1: .* the column case:channel"),
+    "a nameless column twice": (f"{HEAD},,\n{GOOD},,\n".encode(), "line 1: twice or more"),
+    "a short row": (f"{HEAD}\n{GOOD}\nc2,Desk\n".encode(), "line 3: it has 2 cells, the header 10"),
+    "a long row": (f"{HEAD}\n{GOOD},R1,x\n".encode(), "line 2: it has 12 cells, the header 10"),
+    "blanks for a row": (f"{HEAD}\n{GOOD}\n  \n".encode(), "line 3: it has 1 cells"),
+    "an empty case id": (
+        f"{HEAD}\n{GOOD}\n{row(CHECK, 'R1', START, case='')}\n".encode(),
+        "line 3: .* is empty",
+    ),
+    "a blank case id": (f"{HEAD}\n{row(CHECK, 'R1', START, case=' ')}\n".encode(), "line 2: .* is empty"),
+    "a NUL": (f"{HEAD}\n{GOOD}\n{row(chr(0), 'R1', START)}\n".encode(), "line 3: it holds a NUL"),
+    "UTF-16": (f"{HEAD}\n{GOOD}\n".encode("utf-16"), "line 1: it is not in UTF-8"),
+    "Latin-1": (
+        f"{HEAD}\n{GOOD}\n{row('été', 'R1', START)}\n".encode("latin-1"),
+        "line 3: it is not in UTF-8",
+    ),
+    "Latin-1 after a mark": (
+        b"\xef\xbb\xbf" + f"{HEAD}\n{row('é', 'R', START)}".encode("latin-1"),
+        "line 2: ",
+    ),
+    "a quote that never ends": (
+        f'{HEAD}\n{GOOD}\n"{GOOD}\n{GOOD}\n'.encode(),
+        "line 3: unexpected end of data",
+    ),
+    "text after a quote": (f'{HEAD}\n{GOOD}\n"c"2{GOOD}\n'.encode(), "line 3: .* expected after"),
+    "a time that is none": (
+        f"{HEAD}\n{GOOD}\n{row(CHECK, 'R', '2011-02-30')}\n".encode(),
+        "line 3: .* not a time",
+    ),
+    "no time at all": (f"{HEAD}\n{row(CHECK, 'R', '')}\n".encode(), "line 2: .* not a time"),
+    "a deadline that is none": (
+        f"{HEAD}\n{GOOD}\n{row(CHECK, 'R', START, case='c2').replace(DUE, 'soon')}\n".encode(),
+        "line 3: case:deadline: 'soon' is not a time",
+    ),
+    "an end that is none": (
+        f"{HEAD}\n{row(CHECK, 'R', START, end='x')}\n".encode(),
+        "line 2: case:enddate: ",
+    ),
+    "a label too long": (
+        f"{HEAD}\n{GOOD}\n{row('x' * 201, 'R', START, case='c2')}\n".encode(),
+        "line 3: .*label",
+    ),
+    "a case id too long": (
+        f"{HEAD}\n{row(CHECK, 'R', START, case='x' * 101)}\n".encode(),
+        "line 2: .*number",
+    ),
+    "an officer's name too long": (f"{HEAD}\n{row(CHECK, 'R' * 201, START)}\n".encode(), "line 2: .*name"),
+    "a case id in two lines": (
+        f"{HEAD}\n{GOOD}\n{row(CHECK, 'R', START, case=chr(34) + 'a' + chr(10) + 'b' + chr(34))}\n".encode(),
+        "line 3: .*applicant.name: holds a line break",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_FILES)
+def test_a_file_that_is_wrong_is_refused_with_its_line(tmp_path: Path, name: str) -> None:
+    """Before anything is imported: short rows were read as if their last cells were empty."""
+    content, reason = WRONG_FILES[name]
+    file = tmp_path / "log.csv"
+    file.write_bytes(content)
+    with pytest.raises(BadInput, match=f"^log.csv, {reason}") as caught:
+        EventLog.read(file, WABO, CATALOGUE.calendar)
+    assert exit_code(caught.value) == 2
+    assert "\n" not in caught.value.message
+
+
+def test_what_spreadsheets_write_is_read(tmp_path: Path) -> None:
+    """A mark at the beginning, other line ends, blank lines, and cells of several lines."""
+    said = f'"{RECEIPT}"'
+    rows = [
+        row(said, '"R1\nR2"', START),
+        "",
+        row(CHECK, "R\u2028", START),
+        row(CHECK, "R2", START, case="c2"),
+    ]
+    file = tmp_path / "log.csv"
+    file.write_bytes("\r\n".join(["\ufeff" + HEAD, *rows, "", ""]).encode())
+    cases = EventLog.read(file, WABO, CATALOGUE.calendar).cases
+    assert [case.submission["applicant"]["name"] for case in cases] == ["c1", "c2"]
+    labels = [act.data["label"] for act in cases[0].acts if act.command == "observe"]
+    assert labels == [RECEIPT, CHECK]
+
+
 def test_a_mapping_that_is_wrong_is_refused(tmp_path: Path) -> None:
     """With the file, the field and the reason, like the rest of the catalogue."""
     text = WABO.read_text(encoding="utf-8")

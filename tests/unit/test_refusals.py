@@ -365,7 +365,15 @@ def test_every_command_and_refusal_has_a_test() -> None:
     tested = {(line.split()[1], refusal.__name__) for line, refusal, *_ in REFUSED}
     assert raised_by_rules() - tested == UNREACHABLE
     of_the_desk = {"UnitEnded", "UnitNotBegun"}
-    of_the_gate = {"DossierClosed", "Outdated", "WrongRole", "WrongStage", "WrongUnit", "FourEyes"}
+    of_the_gate = {
+        "DossierClosed",
+        "RealClock",
+        "Outdated",
+        "WrongRole",
+        "WrongStage",
+        "WrongUnit",
+        "FourEyes",
+    }
     families = (Refusal, r.Forbidden)
     ours = {each.__name__ for family in families for each in family.__subclasses__()}
     ours = {name for name in ours - {"Forbidden"} if hasattr(r, name)}
