@@ -9,7 +9,7 @@ from temporalio import activity
 from temporalio.common import MetricMeter
 
 from models.base import Value
-from models.facts import Accepted, Fact, Ready, RungReached, Stopped, Withdrawn
+from models.facts import Accepted, Fact, Returned, RungReached, Stopped, Withdrawn
 from models.ledger import Appended
 from models.notices import Notice, Occasion, alarms
 from models.view import DossierRow
@@ -60,7 +60,7 @@ class Recording:
             "motcua_dossiers_received", "Dossiers accepted as complete and correct."
         )
         self._finished = meter.create_counter(
-            "motcua_dossiers_finished", "Dossiers whose result is ready, by timeliness."
+            "motcua_dossiers_finished", "Dossiers that have ended after acceptance, by timeliness."
         )
         self._rungs = meter.create_counter("motcua_rungs_reached", "Rungs of escalation ladders reached.")
         self._lag = meter.create_histogram_float(
@@ -82,8 +82,9 @@ class Recording:
         match fact.event:
             case Accepted():
                 self._received.add(1, {"channel": row.channel or "", "office": row.office})
-            case Ready() | Withdrawn() | Stopped(final=True) if fact.event.timeliness is not None:
-                self._finished.add(1, {"timeliness": fact.event.timeliness, "office": row.office})
+            # Not when the result is ready: that may be corrected, and then it is ready once more.
+            case Returned() | Withdrawn() | Stopped(final=True) if row.timeliness is not None:
+                self._finished.add(1, {"timeliness": row.timeliness, "office": row.office})
             case RungReached() as event:
                 self._rungs.add(1, {"alarm": event.alarm, "office": row.office})
                 waited = datetime.now(UTC) - activity.info().current_attempt_scheduled_time

@@ -124,6 +124,16 @@ class Calendar(Value):
         at = wall.astimezone(UTC)
         return at if self.local(at).time() == clock else self._skip(wall)
 
+    def day_begins(self, day: date) -> datetime:
+        """The instant from which the office's clock shows this date, or a later one, for good.
+
+        Where the clocks go back over midnight, the day begins when they pass it for the last time.
+        """
+        first = self.instant(day, time())
+        again = datetime.combine(day, time(fold=1), self._zone).astimezone(UTC)
+        went_back = again > first and self.local(again - timedelta.resolution).date() < day
+        return again if went_back else first
+
     def _skip(self, wall: datetime) -> datetime:
         """The moment at which the clocks skip over a time that does not exist."""
         # Read as summer time it lies before the skip, read as winter time after it.

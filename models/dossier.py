@@ -12,9 +12,10 @@ from models.base import Instant, Reference, Value, added
 from models.calendar import Calendar
 from models.chain import GENESIS
 from models.commands import Channel, News
-from models.facts import ApologyReason, Outcome, Timeliness, WaitReason
+from models.facts import ApologyReason, Outcome, WaitReason
 from models.procedure import Procedure, Role, Stage
 from models.terms import Alarm, Mode, Pause, Rung, Term, next_alarm
+from models.timeliness import Measure, Timeliness, overdue_from
 
 Status = Literal[
     "submitted",
@@ -259,13 +260,23 @@ class Dossier(Value):
         """The term that the fact of this number opened."""
         return next((term for term in self.terms if term.id == number), None)
 
+    def measure(self, term: Term) -> Measure:
+        """How a term is held against its due instant: only the whole dossier's can be by date."""
+        return self.procedure.timeliness if term.of == "dossier" else "instant"
+
+    def overdue_from(self, term: Term) -> datetime:
+        """The first instant at which a term is overdue, unless its clock stands still by then."""
+        return overdue_from(self.calendar, self.measure(term), term.due_at)
+
     def ladder(self, term: Term) -> tuple[Rung, ...]:
         """The alarms of a term."""
         return self.procedure.ladder if term.of == "dossier" else self.procedure.step_ladder
 
     def alarms(self) -> list[Alarm]:
         """The next alarm of each running term."""
-        found = (next_alarm(self.calendar, term, self.ladder(term)) for term in self.terms)
+        found = (
+            next_alarm(self.calendar, self.measure(term), term, self.ladder(term)) for term in self.terms
+        )
         return [alarm for alarm in found if alarm is not None]
 
     def lapses(self) -> list[tuple[datetime, Term]]:

@@ -14,6 +14,7 @@ from models.facts import Fact
 from models.fold import apply
 from models.limits import Limit
 from models.terms import Mode, Pause, ReceiptLine, Term, due_after, receipt
+from models.timeliness import Measure, overdue_from
 
 
 class Paused(Value):
@@ -62,6 +63,7 @@ class Explained(Value):
     limit: Limit
     started_at: Instant
     due_at: Instant
+    overdue_from: Instant
     original_due_at: Instant
     closed_at: Instant | None
     paused: bool
@@ -84,10 +86,10 @@ def explained(unfiled: Dossier, facts: Iterable[Fact]) -> list[Explained]:
     for fact in facts:
         d = apply(d, fact)
         calendars |= {term.id: d.calendar for term in d.terms if term.closed_at is None}
-    return [_term(term, calendars[term.id], facts) for term in d.terms]
+    return [_term(term, d.measure(term), calendars[term.id], facts) for term in d.terms]
 
 
-def _term(term: Term, calendar: Calendar, facts: list[Fact]) -> Explained:
+def _term(term: Term, measure: Measure, calendar: Calendar, facts: list[Fact]) -> Explained:
     days = _days(term, calendar, facts)
     return Explained(
         id=term.id,
@@ -96,6 +98,7 @@ def _term(term: Term, calendar: Calendar, facts: list[Fact]) -> Explained:
         limit=term.limit,
         started_at=term.started_at,
         due_at=term.due_at,
+        overdue_from=overdue_from(calendar, measure, term.due_at),
         original_due_at=term.original_due_at,
         closed_at=term.closed_at,
         paused=term.paused_at is not None and term.closed_at is None,

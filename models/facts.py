@@ -12,8 +12,8 @@ from models.commands import Channel, Told
 from models.limits import Limit
 from models.procedure import Stage
 from models.terms import Mode, Pause
+from models.timeliness import Timeliness
 
-Timeliness = Literal["early", "on_time", "overdue"]
 Outcome = Literal["returned", "refused", "withdrawn", "stopped"]
 WaitReason = Literal["supplement", "payment", "consultation", "linked", "stop"]
 ApologyReason = Literal["no-time", "work-does-not-fit"]

@@ -224,7 +224,7 @@ def _opened(d: Dossier, fact: Fact, *, of: Any, name: str, limit: Any, due: Any)
         id=fact.seq, of=of, name=name, limit=limit, started_at=started, due_at=due, original_due_at=due
     )
     # A rung that lies before the start is not reached: "one day before" says nothing in a 4-hour term.
-    passed = reached_before(d.calendar, due, d.ladder(term), started)
+    passed = reached_before(d.calendar, d.measure(term), due, d.ladder(term), started)
     return (*d.terms, term.model_copy(update={"reached": passed}))
 
 

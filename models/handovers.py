@@ -10,10 +10,10 @@ from models import facts as f
 from models.base import Instant, Reference, Value
 from models.commands import MESSENGER
 from models.dossier import Dossier
-from models.facts import Fact, Timeliness
+from models.facts import Fact
 from models.fold import apply
 from models.procedure import Role
-from models.rules import measured
+from models.timeliness import Timeliness, measured
 
 Way = Literal[
     "filed", "forward", "sent-back", "transferred", "corrected", "returned", "refused", "withdrawn", "stopped"
@@ -162,9 +162,10 @@ class _Slip:
 
     def _done(self, before: Dossier, fact: Fact) -> None:
         """The step was done by whoever this fact names, in its time or not."""
-        due_at = _due(before)
-        result = None if due_at is None else _timeliness(before, due_at, fact.at)
-        self._change(receiver=fact.actor, due_at=due_at, done_at=fact.at, result=result)
+        term = before.term_of(before.task.id) if before.task else None
+        at = (term and term.paused_at) or fact.at  # what ends while the clock stands still
+        result = measured(before.calendar, before.measure(term), term.due_at, at) if term else None
+        self._change(receiver=fact.actor, due_at=_due(before), done_at=fact.at, result=result)
 
     def _left(self, before: Dossier) -> None:
         """The step was taken from whoever had it: that is no result of theirs."""
@@ -193,10 +194,6 @@ def _due(d: Dossier) -> datetime | None:
     """When the open task is due, where it has a term."""
     term = d.term_of(d.task.id) if d.task else None
     return term.due_at if term else None
-
-
-def _timeliness(d: Dossier, due_at: datetime, at: datetime) -> Timeliness:
-    return measured(d.calendar, d.procedure.timeliness, due_at, at)
 
 
 def _remarks(fact: Fact) -> Iterator[Remark]:

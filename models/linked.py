@@ -18,7 +18,7 @@ from models.base import Instant, Reference, Value
 from models.dossier import Dossier, Linked
 from models.facts import Event, Fact
 from models.procedure import Link
-from models.terms import due, starts
+from models.terms import due, first_overdue, starts
 
 
 class OpenLinked(Value):
@@ -131,9 +131,12 @@ def _news(d: Dossier, link: str, fact: Fact, event: Event) -> Iterator[c.Hear]:
     match event:
         case f.Accepted():
             yield hear("acknowledged", due_at=event.due_at)
-        case f.RungReached(alarm="due"):
+        case f.RungReached(rung=rung, occurrence=occurrence):
             term = d.term_of(event.term)
-            if term is not None and term.of in ("intake", "dossier"):
+            if term is None or term.of not in ("intake", "dossier"):
+                return
+            first = first_overdue(d.calendar, d.measure(term), term.due_at, d.ladder(term))
+            if first == (rung, occurrence):
                 yield hear("late", term=term.of, due_at=term.due_at)
         case f.Extended():
             yield hear("promised", due_at=event.promised_at)

@@ -13,6 +13,7 @@ from models.base import Dated, Value, added
 from models.calendar import NOTHING
 from models.limits import Limit, Offset
 from models.terms import Mode, Rung
+from models.timeliness import Measure
 from models.visible import Visible
 
 
@@ -131,7 +132,8 @@ class Procedure(Value):
     """For how long a leader's acknowledgement may let alarms rest, at most."""
     consultation_limit: Limit = Limit.parse("2 days")
     consultation_silence: Literal["consent", "nothing"] = "nothing"
-    timeliness: Literal["date", "instant"] = "date"
+    timeliness: Measure = "date"
+    """How the whole dossier is held against its due instant; every other term is by the instant."""
     rating_window: Limit | None = None
     """How long after the return the citizen may rate; the dossier closes at once where there is none."""
     ladder: tuple[Rung, ...] = ()

@@ -22,7 +22,7 @@ from models.terms import Pause, Term, due, due_after, reached_before, starts
 
 def move(d: Dossier, term: Term, due_at: datetime, at: datetime) -> f.Move:
     """A term's new instant. Rungs that now lie in the past are passed over, those ahead will sound."""
-    reached = reached_before(d.calendar, due_at, d.ladder(term), at)
+    reached = reached_before(d.calendar, d.measure(term), due_at, d.ladder(term), at)
     was = term.reached or (0,) * len(reached)
     again = any(before > now for before, now in zip(was, reached, strict=False))
     return f.Move(term=term.id, due_at=due_at, generation=term.generation + again, reached=reached)
@@ -39,7 +39,7 @@ def promised(
 ) -> f.Extended:
     """A new date for the whole dossier, or the next opening where the office is closed then.
 
-    Only a legal basis moves the due instant itself, and only while it lies ahead: what is late stays late.
+    Only a legal basis moves the due instant itself, and only until the dossier is overdue: then it stays so.
     A date on a day off moves forward (Civil Code, art. 148).
     """
     with suppress(CalendarTooShort):  # what lies beyond its end cannot be told, and must not be refused
@@ -57,7 +57,7 @@ def promised(
         reason=command.reason,
         legal_basis=command.legal_basis,
         draft=draft,
-        moves=(move(d, term, until, at),) if command.legal_basis and at <= term.due_at else (),
+        moves=(move(d, term, until, at),) if command.legal_basis and at < d.overdue_from(term) else (),
     )
 
 
@@ -115,7 +115,7 @@ def acknowledge(d: Dossier, command: c.Acknowledge, at: datetime) -> Iterator[Ev
 
 def _heard(d: Dossier, term: Term) -> Iterator[bool]:
     """For each rung of a term, whether it has sounded; those before the start count as reached."""
-    silent = reached_before(d.calendar, term.due_at, d.ladder(term), term.started_at)
+    silent = reached_before(d.calendar, d.measure(term), term.due_at, d.ladder(term), term.started_at)
     return (count > skipped for count, skipped in zip(term.reached, silent, strict=False))
 
 
@@ -200,9 +200,9 @@ def recounted(d: Dossier, term: Term, at: datetime) -> f.Move | None:
     due_at = due_with(d, term.model_copy(update={"started_at": start}), ())
     if due_at == term.due_at:
         return None
-    ladder = d.ladder(term)
-    passed = reached_before(d.calendar, due_at, ladder, term.paused_at or at)
-    unheard = reached_before(d.calendar, due_at, ladder, start)
+    ladder, measure = d.ladder(term), d.measure(term)
+    passed = reached_before(d.calendar, measure, due_at, ladder, term.paused_at or at)
+    unheard = reached_before(d.calendar, measure, due_at, ladder, start)
     was = term.reached or (0,) * len(passed)
     reached = tuple(
         max(skipped, min(before, now)) for skipped, before, now in zip(unheard, was, passed, strict=False)

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from models import commands as c
 from models import facts as f
 from models import refusals as r
 from models import relief
-from models.calendar import Calendar
 from models.chain import fingerprint, seal
 from models.dossier import ENDED, INTAKE, Dossier, Task
 from models.facts import Event, Fact
@@ -30,6 +29,7 @@ from models.terms import (
     next_alarm,
     starts,
 )
+from models.timeliness import Timeliness, measured
 
 Rule = Callable[[Dossier, Any, datetime], Iterator[Event]]
 
@@ -336,22 +336,12 @@ def _officer(d: Dossier, position: int, handled_by: frozenset[str]) -> str | Non
     return None if step.decides and officer in handled_by else officer
 
 
-def timeliness(d: Dossier, at: datetime) -> f.Timeliness:
+def timeliness(d: Dossier, at: datetime) -> Timeliness:
     """Early, on time or overdue at `at`, as the dossier's rule set says."""
     term = d.term
     assert term is not None
     at = term.paused_at or at  # what ends while the clock stands still is measured where it stands
-    return measured(d.calendar, d.procedure.timeliness, term.due_at, at)
-
-
-def measured(
-    calendar: Calendar, how: Literal["date", "instant"], due_at: datetime, at: datetime
-) -> f.Timeliness:
-    """Where a moment lies from a due instant: by date, when the same day is on time, or by instant."""
-    if how == "instant":
-        return "overdue" if at > due_at else "early" if at < due_at else "on_time"
-    day, last = calendar.local(at).date(), calendar.local(due_at).date()
-    return "overdue" if day > last else "early" if day < last else "on_time"
+    return measured(d.calendar, d.measure(term), term.due_at, at)
 
 
 def _send_back(d: Dossier, command: c.SendBack, at: datetime) -> Iterator[Event]:
@@ -584,8 +574,8 @@ def _tick(d: Dossier, command: c.Tick, at: datetime) -> Iterator[Event]:
 def _rungs(d: Dossier, at: datetime) -> Iterator[Event]:
     for start in d.terms:
         term, passed = start, []
-        ladder = d.ladder(term)
-        while (alarm := next_alarm(d.calendar, term, ladder)) is not None and alarm.sounds_at <= at:
+        ladder, measure = d.ladder(term), d.measure(term)
+        while (alarm := next_alarm(d.calendar, measure, term, ladder)) is not None and alarm.sounds_at <= at:
             passed.append(alarm)
             counts = [*term.reached, *[0] * (len(ladder) - len(term.reached))]
             counts[alarm.rung] += 1

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from models.base import Instant, Value, added
 from models.calendar import NOTHING, ONE_DAY, Calendar, CalendarTooShort
 from models.limits import HOURS_A_DAY, Limit, Offset
+from models.timeliness import Measure, overdue_from
 
 Mode = Literal["resume", "restart", "none"]
 """What a pause does to a term: gives the remaining time back, starts it afresh, or does not stop it."""
@@ -329,19 +330,27 @@ class Alarm(Value):
     occurrence: int
 
 
-def rung_at(calendar: Calendar, due_at: datetime, rung: Rung, occurrence: int) -> datetime | None:
+def rung_at(
+    calendar: Calendar, measure: Measure, due_at: datetime, rung: Rung, occurrence: int
+) -> datetime | None:
     """When a rung is reached for the `occurrence`-th time (from 0); None past the calendar's end.
 
-    An alarm that the calendar cannot place must never stop a dossier: it is left out, not refused.
+    Offsets count from the due instant; by `date` those of rungs after it count from the first opening at
+    which the term is overdue. Each repetition counts from the rung's own instant. An alarm that the calendar
+    cannot place must never stop a dossier: it is left out, not refused.
     """
     try:
-        at = shift(calendar, due_at, rung.offset)
+        after = (rung.offset.days, rung.offset.rest) > (0, NOTHING)
+        begins = due_at
+        if after and measure == "date":
+            begins = calendar.next_open(overdue_from(calendar, measure, due_at))
+        at = shift(calendar, begins, rung.offset)
         return shift(calendar, at, rung.every, occurrence) if rung.every and occurrence else at
     except CalendarTooShort:
         return None
 
 
-def next_alarm(calendar: Calendar, term: Term, ladder: tuple[Rung, ...]) -> Alarm | None:
+def next_alarm(calendar: Calendar, measure: Measure, term: Term, ladder: tuple[Rung, ...]) -> Alarm | None:
     """The earliest rung of a running term that has not been reached."""
     if not term.running:
         return None
@@ -350,7 +359,7 @@ def next_alarm(calendar: Calendar, term: Term, ladder: tuple[Rung, ...]) -> Alar
         done = term.reached[index] if index < len(term.reached) else 0
         if done >= rung.times:
             continue
-        at = rung_at(calendar, term.due_at, rung, done)
+        at = rung_at(calendar, measure, term.due_at, rung, done)
         if at is not None and (best is None or at < best.at):
             sounds_at = max(at, term.rests_until or at)
             best = Alarm(at=at, sounds_at=sounds_at, term=term.id, rung=index, occurrence=done)
@@ -358,16 +367,34 @@ def next_alarm(calendar: Calendar, term: Term, ladder: tuple[Rung, ...]) -> Alar
 
 
 def reached_before(
-    calendar: Calendar, due_at: datetime, ladder: tuple[Rung, ...], at: datetime
+    calendar: Calendar, measure: Measure, due_at: datetime, ladder: tuple[Rung, ...], at: datetime
 ) -> tuple[int, ...]:
     """For each rung, how many of its occurrences lie at or before `at` for this due instant."""
     counts = []
     for rung in ladder:
         count = 0
         while count < rung.times:
-            instant = rung_at(calendar, due_at, rung, count)
+            instant = rung_at(calendar, measure, due_at, rung, count)
             if instant is None or instant > at:
                 break
             count += 1
         counts.append(count)
     return tuple(counts)
+
+
+def first_overdue(
+    calendar: Calendar, measure: Measure, due_at: datetime, ladder: tuple[Rung, ...]
+) -> tuple[int, int] | None:
+    """The rung, and its occurrence, that is reached first once the term is overdue; None where none is.
+
+    By `instant` a rung at the due instant counts: it is the last moment in time, and the clock acts after it.
+    """
+    since = due_at if measure == "instant" else overdue_from(calendar, measure, due_at)
+    found = []
+    for index, rung in enumerate(ladder):
+        for occurrence in range(rung.times):
+            at = rung_at(calendar, measure, due_at, rung, occurrence)
+            if at is not None and at >= since:
+                found.append((at, index, occurrence))
+                break
+    return min(found)[1:] if found else None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from models.base import Instant, Value
 from models.commands import Channel
 from models.dossier import Dossier, Status
-from models.facts import ApologyReason, Outcome, Timeliness
+from models.facts import ApologyReason, Outcome
 from models.procedure import Role, Stage
+from models.timeliness import Timeliness
 
 
 class TaskRow(Value):
@@ -20,6 +21,8 @@ class TaskRow(Value):
     assignee: str | None
     opened_at: Instant
     due_at: Instant | None
+    overdue_from: Instant | None
+    """When its own term or the whole dossier's is overdue first; None once the result is ready."""
     paused: bool
 
 
@@ -32,6 +35,8 @@ class TermRow(Value):
     limit: str
     started_at: Instant
     due_at: Instant
+    overdue_from: Instant
+    """The first instant at which it is overdue (models/timeliness.py)."""
     original_due_at: Instant
     generation: int
     paused: bool
@@ -56,6 +61,8 @@ class DossierRow(Value):
     submitted_at: Instant | None
     received_at: Instant | None
     due_at: Instant | None
+    overdue_from: Instant | None
+    """The first instant at which it is overdue, unless its clock stands still by then."""
     original_due_at: Instant | None
     promised_at: Instant | None
     apology_at: Instant | None = None
@@ -84,6 +91,7 @@ def row(d: Dossier) -> DossierRow:
     tasks: tuple[TaskRow, ...] = ()
     if d.task is not None:
         term = d.term_of(d.task.id)
+        terms = (each for each in (term, whole) if each is not None and d.ready_at is None)
         tasks = (
             TaskRow(
                 id=d.task.id,
@@ -94,6 +102,7 @@ def row(d: Dossier) -> DossierRow:
                 assignee=d.task.assignee,
                 opened_at=d.task.opened_at,
                 due_at=term.due_at if term else None,
+                overdue_from=min((d.overdue_from(each) for each in terms), default=None),
                 paused=d.paused,
             ),
         )
@@ -111,6 +120,7 @@ def row(d: Dossier) -> DossierRow:
         submitted_at=d.submitted_at,
         received_at=d.received_at,
         due_at=whole.due_at if whole else None,
+        overdue_from=d.overdue_from(whole) if whole else None,
         original_due_at=whole.original_due_at if whole else None,
         promised_at=d.promised_at,
         apology_at=apology.at if apology else None,
@@ -135,6 +145,7 @@ def row(d: Dossier) -> DossierRow:
                 limit=str(t.limit),
                 started_at=t.started_at,
                 due_at=t.due_at,
+                overdue_from=d.overdue_from(t),
                 original_due_at=t.original_due_at,
                 generation=t.generation,
                 paused=t.paused_at is not None,

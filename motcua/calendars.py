@@ -43,7 +43,7 @@ from models.fold import apply
 from models.procedure import Role
 from models.refusals import BadInput, DossierClosed, Problem, Refusal, Unreachable, WrongRole
 from models.rights import OFFICE
-from models.rules import decide, measured
+from models.rules import decide
 from motcua.desk import Desk
 from motcua.many import Tell, each, silently
 from motcua.past import Rules
@@ -538,14 +538,12 @@ def _touched(standing: _Standing, command: AmendCalendar, at: datetime) -> Touch
 
 
 def _shifted(was: Dossier, becomes: Dossier, at: datetime) -> Iterator[Shifted]:
-    how = was.procedure.timeliness
     lapsing = {term.id for end, term in becomes.lapses() if end <= at}
     for old, new in zip(was.terms, becomes.terms, strict=True):
         if old.due_at == new.due_at:
             continue
         moment = old.paused_at or at
-        late_now = measured(was.calendar, how, old.due_at, moment) == "overdue"
-        late_then = measured(becomes.calendar, how, new.due_at, moment) == "overdue"
+        late_now, late_then = moment >= was.overdue_from(old), moment >= becomes.overdue_from(new)
         yield Shifted(
             term=old.id,
             of=old.of,

@@ -22,7 +22,7 @@ from models.calendar import Calendar
 from models.commands import Actor
 from models.procedure import Procedure, Role
 from models.refusals import BadInput
-from models.rules import measured
+from models.timeliness import measured
 from models.units import Span
 from motcua.caseloads.player import OBSERVER
 from motcua.caseloads.script import Act, Case

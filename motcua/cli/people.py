@@ -87,7 +87,7 @@ def add(app: typer.Typer, shop: Workshop) -> None:
         unit: Annotated[str | None, typer.Option(help="Only of this unit.")] = None,
         role: Annotated[str | None, typer.Option(help="Only for this role.")] = None,
         user: Annotated[str | None, typer.Option(help="What this user has or may take.")] = None,
-        overdue: Annotated[bool, typer.Option("--overdue", help="Only those past their due time.")] = False,
+        overdue: Annotated[bool, typer.Option("--overdue", help="Only those that are overdue.")] = False,
         apologies: Annotated[
             bool, typer.Option("--apologies", help="The drafted apologies that wait for a leader.")
         ] = False,
@@ -100,8 +100,8 @@ def add(app: typer.Typer, shop: Workshop) -> None:
                 raise OnlyByUnit(other=other)
             work(_apologies(shop, unit, as_json=as_json))
             return
-        due_before = datetime.now(UTC) if overdue else None
-        wanted = TaskFilter(unit=unit, role=role, user=user, due_before=due_before)
+        overdue_at = datetime.now(UTC) if overdue else None
+        wanted = TaskFilter(unit=unit, role=role, user=user, overdue_at=overdue_at)
         work(_tasks(shop, wanted, as_json=as_json))
 
 

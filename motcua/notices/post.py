@@ -283,7 +283,7 @@ def _text(notice: Notice, topic: Topic) -> str:
         return "applicant-reminder"
     if topic.alarm.of != "dossier":
         raise NotNeeded("within the office")
-    return "applicant-reminder" if notice.alarm == "reminder" else "applicant-late"
+    return "applicant-late" if topic.alarm.overdue else "applicant-due"
 
 
 def _payload(notice: Notice, to: Recipient, words: Words, row: DossierRow | None) -> dict[str, Any]:

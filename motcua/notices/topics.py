@@ -98,13 +98,14 @@ class Topics:
         term = next((term for term in row.terms if term.id == notice.term), None)
         if notice.alarm not in ("reminder", "due", "escalation") or term is None:
             return None
-        left, late = _distance(await self._calendar(), term.due_at, now)
+        left, late = _distance(await self._calendar(), term.due_at, term.overdue_from, now)
         return Alarm(
             kind=notice.alarm,
             of=term.of,
             name=_term(procedure, term, language),
             due_at=term.due_at,
             occurrence=notice.occurrence,
+            overdue=now >= term.overdue_from,
             left=left,
             late=late,
         )
@@ -184,7 +185,8 @@ class Topics:
         tomorrow = calendar.instant(day + timedelta(days=1), time(0))
         parts: dict[str, list[Line]] = {"late": [], "today": [], "soon": []}
         for row in rows:
-            part = "late" if row["due_at"] < now else "today" if row["due_at"] < tomorrow else "soon"
+            overdue, today = row["overdue_from"] <= now, row["due_at"] < tomorrow
+            part = "late" if overdue else "today" if today else "soon"
             parts[part].append(await self._line(row, calendar, now, directory, person.language))
         listed = {name: tuple(lines[:LISTED]) for name, lines in parts.items()}
         more = sum(len(lines) - len(listed[name]) for name, lines in parts.items())
@@ -199,7 +201,7 @@ class Topics:
         self, row: dict[str, Any], calendar: Calendar, now: datetime, directory: Directory, language: Language
     ) -> Line:
         procedure = await self._procedure(row["code"], row["procedure"], row["version"])
-        left, late = _distance(calendar, row["due_at"], now)
+        left, late = _distance(calendar, row["due_at"], row["overdue_from"], now)
         assignee = directory.people.get(row["assignee"] or "")
         return Line(
             code=row["code"],
@@ -213,14 +215,15 @@ class Topics:
 
 
 def _distance(
-    calendar: Calendar, due_at: datetime, now: datetime
+    calendar: Calendar, due_at: datetime, overdue_from: datetime, now: datetime
 ) -> tuple[timedelta | None, timedelta | None]:
-    """Working time to a due instant that lies ahead, or since one that has passed; neither where the calendar
-    does not reach so far."""
+    """Working time to a due instant that lies ahead, or since one that is overdue; neither in between, nor
+    where the calendar does not reach so far."""
     with suppress(CalendarTooShort):
         if now < due_at:
             return calendar.between(now, due_at), None
-        return None, calendar.between(due_at, now)
+        if now >= overdue_from:
+            return None, calendar.between(due_at, now)
     return None, None
 
 

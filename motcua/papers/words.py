@@ -8,10 +8,10 @@ from datetime import date, datetime
 
 from models.calendar import Calendar
 from models.commands import CLOCK, MESSENGER, Channel
-from models.facts import Timeliness
 from models.handovers import Happening, Remark, Way
 from models.limits import HOURS_A_DAY, Limit
 from models.procedure import Fee, Role
+from models.timeliness import Timeliness
 
 ERASED = "(đã xóa)"
 """What stands on a paper where personal data or a free text has been erased."""

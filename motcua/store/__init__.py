@@ -82,7 +82,8 @@ class TaskFilter(Value):
     user: str | None = None
     user_roles: tuple[str, ...] = ()
     user_unit: str | None = None
-    due_before: datetime | None = None
+    overdue_at: datetime | None = None
+    """Only what is overdue at this moment."""
     limit: int = 1000
 
 
@@ -315,7 +316,7 @@ class Store:
                 wanted.user,
                 list(wanted.user_roles),
                 wanted.user_unit,
-                wanted.due_before,
+                wanted.overdue_at,
                 wanted.limit,
             )
         return [dict(row) for row in rows]

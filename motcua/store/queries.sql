@@ -131,14 +131,14 @@ select (select count(*) from dossiers) as dossiers, (select count(*) from facts)
        (select count(*) from facts where kind = 'rung-reached') as rungs
 
 -- name: tasks
-select t.code, t.id, t.step, t.stage, t.role, t.unit, t.assignee, t.opened_at, t.due_at, t.paused,
+select t.code, t.id, t.step, t.stage, t.role, t.unit, t.assignee, t.opened_at, t.due_at, t.overdue_from, t.paused,
        d.procedure, d.status, d.due_at as dossier_due_at
 from tasks t join dossiers d using (code)
 where ($1::text is null or t.unit = $1)
   and ($2::text is null or t.role = $2)
   and ($3::text is null or t.assignee = $3 or (t.assignee is null and t.role = any($4::text[])
        and ($5::text is null or t.unit = $5)))
-  and ($6::timestamptz is null or (not t.paused and coalesce(t.due_at, d.due_at) < $6))
+  and ($6::timestamptz is null or t.overdue_from <= case when t.paused then d.paused_at else $6 end)
 order by coalesce(t.due_at, d.due_at) nulls last, t.code
 limit $7
 
@@ -188,8 +188,8 @@ select grp,
        count(*) filter (where solved and timeliness = 'on_time') as on_time,
        count(*) filter (where solved and timeliness = 'overdue') as overdue,
        count(*) filter (where not solved) as open,
-       count(*) filter (where not solved and due_at >= coalesce(paused_at, $3)) as open_in_time,
-       count(*) filter (where not solved and due_at < coalesce(paused_at, $3)) as open_overdue
+       count(*) filter (where not solved and overdue_from > least(paused_at, $3)) as open_in_time,
+       count(*) filter (where not solved and overdue_from <= least(paused_at, $3)) as open_overdue
 from marked group by grp order by grp
 
 -- name: outbox
@@ -365,7 +365,7 @@ where case when d.simulated then c.rests_until is null or c.rests_until <= c.tel
 order by c.tell_at desc, c.fact desc, c.code
 
 -- name: urgent
-select t.code, d.procedure, d.version, t.step, t.role, t.unit, t.assignee, least(t.due_at, d.due_at) as due_at
+select t.code, d.procedure, d.version, t.step, t.role, t.unit, t.assignee, least(t.due_at, d.due_at) as due_at, t.overdue_from
 from tasks t join dossiers d using (code)
 where least(t.due_at, d.due_at) < $1 and d.ready_at is null and not d.paused and not d.simulated
 order by 8, t.code

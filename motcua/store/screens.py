@@ -25,6 +25,15 @@ _NUMBER = re.compile(r"[\d\s.+()/-]{6,}")
 """A number as people write it, with whatever between its digits."""
 
 
+class Span(NamedTuple):
+    """The tasks of one state: their place, when they are due (from, before), and whether they are overdue."""
+
+    place: int | None
+    since: datetime
+    until: datetime | None
+    late: bool | None = None
+
+
 class Edges(NamedTuple):
     """Now, the end of today, and the end of what is soon: where one state of a task ends."""
 
@@ -32,30 +41,30 @@ class Edges(NamedTuple):
     today: datetime
     soon: datetime
 
-    def state(self, place: int, urgent_at: datetime) -> State:
-        """The state of a task."""
+    def state(self, place: int, urgent_at: datetime, overdue_from: datetime | None) -> State:
+        """The state of a task; one without a deadline has no moment from which it is overdue."""
         if place:
             return "paused" if place == 1 else "waiting"
-        if urgent_at < self.now:
+        if overdue_from is not None and overdue_from <= self.now:
             return "late"
         if urgent_at < self.today:
             return "today"
         return "soon" if urgent_at < self.soon else "comfortable"
 
-    def span(self, state: State | None) -> tuple[int | None, datetime, datetime | None]:
-        """Place and instants between which tasks of a state lie; all of them for None."""
+    def span(self, state: State | None) -> Span:
+        """Where tasks of a state lie; all of them for None."""
         match state:
             case None:
-                return None, _FIRST, None
-            case "late":
-                return 0, _FIRST, self.now
+                return Span(None, _FIRST, None)
+            case "late":  # what is overdue was due before: the order of urgency need not be read to its end
+                return Span(0, _FIRST, self.now, late=True)
             case "today":
-                return 0, self.now, self.today
+                return Span(0, _FIRST, self.today, late=False)
             case "soon":
-                return 0, self.today, self.soon
+                return Span(0, self.today, self.soon)
             case "comfortable":
-                return 0, self.soon, _EVER
-        return (1 if state == "paused" else 2), _FIRST, None
+                return Span(0, self.soon, _EVER)
+        return Span(1 if state == "paused" else 2, _FIRST, None)
 
 
 class Wanted(Value):
@@ -95,7 +104,7 @@ class Screens:
         whose, holders, roles = wanted.unit, wanted.holders, list(wanted.roles)
         if wanted.holder is not None:
             name, whose, holders = "inbox_of_person", wanted.holder, None
-        place, since, until = edges.span(wanted.state)
+        span = edges.span(wanted.state)
         words = await self._tsquery(wanted.words)
         async with self._store._connection() as connection:
             rows = await connection.fetch(
@@ -104,14 +113,16 @@ class Screens:
                 *(after or (-1, _FIRST, "")),
                 list(holders) if holders is not None else None,
                 roles if holders is not None else None,
-                place,
-                since,
-                until,
+                span.place,
+                span.since,
+                span.until,
                 wanted.step,
                 wanted.procedure,
                 wanted.code,
                 words,
                 most,
+                span.late,
+                edges.now,
             )
         return [dict(row) for row in rows]
 
@@ -138,7 +149,7 @@ class Screens:
         after: tuple[int, datetime, str] | None,
         most: int,
     ) -> list[dict[str, Any]]:
-        place, since, until = edges.span(wanted.state)
+        span = edges.span(wanted.state)
         whose = wanted.holder is not None
         async with self._store._connection() as connection:
             rows = await connection.fetch(
@@ -149,12 +160,14 @@ class Screens:
                 None if whose or wanted.holders is None else list(wanted.holders),
                 list(wanted.roles),
                 *(after or (-1, _FIRST, "")),
-                place,
-                since,
-                until,
+                span.place,
+                span.since,
+                span.until,
                 wanted.step,
                 wanted.procedure,
                 most,
+                span.late,
+                edges.now,
             )
         return [dict(row) for row in rows]
 

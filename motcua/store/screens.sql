@@ -4,13 +4,15 @@
 -- Open tasks of one unit after a place in the order of urgency. $5: only whose; $6: also what is free for these roles.
 -- Words are looked for only where many have them ($13): the limit inside keeps the planner from collecting those first.
 select t.code, t.id, t.step, t.stage, t.role, t.unit, t.assignee, t.opened_at, t.due_at, t.paused, t.place, t.urgent_at,
-       d.procedure, d.version, d.status, d.due_at as dossier_due_at, d.paused_at, d.seq,
+       t.overdue_from, d.procedure, d.version, d.status, d.due_at as dossier_due_at, d.overdue_from as dossier_overdue_from,
+       d.paused_at, d.seq,
        p.content ->> 'name' as applicant
 from tasks t join dossiers d using (code)
 left join lateral (select content, words from private where id = d.applicant limit 1) p on true
 where t.unit = $1 and (t.place, t.urgent_at, t.code) > ($2, $3, $4)
   and ($5::text[] is null or t.assignee = any($5) or (t.assignee is null and t.role = any($6::text[])))
   and ($7::smallint is null or t.place = $7) and t.urgent_at >= $8 and ($9::timestamptz is null or t.urgent_at < $9)
+  and ($15::boolean is null or (t.overdue_from <= $16) = $15)
   and ($10::text is null or t.step = $10) and ($11::text is null or d.procedure = $11)
   and ($12::text is null or t.code like $12 || '%')
   and ($13::text is null or p.words @@ to_tsquery('simple', $13))
@@ -19,13 +21,15 @@ order by t.place, t.urgent_at, t.code limit $14
 -- name: inbox_of_person
 -- The same for what somebody has, in whichever unit.
 select t.code, t.id, t.step, t.stage, t.role, t.unit, t.assignee, t.opened_at, t.due_at, t.paused, t.place, t.urgent_at,
-       d.procedure, d.version, d.status, d.due_at as dossier_due_at, d.paused_at, d.seq,
+       t.overdue_from, d.procedure, d.version, d.status, d.due_at as dossier_due_at, d.overdue_from as dossier_overdue_from,
+       d.paused_at, d.seq,
        p.content ->> 'name' as applicant
 from tasks t join dossiers d using (code)
 left join lateral (select content, words from private where id = d.applicant limit 1) p on true
 where t.assignee = $1 and (t.place, t.urgent_at, t.code) > ($2, $3, $4)
   and $5::text[] is null and $6::text[] is null
   and ($7::smallint is null or t.place = $7) and t.urgent_at >= $8 and ($9::timestamptz is null or t.urgent_at < $9)
+  and ($15::boolean is null or (t.overdue_from <= $16) = $15)
   and ($10::text is null or t.step = $10) and ($11::text is null or d.procedure = $11)
   and ($12::text is null or t.code like $12 || '%')
   and ($13::text is null or p.words @@ to_tsquery('simple', $13))
@@ -34,13 +38,15 @@ order by t.place, t.urgent_at, t.code limit $14
 -- name: inbox_everywhere
 -- The same for the whole office.
 select t.code, t.id, t.step, t.stage, t.role, t.unit, t.assignee, t.opened_at, t.due_at, t.paused, t.place, t.urgent_at,
-       d.procedure, d.version, d.status, d.due_at as dossier_due_at, d.paused_at, d.seq,
+       t.overdue_from, d.procedure, d.version, d.status, d.due_at as dossier_due_at, d.overdue_from as dossier_overdue_from,
+       d.paused_at, d.seq,
        p.content ->> 'name' as applicant
 from tasks t join dossiers d using (code)
 left join lateral (select content, words from private where id = d.applicant limit 1) p on true
 where $1::text is null and (t.place, t.urgent_at, t.code) > ($2, $3, $4)
   and ($5::text[] is null or t.assignee = any($5) or (t.assignee is null and t.role = any($6::text[])))
   and ($7::smallint is null or t.place = $7) and t.urgent_at >= $8 and ($9::timestamptz is null or t.urgent_at < $9)
+  and ($15::boolean is null or (t.overdue_from <= $16) = $15)
   and ($10::text is null or t.step = $10) and ($11::text is null or d.procedure = $11)
   and ($12::text is null or t.code like $12 || '%')
   and ($13::text is null or p.words @@ to_tsquery('simple', $13))
@@ -50,13 +56,15 @@ order by t.place, t.urgent_at, t.code limit $14
 -- Open tasks among dossiers that were looked for: $1 are their codes, few enough to read each. $2: only of this unit;
 -- the rest as above, $4 and $5 being whose and which roles.
 select t.code, t.id, t.step, t.stage, t.role, t.unit, t.assignee, t.opened_at, t.due_at, t.paused, t.place, t.urgent_at,
-       d.procedure, d.version, d.status, d.due_at as dossier_due_at, d.paused_at, d.seq,
+       t.overdue_from, d.procedure, d.version, d.status, d.due_at as dossier_due_at, d.overdue_from as dossier_overdue_from,
+       d.paused_at, d.seq,
        p.content ->> 'name' as applicant
 from tasks t join dossiers d using (code) left join private p on p.id = d.applicant
 where t.code = any($1) and ($2::text is null or t.unit = $2) and (t.place, t.urgent_at, t.code) > ($6, $7, $8)
   and ($3::text is null or t.assignee = $3)
   and ($4::text[] is null or t.assignee = any($4) or (t.assignee is null and t.role = any($5::text[])))
   and ($9::smallint is null or t.place = $9) and t.urgent_at >= $10 and ($11::timestamptz is null or t.urgent_at < $11)
+  and ($15::boolean is null or (t.overdue_from <= $16) = $15)
   and ($12::text is null or t.step = $12) and ($13::text is null or d.procedure = $13)
 order by t.place, t.urgent_at, t.code limit $14
 
@@ -72,8 +80,8 @@ select code from tasks where code >= $1 and code < $1 || chr(1114111) limit $2
 
 -- name: inbox_counts
 -- How many tasks there are in each state: $4 is now, $5 the end of today, $6 the end of what is soon.
-select count(*) filter (where place = 0 and urgent_at < $4) as late,
-       count(*) filter (where place = 0 and urgent_at >= $4 and urgent_at < $5) as today,
+select count(*) filter (where place = 0 and overdue_from <= $4) as late,
+       count(*) filter (where place = 0 and overdue_from > $4 and urgent_at < $5) as today,
        count(*) filter (where place = 0 and urgent_at >= $5 and urgent_at < $6) as soon,
        count(*) filter (where place = 0 and urgent_at >= $6) as comfortable,
        count(*) filter (where place = 1) as paused,
@@ -119,8 +127,8 @@ select digits($1)
 -- name: load
 -- Open tasks by officer and role, of one unit or all, in each state; times as in inbox_counts.
 select unit, assignee, role, count(*) as tasks,
-       count(*) filter (where place = 0 and urgent_at < $2) as late,
-       count(*) filter (where place = 0 and urgent_at >= $2 and urgent_at < $3) as today,
+       count(*) filter (where place = 0 and overdue_from <= $2) as late,
+       count(*) filter (where place = 0 and overdue_from > $2 and urgent_at < $3) as today,
        count(*) filter (where place = 0 and urgent_at >= $3 and urgent_at < $4) as soon,
        count(*) filter (where place = 1) as paused,
        min(urgent_at) filter (where place = 0) as first
@@ -142,7 +150,7 @@ order by since
 -- name: ageing
 -- How long the open dossiers have been here at $2, in weeks, and how many of each age are late.
 select least(floor(extract(epoch from $2 - d.submitted_at) / 604800)::int, 12) as weeks, count(*) as open,
-       count(*) filter (where d.due_at < coalesce(d.paused_at, $2)) as late
+       count(*) filter (where d.overdue_from <= least(d.paused_at, $2)) as late
 from dossiers d where d.outcome is null and d.ready_at is null and ($1::text is null or d.unit = $1)
 group by 1 order by 1
 

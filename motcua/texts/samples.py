@@ -20,13 +20,14 @@ from motcua.texts.topic import STAFF, Alarm, Digest, Line, Place, Subject, Topic
 MAY_LACK: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
         ("reminder", "due", "escalation"),
-        ("in_place_of", "dossier.step", "dossier.assignee", "alarm.left", "alarm.late"),
+        ("in_place_of", "dossier.step", "dossier.assignee", "alarm.overdue", "alarm.left", "alarm.late"),
     ),
     "apology-drafted": ("in_place_of", "dossier.step", "dossier.assignee", "until", "proposed_at", "cause"),
     "digest": ("digest.late", "digest.today", "digest.soon", "digest.more", "digest.stands_in_for"),
     "accepted": ("attached",),
     "supplement-requested": ("reason", "until", "attached"),
     "applicant-reminder": ("reason", "alarm.left"),
+    "applicant-due": ("alarm.left",),
     "applicant-late": ("alarm.late",),
     **dict.fromkeys(("refused", "extended", "stopped", "withdrawn"), ("reason", "attached")),
     "resumed": (),
@@ -175,9 +176,10 @@ def _more(name: str, index: int) -> dict[str, Any]:
         case "reminder":
             return {"alarm": _alarm("reminder", "step", index, left=left)}
         case "due":
-            return {"alarm": _alarm("due", "dossier", index, late=timedelta(minutes=45))}
+            return {"alarm": _alarm("due", "dossier", index, overdue=True, late=timedelta(minutes=45))}
         case "escalation":
-            return {"alarm": _alarm("escalation", "dossier", index, late=late, occurrence=2)}
+            more = {"overdue": True, "late": late, "occurrence": 2}
+            return {"alarm": _alarm("escalation", "dossier", index, **more)}
         case "apology-drafted":
             return {"until": _at(19, 9, 32), "proposed_at": _at(24, 9, 0), "cause": "work-does-not-fit"}
         case "accepted":
@@ -190,8 +192,10 @@ def _more(name: str, index: int) -> dict[str, Any]:
             return {"reason": why, "attached": True}
         case "applicant-reminder":
             return {"reason": why, "alarm": _alarm("reminder", "supplement", index, left=left)}
+        case "applicant-due":
+            return {"alarm": _alarm("due", "dossier", index)}
         case "applicant-late":
-            return {"alarm": _alarm("escalation", "dossier", index, late=late)}
+            return {"alarm": _alarm("escalation", "dossier", index, overdue=True, late=late)}
         case "stopped":
             return {"reason": why, "final": True, "attached": True}
         case "ready":
@@ -217,7 +221,7 @@ def _others(name: str, full: Topic) -> Iterator[Topic]:
         of_terms = get_args(Alarm.model_fields["of"].annotation)
         yield from (full.model_copy(update={"alarm": _with(full.alarm, of=of)}) for of in of_terms)
         for left, late in ((timedelta(hours=3), None), (None, timedelta(seconds=20)), (timedelta(0), None)):
-            times = {"left": left, "late": late, "occurrence": 0}
+            times = {"overdue": late is not None, "left": left, "late": late, "occurrence": 0}
             yield full.model_copy(update={"alarm": _with(full.alarm, **times)})
     if full.dossier is not None:
         for status in get_args(Status):

@@ -14,8 +14,8 @@ from models.facts import ApologyReason
 STAFF = ("reminder", "due", "escalation", "apology-drafted", "digest")
 """The texts that go to staff: nothing personal of an applicant is in them, so none of them has `reason`."""
 APPLICANT = (
-    *("accepted", "supplement-requested", "applicant-reminder", "applicant-late", "refused"),
-    *("extended", "stopped", "resumed", "withdrawn", "ready"),
+    *("accepted", "supplement-requested", "applicant-reminder", "applicant-due", "applicant-late"),
+    *("refused", "extended", "stopped", "resumed", "withdrawn", "ready"),
 )
 """The texts that go to applicants, who are called by their own name."""
 NAMES = (*STAFF, *APPLICANT)
@@ -59,10 +59,12 @@ class Alarm(Value):
     due_at: Instant
     """The term's due instant."""
     occurrence: int = 0
+    overdue: bool = False
+    """Whether the term is overdue: by `date` not before the office day of its due instant has ended."""
     left: timedelta | None = None
     """Working time until the due instant, where it lies ahead."""
     late: timedelta | None = None
-    """Working time since the due instant, where it has passed."""
+    """Working time since the due instant, where it is overdue."""
 
 
 class Line(Value):

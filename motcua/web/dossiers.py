@@ -114,6 +114,7 @@ async def _page(
     there = opened in offered
     pressing = _urgent(d)
     urgent = pressing.due_at if pressing else None
+    overdue_from = d.overdue_from(pressing) if pressing else None
     edges = visit.house.edges(shown.now)
     return visit.page(
         "dossier.html",
@@ -125,8 +126,9 @@ async def _page(
         step=visit.step_name(d.procedure.code, d.procedure.version.isoformat(), d.task.step)
         if d.task
         else "",
-        state=edges.state(1 if d.paused else 0, urgent) if urgent else None,
+        state=edges.state(1 if d.paused else 0, urgent, overdue_from) if urgent else None,
         urgent=urgent,
+        overdue_from=overdue_from,
         of=_term_name(visit, d, pressing.of, pressing.name) if pressing and pressing.of != "dossier" else "",
         track=track(d.stage, d.outcome),
         applicant=applicant,
@@ -177,8 +179,10 @@ def _terms(shown: Opened) -> list[dict[str, Any]]:
         {
             "term": term,
             "name": _term_name(visit, d, term.of, term.name),
-            "left": "" if term.closed_at or term.paused else visit.countdown(term.due_at, at=shown.now),
-            "late": not term.closed_at and not term.paused and term.due_at < shown.now,
+            "left": ""
+            if term.closed_at or term.paused
+            else visit.countdown(term.due_at, term.overdue_from, at=shown.now),
+            "late": not term.closed_at and not term.paused and term.overdue_from <= shown.now,
         }
         for term in explained(shown.past.unfiled, shown.past.facts)
     ]

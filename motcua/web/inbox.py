@@ -149,12 +149,14 @@ def _shown(visit: Visit, row: dict[str, Any]) -> dict[str, Any]:
     """A task with the words of its line."""
     edges = visit.edges
     urgent = row["urgent_at"]
-    state = edges.state(row["place"], urgent)
+    state = edges.state(row["place"], urgent, row["overdue_from"])
     left = ""
     if row["place"] == 0:
-        left = visit.countdown(urgent)
+        left = visit.countdown(urgent, row["overdue_from"])
     elif row["place"] == 1 and row["paused_at"] and row["dossier_due_at"]:
-        left = visit.countdown(row["dossier_due_at"], at=row["paused_at"])
+        left = visit.countdown(
+            row["dossier_due_at"], row["dossier_overdue_from"], at=row["paused_at"]
+        )
     return {
         **row,
         "state": state,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -240,13 +240,16 @@ class Visit:
         found = next((each for each in known.steps if each.id == step), None) if known else None
         return named(found, self.language) if found else step
 
-    def countdown(self, due: datetime, *, at: datetime | None = None) -> str:
-        """How much working time is left until a due instant, or by how much it has passed."""
-        left = self.house.left(at or self.now, due)
+    def countdown(self, due: datetime, overdue_from: datetime, *, at: datetime | None = None) -> str:
+        """How much working time is left until a due instant, or has passed since it once that is overdue."""
+        now = at or self.now
+        left = self.house.left(now, due)
         if left is None:
             return self.day(due)
-        if left < timedelta(0) or due < (at or self.now):
+        if now >= overdue_from:
             return self.say("late by {time}", time=self.formats.worktime(-left))
+        if now > due:
+            return self.say("due today")
         return self.say("{time} left", time=self.formats.worktime(left))
 
     @cached_property

@@ -149,14 +149,14 @@ def test_a_calendar_that_does_not_know_the_start_is_refused() -> None:
 
 
 def test_a_late_dossier_is_saved_and_its_alarms_will_sound_again() -> None:
-    """Late since Monday; with two days off it is due on Wednesday, and what had sounded lies ahead."""
+    """Due on Monday, late since Tuesday; with three days off it is due on Thursday: it will sound anew."""
     case = stage("handling")
-    case.tick("2026-03-10 09:00")
+    case.tick("2026-03-11 09:00")
     assert whole(case).reached == (1, 1, 1)
-    friday = special("2026-03-06", "holiday", "new feast")
-    amend(case, with_days(THURSDAY_OFF, friday))
-    assert (case.due, whole(case).reached, whole(case).generation) == ("2026-03-11 08:00", (1, 0, 0), 1)
-    sounded = [(fact.event.name, fact.event.generation) for fact in case.tick("2026-03-11 08:00")]
+    off = [special(f"2026-03-0{day}", "holiday", "new feast") for day in (4, 6)]
+    amend(case, with_days(THURSDAY_OFF, *off))
+    assert (case.due, whole(case).reached, whole(case).generation) == ("2026-03-12 08:00", (1, 0, 0), 1)
+    sounded = [(fact.event.name, fact.event.generation) for fact in case.tick("2026-03-12 08:00")]
     assert ("due", 1) in sounded
 
 

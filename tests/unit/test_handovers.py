@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from models.handovers import Handover, handovers
 from tests.unit.office import STORY, TEXT, Case, local, procedure, stage
 
@@ -31,9 +33,9 @@ def test_the_plain_way_through_the_office() -> None:
     )
     assert [short(row) for row in slip(case)] == [
         ("filed", None, "intake", "citizen", "receiver1", "early"),
-        ("forward", "intake", "digitise", "receiver1", "receiver1", "on_time"),
-        ("forward", "digitise", "handle", "receiver1", "handler1", "on_time"),
-        ("forward", "handle", "review", "handler1", "leader1", "on_time"),
+        ("forward", "intake", "digitise", "receiver1", "receiver1", "early"),
+        ("forward", "digitise", "handle", "receiver1", "handler1", "early"),
+        ("forward", "handle", "review", "handler1", "leader1", "on_time"),  # at the very instant
         ("forward", "review", "decide", "leader1", "approver1", "early"),
         ("forward", "decide", "issue", "approver1", "clerk1", "early"),
         ("forward", "issue", "hand-over", "clerk1", "returner1", None),  # its time is the citizen's
@@ -55,12 +57,21 @@ def test_an_open_step_has_no_result_and_perhaps_nobody() -> None:
 
 
 def test_a_late_step_is_overdue() -> None:
-    """Against its own term, by the procedure's own measure."""
-    case = stage("handling", "@ 2026-03-04 08:00", "handler1 complete")
-    assert slip(case)[2].result == "overdue"
-    by_instant = procedure(timeliness="instant")
-    case = stage("handling", "@ 2026-03-03 11:29", "handler1 complete", rules=by_instant)
-    assert slip(case)[2].result == "early"
+    """Against its own term, by the instant, whatever the measure of the whole dossier."""
+    for measure, (when, result) in product(
+        ("date", "instant"),
+        (("11:29", "early"), ("14:00", "on_time"), ("14:01", "overdue")),
+    ):
+        rules = procedure(timeliness=measure)
+        case = stage("handling", f"@ 2026-03-03 {when}", "handler1 complete", rules=rules)
+        assert local(slip(case)[2].due_at) == "2026-03-03 14:00"
+        assert slip(case)[2].result == result
+
+
+def test_what_is_refused_while_it_waits_is_held_against_where_the_clock_stood() -> None:
+    """Papers asked for in time at intake, refused days later: its check was in time."""
+    case = stage("filed", "receiver1 request-supplement", "@ 2026-03-06 08:00", "receiver1 refuse")
+    assert slip(case)[0].result == "early"
 
 
 def test_what_is_sent_back_comes_again() -> None:

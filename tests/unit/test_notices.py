@@ -170,32 +170,32 @@ def sounded(case: Case, when: str) -> list[tuple[str, str | None, bool]]:
 def test_acknowledged_alarms_rest_and_then_sound_if_the_cause_is_still_there() -> None:
     """All that came due meanwhile is on record then, and the highest is told."""
     case = stage("handling")
-    assert sounded(case, "2026-03-10 09:00") == [
+    assert sounded(case, "2026-03-11 09:00") == [
         ("soon", None, False),
         ("due", None, False),
         ("late", None, True),
     ]
-    case.run("leader1 acknowledge until=2026-03-13T02:00:00Z")
+    case.run("leader1 acknowledge until=2026-03-16T02:00:00Z")
     assert case.dossier.term
     assert (case.dossier.term.rests_by, local(case.dossier.term.rests_until)) == (
         "leader1",
-        "2026-03-13 09:00",
+        "2026-03-16 09:00",
     )
-    assert sounded(case, "2026-03-13 08:59") == []
+    assert sounded(case, "2026-03-16 08:59") == []
     assert case.dossier.next_call() is not None
-    assert local(case.dossier.next_call()[0]) == "2026-03-13 09:00"  # type: ignore[index]
-    assert sounded(case, "2026-03-13 09:00") == [
-        ("late", "2026-03-13 09:00", False),
-        ("late", "2026-03-13 09:00", True),
+    assert local(case.dossier.next_call()[0]) == "2026-03-16 09:00"  # type: ignore[index]
+    assert sounded(case, "2026-03-16 09:00") == [
+        ("late", "2026-03-16 09:00", False),
+        ("late", "2026-03-16 09:00", True),
     ]
 
 
 def test_a_cause_that_is_gone_leaves_nothing_to_sound() -> None:
     """Done while it rested: the ladder has stopped."""
     case = stage("handling", rules=ladder(offset="+1 day", kind="escalation", every="+1 day", times=5))
-    case.tick("2026-03-10 09:00")
+    case.tick("2026-03-11 09:00")
     case.run("leader1 acknowledge until=2026-03-13T02:00:00Z", "handler1 complete", "leader1 complete")
-    case.run("approver1 approve", "clerk1 complete number=12 date=2026-03-10T02:00:00Z")
+    case.run("approver1 approve", "clerk1 complete number=12 date=2026-03-11T02:00:00Z")
     assert case.tick("2026-03-20 09:00") == []
 
 

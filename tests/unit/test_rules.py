@@ -462,7 +462,7 @@ def test_supplied_during_a_stop_stays_supplied() -> None:
 
 
 def test_each_rung_sounds_once_in_its_time() -> None:
-    """Reminder, due and three escalations a working day apart, then silence."""
+    """Reminder, due now, and three escalations a working day apart after the due day; then silence."""
     case, found = stage("handling"), []
     while (call := case.dossier.next_call()) is not None:
         case.now = call[0]
@@ -472,9 +472,9 @@ def test_each_rung_sounds_once_in_its_time() -> None:
     assert found == [
         ("2026-03-06 08:00", "soon"),
         ("2026-03-09 08:00", "due"),
-        ("2026-03-10 08:00", "late"),
-        ("2026-03-11 08:00", "late"),
-        ("2026-03-12 08:00", "late"),
+        ("2026-03-11 07:00", "late"),
+        ("2026-03-12 07:00", "late"),
+        ("2026-03-13 07:00", "late"),
     ]
 
 
@@ -506,11 +506,11 @@ def test_resume_fires_nothing_that_expired_in_the_pause() -> None:
     assert case.tick() == []
     assert case.dossier.alarms()[0].at > case.now
     late = stage("handling")
-    late.tick("2026-03-10 08:00")
-    late.run("head1 stop", "@ 2026-03-11 10:00", "head1 resume")
+    late.tick("2026-03-11 08:00")
+    late.run("head1 stop", "@ 2026-03-12 10:00", "head1 resume")
     assert late.tick() == []
     assert late.due == "2026-03-09 08:00"
-    assert rungs(late.tick("2026-03-12 08:00"), whole(late).id) == [("late", 2, True)]
+    assert rungs(late.tick("2026-03-13 08:00"), whole(late).id) == [("late", 2, True)]
 
 
 def test_a_fired_rung_that_lies_ahead_again_raises_the_generation() -> None:
@@ -577,13 +577,13 @@ def test_a_corrected_completion_never_stopped_the_clock() -> None:
 
 def test_a_corrected_issue_undoes_ready() -> None:
     """Ready, timeliness and the number are gone, the decision stays, the dossier's clock runs on."""
-    case = stage("ready", "@ 2026-03-11 08:00", "clerk1 correct")
+    case = stage("ready", "@ 2026-03-12 08:00", "clerk1 correct")
     assert (case.dossier.ready_at, case.dossier.timeliness, case.status) == (None, None, "processing")
     assert case.dossier.result is not None
     assert (case.dossier.result.approved, case.dossier.result.number) == (True, None)
     assert (whole(case).running, case.due) == (True, "2026-03-09 08:00")
     assert rungs(case.tick(), whole(case).id)[-1] == ("late", 1, True)
-    case.run("clerk1 complete number=13 date=2026-03-11T01:00:00Z")
+    case.run("clerk1 complete number=13 date=2026-03-12T01:00:00Z")
     assert case.dossier.timeliness == "overdue"
 
 

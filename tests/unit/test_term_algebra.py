@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from models.calendar import CalendarTooShort
 from models.limits import Limit, Offset
 from models.terms import Pause, Rung, Term, due, due_after, next_alarm, reached_before, rung_at, starts
+from models.timeliness import Measure
 from tests import deadlines
 from tests.deadlines import FIRSTS, FULL, MODES, MORNING, USUAL, Case, Office, Spans
 from tests.unit.witness import PausedFor, Witness, instant_of
@@ -281,30 +282,38 @@ def test_an_excerpt_gives_the_same_dates(
 
 # Alarms
 
+measures = st.sampled_from(get_args(Measure))
 ladders = st.sampled_from(["-1 day", "-4 hours", "-1.5 days", "0", "+4 hours", "+1 day", "+2.5 days"])
 
 
 @quick
-@given(offices(), minutes, limits, ladders)
-def test_an_alarm_is_reached_when_it_says(office: Office, received: int, limit: str, offset: str) -> None:
+@given(offices(), measures, minutes, limits, ladders)
+def test_an_alarm_is_reached_when_it_says(
+    office: Office, measure: Measure, received: int, limit: str, offset: str
+) -> None:
     """What `next_alarm` announces is what `reached_before` counts at that instant and not before it."""
     days, parsed = office.calendar, Limit.parse(limit_of(office, limit))
     start = starts(days, moment(office, received + 10 * 24 * 60))
     end = due(days, parsed, start)
     ladder = (Rung(name="x", offset=Offset.parse(offset), kind="due", to=("assignee",)),)
     term = Term(id=1, of="step", name="x", limit=parsed, started_at=start, due_at=end, original_due_at=end)
-    alarm = next_alarm(days, term, ladder)
+    alarm = next_alarm(days, measure, term, ladder)
     assert alarm is not None
-    assert reached_before(days, end, ladder, alarm.at) == (1,)
-    assert reached_before(days, end, ladder, alarm.at - timedelta(minutes=1)) == (0,)
+    assert reached_before(days, measure, end, ladder, alarm.at) == (1,)
+    assert reached_before(days, measure, end, ladder, alarm.at - timedelta(minutes=1)) == (0,)
 
 
 @quick
 @given(
-    offices(), minutes, limits.filter(lambda text: not text.startswith("until")), ladders, st.integers(0, 4)
+    offices(),
+    measures,
+    minutes,
+    limits.filter(lambda text: not text.startswith("until")),
+    ladders,
+    st.integers(0, 4),
 )
 def test_no_alarm_sounds_while_the_office_is_closed(
-    office: Office, received: int, limit: str, offset: str, occurrence: int
+    office: Office, measure: Measure, received: int, limit: str, offset: str, occurrence: int
 ) -> None:
     """Each rung lies in opening hours or at a closing; only a due instant that was fixed may be at night."""
     days, parsed = office.calendar, Limit.parse(limit_of(office, limit))
@@ -319,6 +328,6 @@ def test_no_alarm_sounds_while_the_office_is_closed(
             "times": 5,
         }
     )
-    at = rung_at(days, end, rung, occurrence)
+    at = rung_at(days, measure, end, rung, occurrence)
     assert at is not None
     assert days.is_open(at) or days.is_open(at - timedelta(minutes=1))
