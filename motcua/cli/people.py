@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -100,9 +99,8 @@ def add(app: typer.Typer, shop: Workshop) -> None:
                 raise OnlyByUnit(other=other)
             work(_apologies(shop, unit, as_json=as_json))
             return
-        overdue_at = datetime.now(UTC) if overdue else None
-        wanted = TaskFilter(unit=unit, role=role, user=user, overdue_at=overdue_at)
-        work(_tasks(shop, wanted, as_json=as_json))
+        wanted = TaskFilter(unit=unit, role=role, user=user)
+        work(_tasks(shop, wanted, overdue=overdue, as_json=as_json))
 
 
 async def _submit(shop: Workshop, file: str, user: str | None, *, as_json: bool) -> int:
@@ -244,8 +242,10 @@ def known_form(code: str) -> None:
         raise UnknownDossier(code=ascii(code))
 
 
-async def _tasks(shop: Workshop, wanted: TaskFilter, *, as_json: bool) -> None:
-    async with shop.office() as (desk, _):
+async def _tasks(shop: Workshop, wanted: TaskFilter, *, overdue: bool, as_json: bool) -> None:
+    async with shop.office() as (desk, store):
+        if overdue:
+            wanted = wanted.model_copy(update={"overdue_at": await store.now()})
         found = await desk.tasks(wanted)
         if as_json:
             printing.document(found)

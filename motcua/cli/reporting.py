@@ -68,7 +68,9 @@ async def period(
     start = first or calendar.local(fallback[0]).date()
     end = last or max(start, calendar.local(fallback[1]).date())
     until = calendar.instant(end + timedelta(days=1), time())
-    return await report(store, calendar.instant(start, time()), until, at=until, by=by)
+    # What is open is judged at the period's end, or now where that is still to come.
+    at = min(until, await store.now())
+    return await report(store, calendar.instant(start, time()), until, at=at, by=by)
 
 
 def show(desk: Desk, found: Report) -> None:
@@ -88,6 +90,8 @@ def show(desk: Desk, found: Report) -> None:
         ("overdue", late, _percent(whole, late), f"{done.overdue:,} solved late, {left.overdue:,} open"),
     ]
     title = f"Dossiers from {calendar.local(found.start).date()} to {last} (shares of those received)"
+    if found.at < found.end:
+        title += f"; open ones as of {calendar.shown(found.at)}"
     printing.table(title, ("", "dossiers", "share", ""), [(a, f"{b:,}", c, d) for a, b, c, d in rows])
     if found.lines:
         printing.table(

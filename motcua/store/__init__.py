@@ -400,6 +400,12 @@ class Store:
             row = await connection.fetchrow(query("span"))
         return (row["first"], row["last"]) if row["first"] else None
 
+    async def now(self) -> datetime:
+        """Office time: the real one, or the moment of the last fact where every dossier is simulated."""
+        async with self._connection() as connection:
+            simulated: datetime | None = await connection.fetchval(query("simulated_until"))
+        return simulated or datetime.now(UTC)
+
     async def report(
         self, start: datetime, end: datetime, at: datetime, by: str | None
     ) -> list[dict[str, Any]]:

@@ -114,6 +114,10 @@ select code, seq, head from dossiers order by code collate "C"
 -- name: span
 select min(received_at) as first, (select max(at) from facts) as last from dossiers
 
+-- name: simulated_until
+-- The moment of the last fact where every dossier is simulated; null in any other office.
+select case when not exists (select from dossiers where not simulated) then (select max(at) from facts) end
+
 -- name: latest
 select code from dossiers where outcome is not null order by finished_at desc limit 1
 

@@ -154,9 +154,7 @@ def _shown(visit: Visit, row: dict[str, Any]) -> dict[str, Any]:
     if row["place"] == 0:
         left = visit.countdown(urgent, row["overdue_from"])
     elif row["place"] == 1 and row["paused_at"] and row["dossier_due_at"]:
-        left = visit.countdown(
-            row["dossier_due_at"], row["dossier_overdue_from"], at=row["paused_at"]
-        )
+        left = visit.countdown(row["dossier_due_at"], row["dossier_overdue_from"], at=row["paused_at"])
     return {
         **row,
         "state": state,

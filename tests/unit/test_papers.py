@@ -183,8 +183,9 @@ async def test_a_control_slip() -> None:
     case.do("handler1 request-supplement", reason=ref("lack"))
     case.run("@ 2026-03-04 08:00", "citizen1 supply", "@ 2026-03-06 08:00", "handler1 complete")
     case.do("leader1 send-back", step="handle", reason=ref("why"))
-    case.run("handler1 complete", "leader1 complete", "approver1 approve", ISSUE)
-    case.run("@ 2026-03-07 08:00", "returner1 return")
+    # At the very instant at which the step is due: on time.
+    case.run("@ 2026-03-09 14:00", "handler1 complete", "leader1 complete", "approver1 approve", ISSUE)
+    case.run("@ 2026-03-10 08:00", "returner1 return")
     paper = await made("control-slip", case)
     assert (paper.form, paper.seq) == ("06", len(case.facts))
     says(
