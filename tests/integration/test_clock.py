@@ -62,19 +62,19 @@ def most_timers_at_once(history: WorkflowHistory) -> int:
 
 
 async def test_rungs_are_reached_at_their_instants(office: Running, telemetry: Telemetry) -> None:
-    """Nobody acts for ten days: each rung is a fact of its instant, told once, and its lag is measured."""
+    """Nobody acts for eleven days: each rung is a fact of its instant, told once, and its lag is measured."""
     life = await Life.begin(office, *HANDLING)
     counted = "motcua_rungs_reached_total", "motcua_rung_lag_seconds_count", "motcua_rung_lag_seconds_sum"
     before = [await scrape(telemetry.port, name) for name in counted]
-    await life.forward("2026-03-12 12:00")
+    await life.forward("2026-03-13 12:00")
     assert list(rungs(await life.facts())) == [
         ("due", "2026-03-03 15:00"),  # of the handler's step: 1.5 days
         ("late", "2026-03-04 09:00"),
         ("soon", "2026-03-06 08:00"),  # of the dossier: 5 days
         ("due", "2026-03-09 08:00"),
-        ("late", "2026-03-10 08:00"),
-        ("late", "2026-03-11 08:00"),
-        ("late", "2026-03-12 08:00"),
+        ("late", "2026-03-11 07:00"),  # by date: from the opening after its day
+        ("late", "2026-03-12 07:00"),
+        ("late", "2026-03-13 07:00"),
     ]
     assert await told(office, life.code) == [
         ("due", "assignee"),

@@ -27,7 +27,7 @@ from tests.integration.test_store import database, rows
 from tests.running import Running
 from tests.unit.office import LOUD, PEOPLE, Case, at, procedure, stage, tell
 
-LATE = "2026-03-10 09:00"
+LATE = "2026-03-11 09:00"
 
 
 @pytest.fixture
@@ -156,14 +156,14 @@ async def test_how_it_stands_with_the_cause_of_an_escalation(
 async def test_of_what_lies_behind_only_the_highest_is_told(record: NoticeRecord) -> None:
     """A mail server that was away for days: the leader got every rung of them at once."""
     case, told = stage("handling", "handler1 claim"), []
-    for moment in (LATE, "2026-03-11 09:00"):
+    for moment in (LATE, "2026-03-12 09:00"):
         told += [each for each in await put(record, case.tick(moment) and case) if each.recipient == "head1"]
     first, second = told
     assert await gone(record, first) is None  # to its own clock the second lies ahead
-    assert await gone(record, first, "2026-03-11 09:00") == "superseded"
-    assert await gone(record, second, "2026-03-11 09:00") is None
+    assert await gone(record, first, "2026-03-12 09:00") == "superseded"
+    assert await gone(record, second, "2026-03-12 09:00") is None
     await record.end(second.id, 0, "void", "resolved")
-    assert await gone(record, first, "2026-03-11 09:00") is None
+    assert await gone(record, first, "2026-03-12 09:00") is None
 
 
 async def test_a_due_instant_that_moved_on_makes_void_what_it_had_said(record: NoticeRecord) -> None:

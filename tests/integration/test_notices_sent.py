@@ -51,7 +51,7 @@ async def test_an_overdue_dossier_climbs_its_ladder(post: Post, telemetry: Telem
     """Reminder, due and escalation: by mail and where its rung says so by webhook, to whom it concerns."""
     before = await scrape(telemetry.port, "motcua_notices_total")
     life = await Life.begin(post.office, *HELD, procedure="told", applicant=APPLICANT)
-    await life.forward("2026-03-12 12:00")
+    await life.forward("2026-03-13 12:00")
     # the receipt; an apology to confirm; soon, due twice, late three times by mail and by SMS
     sent = await post.settled(life.code, 11)
     letters = post.letters(life.code)
@@ -74,7 +74,7 @@ async def test_an_overdue_dossier_climbs_its_ladder(post: Post, telemetry: Telem
 async def test_what_became_of_a_letter_is_held_against_its_history(post: Post) -> None:
     """Whoever has the database can say that nobody was written to; the letter's workflow knows better."""
     life = await Life.begin(post.office, *HELD, procedure="told", applicant=APPLICANT)
-    await life.forward("2026-03-12 12:00")
+    await life.forward("2026-03-13 12:00")
     sent = await post.settled(life.code, 11)
     run = post.office.local.run
     where = Where(run.temporal.address, run.temporal.namespace, run.database_url, OFFICE)
@@ -353,14 +353,14 @@ async def test_a_webhook_that_misbehaves(post: Post, fault: str) -> None:
     answer, asked = HOOK_FAULTS[fault]
     life = await Life.begin(post.office, *HELD, procedure="told")
     post.hook.answer = replace(answer)
-    await life.forward("2026-03-10 08:30")
+    await life.forward("2026-03-11 08:30")
 
     async def hooks() -> list[dict[str, Any]]:
         found = [each for each in await post.listed(life.code) if each["channel"] == "sms"]
         return [each for each in found if each["failed"] or each["state"] == "sent"]
 
     (late,) = await until(hooks)
-    await post.moved_on(late["id"], "2026-03-10 08:00", 1)
+    await post.moved_on(late["id"], "2026-03-11 07:00", 1)
     await post.until(late, "sent")
     (taken,) = [each for each in post.hook.received if each.payload["notice"] == late["id"]]
     assert post.hook.requests[taken.id] == asked
@@ -371,7 +371,7 @@ async def test_a_webhook_that_leads_elsewhere_is_not_followed(post: Post) -> Non
     life = await Life.begin(post.office, *HELD, procedure="told")
     before = len(post.hook.received)
     post.hook.answer = Answer(302, headers={"Location": f"{post.hook.url}/elsewhere"})
-    await life.forward("2026-03-10 08:30")
+    await life.forward("2026-03-11 08:30")
     (refused,) = await post.settled(life.code, 1, "refused")
     assert "302" in refused["why"]
     assert len(post.hook.received) == before
@@ -517,7 +517,7 @@ async def test_a_mail_server_that_hangs_holds_up_no_other_channel(post: Post) ->
     await asyncio.gather(*(life.forward("2026-03-09 08:30") for life in lives))  # three letters each
     await until(lambda: _tried(post, lives[0]))
     late = await Life.begin(post.office, *HELD, procedure="told")
-    await late.forward("2026-03-10 08:30")
+    await late.forward("2026-03-11 08:30")
     (hooked,) = await post.settled(late.code, 1)
     assert hooked["channel"] == "sms"
 

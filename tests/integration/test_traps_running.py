@@ -129,7 +129,7 @@ async def test_the_report_counts_open_late_dossiers_and_leaves_parked_ones_out(o
     await first.run("clerk1 complete number=1 date=2026-10-05T08:00")
     await parked.run("receiver1 complete", "handler1 request-supplement reason='a plan'")
     parked_late = await Life.begin(office, opened=opened, officer="receiver1")
-    await parked_late.run("receiver1 complete", "@ 2026-10-12 10:00")
+    await parked_late.run("receiver1 complete", "@ 2026-10-13 08:30")
     await parked_late.run("handler1 request-supplement reason='a plan'")
     for life in (late, parked, parked_late):
         await life.run("@ 2026-10-13 09:00")
