@@ -165,7 +165,7 @@ async def test_alarms_sound_at_the_new_instants(office: Running) -> None:
     assert list(rungs(await life.facts()))[-1] == ("due", "2026-03-10 08:00")
     shown = await office.desk.row(life.code)
     assert (when(shown.due_at), when(shown.original_due_at)) == ("2026-03-10 08:00", "2026-03-09 08:00")
-    # Taken back, it has been late since yesterday: the alarm that lies behind now and was not heard sounds at once.
+    # Taken back, it is late since yesterday: the alarm that lies behind now and was not heard sounds at once.
     await acts_of(office).undo("alarms", "admin1")
     await life.run("@ 2026-03-11 12:00")
     assert [(fact.event.name, when(fact.event.due_at)) for fact in (await life.facts())[-1:]] == [  # type: ignore[union-attr]
