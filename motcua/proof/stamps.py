@@ -19,6 +19,7 @@ from rfc3161_client import (
 
 from models.refusals import BadInput, CheckFailed, Unreachable
 from models.seals import Seal
+from motcua.proof.der import strict
 
 MOST = 65536
 """Bytes of an answer, at most: stamps with their certificates take a few thousand."""
@@ -55,7 +56,7 @@ def authorities(path: Path) -> tuple[Certificate, ...]:
 def stamped_at(seal: Seal, stamp: bytes, roots: Sequence[Certificate], nonce: int | None = None) -> datetime:
     """When the seal was there at the latest, in UTC; BadStamp where no such root stands behind it."""
     try:
-        answer = decode_timestamp_response(stamp)
+        answer = decode_timestamp_response(strict(stamp))
     except ValueError as error:
         raise BadStamp(number=seal.number, reason="it cannot be read") from error
     try:
@@ -89,7 +90,7 @@ class Authority:
                 url=self._url, reason=f"status {answer.status_code}, {len(stamp)} bytes"
             )
         try:
-            status = decode_timestamp_response(stamp).status
+            status = decode_timestamp_response(strict(stamp)).status
         except ValueError as error:
             raise AuthorityUnreachable(url=self._url, reason="it answered something else") from error
         if status != PKIStatus.GRANTED:
