@@ -14,6 +14,9 @@ from tests.present import present
 from tests.running import Running, submission
 from tests.web import Web, web
 
+pytestmark = pytest.mark.slow  # every page in two languages, each looked at at two widths
+
+
 SAYS = {
     "vi": {
         "received": "Đã tiếp nhận",

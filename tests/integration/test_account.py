@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 NAME = "motcua-trial"
 MADE = f"from motcua.servers import _account; print(flush=True); input(); print(_account({NAME!r}).pw_uid)"
 
@@ -25,7 +27,7 @@ def test_offices_that_start_at_once_share_one_account() -> None:
         for office in offices:
             office.stdin.write("\n")
             office.stdin.flush()
-        numbers = {office.communicate(timeout=100)[0].strip() for office in offices}
+        numbers = {office.communicate(timeout=PATIENCE)[0].strip() for office in offices}
         assert numbers == {str(pwd.getpwnam(NAME).pw_uid)}
     finally:
         subprocess.run(["userdel", NAME], check=False, capture_output=True)

@@ -42,6 +42,10 @@ from tests.integration.test_store import database
 from tests.running import CATALOGUE, SETTINGS, Running, Telemetry
 from tests.servers import MailServer, Mood
 from tests.unit.office import CALENDAR, LOUD, Case, procedure
+from tests.waiting import PATIENCE
+
+pytestmark = pytest.mark.slow  # 25 random lives, each with a mail server and an audit
+
 
 RULES = procedure(
     step_ladder=[],
@@ -217,7 +221,7 @@ async def test_whatever_happens(servers: Servers, steps: list[tuple[timedelta, s
     mail = servers.mail
     mail.mood, before = None, len(mail.received)
     secret = SecretStr(mail.url)
-    async with Mailer(secret, "a <a@motcua.example>", ca_file=mail.ca_file, timeout=5) as mailer:
+    async with Mailer(secret, "a <a@motcua.example>", ca_file=mail.ca_file, timeout=PATIENCE) as mailer:
         here = Office(servers.store, mail, mailer, servers.counts)
         here.case.run("receiver1 file", "receiver1 accept", "receiver1 complete", "handler1 claim")
         now = here.case.now

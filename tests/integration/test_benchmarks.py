@@ -7,7 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.waiting import PATIENCE
+
+pytestmark = pytest.mark.slow  # four variants of the benchmark, each on a worker of its own
+
 
 ROOT = Path(__file__).resolve().parents[2]
 VARIANTS = {"bare, sandboxed", "bare, passed through", "full", "full, sandboxed"}

@@ -18,7 +18,7 @@ from tests.files import PDF, PNG, TEST_VIRUS, docx
 from tests.needs import needs
 from tests.present import present
 from tests.running import Running, submission
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tests.web import Answered, Visitor, Web, web
 
 SCAN = {"document": ("đơn xin.pdf", PDF, "application/pdf")}
@@ -273,7 +273,7 @@ async def test_a_document_is_no_data(now: Web) -> None:
 
 async def test_a_virus_stays_outside(office: Running, tmp_path: Path) -> None:
     """ClamAV looks through each file; when it is away none is taken, and the same form can be sent again."""
-    async with web(office, present(), scanner=Clamd(str(tmp_path / "scanner"), timeout=5)) as desk:
+    async with web(office, present(), scanner=Clamd(str(tmp_path / "scanner"), timeout=PATIENCE)) as desk:
         code = await processing(desk)
         handler = await desk.visitor("handler1")
         sick = {"document": ("đơn.pdf", PDF + TEST_VIRUS, "application/pdf")}

@@ -36,6 +36,7 @@ def test_the_commands_of_the_readme(tmp_path: Path) -> None:
     assert code.startswith("H53.26-")
 
 
+@pytest.mark.slow  # three demos
 def test_the_demo_twice_and_without_a_holiday(tmp_path: Path) -> None:
     """As docs/demo.md has it: the same demo again adds nothing, another calendar is another office."""
     lines = [line.removeprefix(STARTER) for line in commands(ROOT / "docs" / "demo.md")]

@@ -142,3 +142,54 @@ def test_a_read_of_the_clock_is_found(source: str) -> None:
 def test_what_reads_no_clock_is_left_alone(source: str) -> None:
     """Fixed moments, Temporal's clock in a workflow, and a test's own clock."""
     assert list(clock_reads(source)) == []
+
+
+SHORT = {
+    "integration/test_webhook.py": "the time limit of a channel is the subject of the test",
+    "integration/test_mail.py": "the time limit of a channel is the subject of the test",
+    "integration/test_calendars.py": "nothing may happen in this time",
+    "integration/test_outage.py": "nothing may happen in this time",
+    "browser/test_live.py": "nothing may happen in this time",
+    "chaos/kills.py": "tried again until it succeeds",
+}
+"""Files that may wait for less than `PATIENCE`, each with the reason."""
+
+
+def short_waits(source: str) -> Iterator[int]:
+    """The lines of waits that end after a fixed time below `PATIENCE`."""
+    tree = ast.parse(source)
+    known = names(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            limits = [each.value for each in node.keywords if each.arg == "timeout"]
+            if called(node.func, known) in ("asyncio.timeout", "asyncio.wait_for"):
+                limits += node.args[-1:]
+            if any(isinstance(each, ast.Constant) and isinstance(each.value, int | float) for each in limits):
+                yield node.lineno
+
+
+def test_no_wait_is_short() -> None:
+    """On a busy machine it would end before what it waits for has happened."""
+    found = {
+        path.relative_to(TESTS).as_posix(): list(short_waits(path.read_text(encoding="utf-8")))
+        for path in sorted(TESTS.rglob("*.py"))
+        if "node_modules" not in path.parts
+    }
+    assert {name: lines for name, lines in found.items() if lines and name not in SHORT} == {}
+    assert [name for name in SHORT if not found.get(name)] == [], "allowed, but no wait is short any more"
+
+
+@pytest.mark.parametrize(
+    ("source", "short"),
+    [
+        ("import asyncio\nasync def f():\n    async with asyncio.timeout(5):\n        pass", True),
+        ("import asyncio as a\nawait_it = a.wait_for(x, 10)", True),
+        ("process.communicate(timeout=100)", True),
+        ("page.wait_for_selector('a', timeout=5000.0)", True),
+        ("process.communicate(timeout=PATIENCE)", False),
+        ("import asyncio\nasyncio.wait_for(x, PATIENCE)", False),
+    ],
+)
+def test_a_short_wait_is_found(source: str, short: bool) -> None:
+    """A number in the place of a time limit is one, whatever is called."""
+    assert bool(list(short_waits(source))) is short
