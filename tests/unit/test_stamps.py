@@ -26,6 +26,7 @@ from motcua.proof.der import strict
 from motcua.proof.stamps import BadStamp, authorities, stamped_at
 from tests.authority import CONFIG
 from tests.needs import needs
+from tests.waiting import PATIENCE
 
 STAMPED_ON = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 """The moment of every stamp here, by a clock of OpenSSL's that is moved there."""
@@ -132,7 +133,7 @@ class Chain:
             cwd=self.folder,
             env=environment,
             capture_output=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
 
