@@ -75,7 +75,7 @@ def main() -> int:
         print(f"--- {moment.name} ({moment.at} {moment.zone})", flush=True)
         faked = {"AT": moment.at, "TZ": moment.zone, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
         outcomes.append((moment.name, pytest("-p", "tests.faked", "-m", "not slow", *FAKED, **faked)))
-    for kind in KINDS:
+    for kind in KINDS[1:]:  # `make test` runs with the first
         print(f"--- calendar: {kind}", flush=True)
         outcomes.append((f"calendar: {kind}", pytest("-m", "not slow", f"--calendar={kind}", *MOVED)))
     for name, code in outcomes:

@@ -33,7 +33,7 @@ from motcua.store.changes import CalendarRecord
 from tests.integration.test_clock import rungs, when
 from tests.running import PLAIN, Life, Running, Telemetry, rulebook, running, submission
 from tests.unit.office import CALENDAR, Case, at
-from tests.waiting import until
+from tests.waiting import a_few_at_once, until
 
 HANDLING = PLAIN[:3]
 THURSDAY = date(2026, 3, 5)
@@ -253,7 +253,7 @@ async def test_nothing_is_taken_in_under_a_calendar_that_has_changed(office: Run
 
 async def test_people_go_on_working_meanwhile(office: Running) -> None:
     """They are neither kept waiting nor overwritten, and every dossier is amended once, two at a time."""
-    lives = await asyncio.gather(*[Life.begin(office, *HANDLING) for _ in range(12)])
+    lives = await a_few_at_once(Life.begin(office, *HANDLING) for _ in range(12))
     worked, outcome, twice = await asyncio.gather(
         asyncio.gather(*[life.do("handler1 complete") for life in lives]),
         acts_of(office).apply(change("busy"), "admin1"),
@@ -273,7 +273,7 @@ async def test_people_go_on_working_meanwhile(office: Running) -> None:
 
 async def test_an_act_that_is_cut_short_goes_on_where_it_stopped(office: Running) -> None:
     """Also in other hands: it stays the act of who ordered it. Nothing else may come in between."""
-    lives = await asyncio.gather(*[Life.begin(office, *HANDLING) for _ in range(30)])
+    lives = await a_few_at_once(Life.begin(office, *HANDLING) for _ in range(30))
     begun = asyncio.Event()
     act = asyncio.create_task(
         acts_of(office).apply(change("cut"), "admin1", lambda done, _: begun.set() if done > 2 else None)

@@ -30,7 +30,7 @@ from tests.running import ISSUE, OFFICE, Life, Telemetry, rulebook, scrape, subm
 from tests.servers import Answer, Mood
 from tests.telling import APPLICANT, HELD, Post, away, plain, telling, told
 from tests.unit.office import ZONE, at
-from tests.waiting import PATIENCE, until
+from tests.waiting import PATIENCE, a_few_at_once, until
 
 
 @pytest.fixture(scope="module")
@@ -513,7 +513,7 @@ async def test_a_mail_server_that_hangs_holds_up_no_other_channel(post: Post) ->
     """Letters took every hand, one time limit after the other; the gateway's notices stood behind them."""
     post.mail.close_idle()
     post.mail.mood = Mood("greeting", "hang")
-    lives = await asyncio.gather(*(Life.begin(post.office, *HELD, procedure="told") for _ in range(20)))
+    lives = await a_few_at_once(Life.begin(post.office, *HELD, procedure="told") for _ in range(20))
     await asyncio.gather(*(life.forward("2026-03-09 08:30") for life in lives))  # three letters each
     await until(lambda: _tried(post, lives[0]))
     late = await Life.begin(post.office, *HELD, procedure="told")

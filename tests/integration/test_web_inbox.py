@@ -16,7 +16,7 @@ from motcua.web import live
 from tests.present import present
 from tests.running import Life, Running, submission
 from tests.unit.office import CALENDAR, at
-from tests.waiting import PATIENCE, until
+from tests.waiting import PATIENCE, a_few_at_once, until
 from tests.web import Answered, Visitor, Web, web
 
 RACES = int(os.environ.get("RACES", "50"))
@@ -134,11 +134,9 @@ async def test_paging_shows_each_task_once_in_the_order_of_urgency(
     office: Running, then: Web, clock: Clock
 ) -> None:
     """Also when tasks come and go between two pages."""
-    lives = await asyncio.gather(
-        *(
-            Life.begin(office, opened=f"2026-05-{4 + number % 5:02} {8 + number % 3:02}:00")
-            for number in range(70)
-        )
+    lives = await a_few_at_once(
+        Life.begin(office, opened=f"2026-05-{4 + number % 5:02} {8 + number % 3:02}:00")
+        for number in range(70)
     )
     clock.moment = at("2026-05-08 16:00")
     visitor = await then.visitor("receiver1")

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from tempfile import gettempdir
 
-from tests.present import ROOT
+from tests.any_day import FAKED, MOVED
+from tests.present import KINDS, ROOT
 from tests.waiting import PATIENCE
 
 
@@ -52,3 +53,11 @@ def test_another_run_does_not_close_the_directory_of_this_one(tmp_path: Path) ->
         Path(each).relative_to(gettempdir()).parts[0] for each in (file.read_text(encoding="utf-8"), tmp_path)
     )
     assert others != mine
+
+
+def test_the_page_on_testing_lists_the_runs_on_other_days() -> None:
+    """Each file and each calendar of `make any-day`."""
+    page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+    assert [path for path in (*FAKED, *MOVED) if Path(path).name not in page] == []
+    assert [kind for kind in KINDS[1:] if f"`{kind}`" not in page] == []
+    assert all((ROOT / path).exists() for path in (*FAKED, *MOVED))
