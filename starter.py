@@ -37,6 +37,7 @@ from motcua.keeper import ring, roots, sealer
 from motcua.local import Child, LocalOffice, NoOffice, busy, whereabouts
 from motcua.papers import Papers
 from motcua.replays import Replaying, Where
+from motcua.restarts import Restarts
 from motcua.rulebook import rulebook
 from motcua.store import Store
 from motcua.store.migrate import migrate
@@ -206,6 +207,14 @@ class Workshop:
         address, namespace, url = whereabouts(self.settings)
         async with Store.connect(url) as store:
             yield Proving(self.settings, store, address, namespace, url, self.catalogue().office.id)
+
+    @asynccontextmanager
+    async def restarts(self) -> AsyncIterator[Restarts]:
+        """What restarts the dossiers of that office."""
+        address, namespace, url = whereabouts(self.settings)
+        client = await connect(address, namespace)
+        async with Store.connect(url) as store:
+            yield Restarts(client, store, self.catalogue().office.id, lambda: datetime.now(UTC))
 
     @asynccontextmanager
     async def papers(self) -> AsyncIterator[Papers]:

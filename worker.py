@@ -32,6 +32,7 @@ from motcua.desk import Desk
 from motcua.keeper import Keeper, Watch, ring, roots, sealer
 from motcua.links import Messages
 from motcua.local import whereabouts
+from motcua.missing import MissingWatch
 from motcua.notices.addressing import Addressing
 from motcua.notices.digests import Digests
 from motcua.notices.mail import Mailer
@@ -132,7 +133,11 @@ async def serving(
             dossiers,
             notices,
             proving,
-            supervised(outbox=Outbox(client, store, meter).run(), watch=watch.run()),
+            supervised(
+                outbox=Outbox(client, store, meter).run(),
+                watch=watch.run(),
+                missing=MissingWatch(client, store, meter).run(),
+            ),
         ):
             yield
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from models.base import Instant, Value, added
+from models.base import Instant, Reference, Value, added
 from models.chain import GENESIS, canonical, digest, instant
 from models.seals import Hash, KeyAdded, KeyRevoked
 
@@ -111,6 +111,21 @@ class ViewsClosed(Value):
     """Over the lines of `view_line`, in the order of their numbers."""
 
 
+class DossierRestarted(Value):
+    """A workflow was begun anew for an open dossier that had none, from the facts on record.
+
+    Written before Temporal is asked: a restart without an entry cannot happen.
+    """
+
+    kind: Literal["dossier-restarted"] = "dossier-restarted"
+    code: str
+    seq: int
+    """The number of the last fact on record."""
+    head: Hash
+    """Its hash."""
+    reason: Reference
+
+
 Happening = Annotated[
     HistoryArchived
     | SealKeyAdded
@@ -120,7 +135,8 @@ Happening = Annotated[
     | HoldPlaced
     | HoldLifted
     | ViewsClosed
-    | RecordVerified,
+    | RecordVerified
+    | DossierRestarted,
     Field(discriminator="kind"),
 ]
 

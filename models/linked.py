@@ -17,6 +17,7 @@ from models import facts as f
 from models.base import Instant, Reference, Value
 from models.dossier import Dossier, Linked
 from models.facts import Event, Fact
+from models.fold import apply
 from models.procedure import Link
 from models.terms import due, first_overdue, starts
 
@@ -121,6 +122,15 @@ def messages(d: Dossier, facts: Iterable[Fact]) -> list[Message]:
 def _at(d: Dossier, at: datetime) -> c.SimulatedTime | None:
     """The moment that a message of a simulated dossier carries."""
     return c.SimulatedTime(at=at) if d.simulated else None
+
+
+def all_messages(unfiled: Dossier, facts: Iterable[Fact]) -> list[Message]:
+    """Every message that these facts of a dossier led to, each from the state after its fact."""
+    found: list[Message] = []
+    for fact in facts:
+        unfiled = apply(unfiled, fact)
+        found += messages(unfiled, [fact])
+    return found
 
 
 def _news(d: Dossier, link: str, fact: Fact, event: Event) -> Iterator[c.Hear]:

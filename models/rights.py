@@ -82,6 +82,7 @@ OFFICE: dict[str, tuple[Role, ...]] = {
     "audit": WATCHING,
     "hold": WATCHING,
     "erase": (Role.OFFICE_LEADER, Role.ADMINISTRATOR, Role.CLOCK),
+    "restart": (Role.OFFICE_LEADER, Role.ADMINISTRATOR),
     "seal-keys": (Role.OFFICE_LEADER, Role.ADMINISTRATOR),
 }
 """What may be done at the office beside that: the pages of the desk, and acts that are about no one dossier.

@@ -8,6 +8,7 @@ from typing import Literal
 from models.base import Instant, Value, added
 from models.commands import File
 from models.dossier import Dossier, Status
+from models.linked import Message
 from models.procedure import Stage
 
 
@@ -24,6 +25,8 @@ class Opening(Value):
     """The distance from the server's clock to office time, once a run has fixed it."""
     stops_at: Instant | None = added(None)
     """Where a simulated dossier's clock stops until its next planned act."""
+    messages: tuple[Message, ...] = added(())
+    """After a restart: messages to linked dossiers whose delivery is not on record."""
 
 
 class Answer(Value):
@@ -35,6 +38,18 @@ class Answer(Value):
     status: Status
     received_at: Instant | None
     due_at: Instant | None
+
+
+class Restarted(Value):
+    """A dossier whose workflow was begun anew."""
+
+    code: str
+    seq: int
+    stage: Stage
+    status: Status
+    due_at: Instant | None
+    run: str
+    """The id of its run in Temporal."""
 
 
 class Parcel(Value):

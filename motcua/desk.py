@@ -94,7 +94,10 @@ class DossierStuck(Unreachable):
 class WorkflowMissing(CheckFailed):
     """The record has an open dossier that Temporal knows nothing of."""
 
-    sentence = "Dossier {code} is open on record, but its workflow is gone; was another server used?"
+    sentence = (
+        "Dossier {code} is open on record, but its workflow is gone. An administrator or the office leader"
+        " restarts it: starter.py dossiers restart {code}"
+    )
 
 
 class TemporalGone(Unreachable):
@@ -328,7 +331,9 @@ class Desk:
             id=code,
             task_queue=TASK_QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            # One that was ended from outside before its first fact is begun again; facts that are on record
+            # by then are taken over (decision 0002).
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
             static_summary=f"{dossier.procedure.code} · {dossier.office} · {dossier.unit}",
             search_attributes=TypedSearchAttributes(attributes(filed)),
         )

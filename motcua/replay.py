@@ -28,8 +28,10 @@ from temporalio.workflow import ActivityHandle
 
 from activities.record import Batch
 from models.base import Value
+from models.chain import GENESIS
 from models.dossier import Dossier
 from models.facts import Fact
+from models.service import Opening
 from motcua.temporal import CONVERTER
 from workflows.dossier import DossierWorkflow
 from workflows.notice import NoticeWorkflow
@@ -66,9 +68,13 @@ class Retold(NamedTuple):
     head: Head | None
     """Where a dossier's workflow stands at the end; None for other workflows, and where it diverged."""
     facts: tuple[Fact, ...]
-    """What it put on record in this run, or took over because it was there first; in order."""
+    """What this run put on record, or took over because it was there first; in order."""
     told: tuple[str, int, str] | None = None
     """(notice, round, fate) of a notice's workflow that ended."""
+    began: Head = Head(0, GENESIS)
+    """The last fact before this run: another run recorded it, or the record had it at a restart."""
+    handed: tuple[Fact, ...] = ()
+    """Facts on their way to the record where the history ends; they may have got there or not."""
 
 
 class Replayed(Value):
@@ -127,11 +133,10 @@ async def retell(
                     dossier = instance.state()
                     head = Head(dossier.seq, dossier.head)
             facts = tuple(fact for _, fact in sorted(spy.facts.items()))
-            told = spy.told
-            spy.taken.clear()
-            spy.facts.clear()
-            spy.told = None
-            yield Retold(result.history, divergence, head, facts, told)
+            handed = tuple(fact for batch in spy.handed for fact in batch.facts)
+            told, began = spy.told, spy.began
+            spy.clear()
+            yield Retold(result.history, divergence, head, facts, told, began, handed)
 
 
 async def _each(
@@ -177,23 +182,29 @@ class _Spy(Interceptor):
     """Takes hold of the workflows that are replayed, and of what they record."""
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the last history."""
         self.taken: dict[str, object] = {}
         self.facts: dict[int, Fact] = {}
+        self.handed: list[Batch] = []
         self.told: tuple[str, int, str] | None = None
+        self.began = Head(0, GENESIS)
 
     def recorded(self, batch: Batch, handle: ActivityHandle[Any]) -> None:
-        """A batch was handed over; what was on record before it is heard once the handle is done."""
-        for fact in batch.facts:
-            self.facts[fact.seq] = fact
+        """A batch was handed over; it counts once the history says that it was recorded."""
+        self.handed.append(batch)
         handle.add_done_callback(lambda done: self._answered(batch, done))
 
     def _answered(self, batch: Batch, done: Any) -> None:
-        if done.cancelled() or done.exception() is not None or not done.result():
+        if done.cancelled() or not any(each is batch for each in self.handed):  # the history ends here
             return
-        # Other facts were there first (decision 0002): those count, and what was not recorded does not.
-        for seq in [seq for seq in self.facts if seq >= batch.facts[0].seq]:
-            del self.facts[seq]
-        self.facts.update((fact.seq, fact) for fact in done.result())
+        self.handed = [each for each in self.handed if each is not batch]
+        if done.exception() is not None:  # it is handed over again, or the workflow failed
+            return
+        # Where other facts were there first (decision 0002), those count and not the batch's.
+        self.facts.update((fact.seq, fact) for fact in done.result() or batch.facts)
 
     def workflow_interceptor_class(
         self,
@@ -220,6 +231,8 @@ class _Spy(Interceptor):
 
             async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 - the same
                 spy.taken[workflow.info().workflow_id] = workflow.instance()
+                if isinstance(opening := input.args[0] if input.args else None, Opening):
+                    spy.began = Head(opening.dossier.seq, opening.dossier.head)
                 result = await super().execute_workflow(input)
                 if input.type is NoticeWorkflow:
                     spy.told = (input.args[0].notice, input.args[0].round, result)

@@ -21,6 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from models.archive import Archived, Difference, HistoryDamaged, Replays
 from models.base import Value
+from models.chain import GENESIS
 from models.facts import Fact
 from models.fold import fold
 from models.refusals import CheckFailed
@@ -28,8 +29,9 @@ from motcua.archive import Archive, Shelf
 from motcua.audit.crew import spread
 from motcua.audit.dossiers import row_faults
 from motcua.audit.found import UNREADABLE, reason
+from motcua.missing import WHAT, Missing
 from motcua.past import Rules
-from motcua.replay import Retold, retell
+from motcua.replay import Head, Retold, retell
 from motcua.shelf import S3Shelf
 from motcua.store import Store
 from motcua.store.proof import ProofRecord
@@ -88,6 +90,7 @@ class Replaying:
         self._record = ProofRecord(store, where.office)
         self._archive = Archive(client, self._record, where.shelf())
         self._facts, self._rules = Record(store), Rules(store)
+        self._missing = Missing(client, store)
 
     async def all(
         self,
@@ -122,6 +125,7 @@ class Replaying:
         else:
             async for piece in pieces:
                 take(await self.look(piece))
+        differing += await self._not_running(code)
         if since is None:
             differing += await self._without(alone, code)
             differing += await self._letters_alone(alone, code)
@@ -321,6 +325,14 @@ class Replaying:
         if piece:
             yield piece
 
+    async def _not_running(self, only: str | None) -> list[Difference]:
+        """Open dossiers that no workflow moves."""
+        if only is None:
+            _, missing = await self._missing.all()
+        else:
+            missing = await self._missing.among([only])
+        return [Difference(code=code, what=WHAT) for code in missing]
+
     async def _without(self, running: frozenset[str], only: str | None) -> list[Difference]:
         """Dossiers on record of which there is no history, neither in Temporal nor in the archive."""
         what = "no history of it is left, neither in Temporal nor in the archive"
@@ -355,30 +367,44 @@ class Replaying:
 
 
 def facts_differ(code: str, stories: Sequence[Retold], facts: Sequence[Fact]) -> list[str]:
-    """Where the facts that a dossier's workflow put on record are not those that are there now."""
+    """Where the facts that a dossier's workflow put on record are not those that are there now.
+
+    A run that was begun anew vouches, by the hash it began from, for facts that no history tells of: their
+    worker died, or their run was terminated, between PostgreSQL and Temporal.
+    """
     said: dict[int, Fact] = {}
     for story in stories:
         said.update((fact.seq, fact) for fact in story.facts)
-    if not said:
-        return [] if not facts else [f"its history tells of no fact, but {len(facts)} are on record"]
+    runs = sorted(stories, key=lambda story: (story.began, story.head or story.began))
+    began = runs[-1].began if runs else Head(0, GENESIS)
+    handed = {fact.seq: fact for fact in runs[-1].handed} if runs else {}
     there = {fact.seq: fact for fact in facts}
-    first, last = min(said), max(said)
+    if not said and not began.seq:
+        if not facts or handed == there:
+            return []
+        return [f"its history tells of no fact, but {len(facts)} are on record"]
+    first, last = min([*said, *([began.seq + 1] if began.seq else [])]), max([*said, began.seq])
     found = []
     for seq in range(first, max(last, len(facts)) + 1):
         mine, its = there.get(seq), said.get(seq)
         if mine is None and its is not None:
             found.append(f"fact {seq}, {_fact(its)}, is in its history and not on record")
-        elif its is None and mine is not None:
+        elif its is None and mine is not None and seq > began.seq and handed.get(seq) != mine:
             found.append(f"fact {seq}, {_fact(mine)}, is on record and not in its history")
         elif mine is not None and its is not None and mine != its:
             found.append(f"fact {seq}, {_fact(mine)}, has {_fields(mine, its)}")
     before = there.get(first - 1)
-    if first > 1 and (before is None or before.hash != said[first].prev_hash):
+    if first > 1 and first in said and (before is None or before.hash != said[first].prev_hash):
         found.append(f"fact {first - 1} is not the one that its history goes on from")
-    head = stories[-1].head
-    if not found and head is not None and (head.seq, head.hash) != (last, said[last].hash):
+    for start in sorted({story.began for story in stories if story.began.seq}):
+        here = there.get(start.seq)
+        if here is None or here.hash != start.hash:
+            found.append(f"fact {start.seq} is not the one that its run began from")
+    head = runs[-1].head
+    reached = Head(last, said[last].hash) if last in said else began
+    if not found and head is not None and head != reached:
         found.append(f"its history leads to fact {head.seq}, what it recorded to fact {last}")
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _fields(mine: Fact, its: Fact) -> str:

@@ -24,6 +24,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from models.refusals import Unreachable
 from motcua.temporal import AWAY
+from workflows.dossier import OPENED_AT
 
 NOTHING = timedelta(0)
 SKIPS = 10_000
@@ -52,8 +53,8 @@ class VirtualClocks:
 
     async def now(self, code: str, opened_at: datetime) -> datetime | None:
         """The office time of a dossier that was opened at `opened_at`; None when its workflow has ended."""
-        reading = await self._read(code)
-        return None if reading is None else opened_at + reading[0]
+        reading = await self._read(code, opened_at)
+        return None if reading is None else reading[0]
 
     async def forward(self, code: str, opened_at: datetime, target: datetime) -> datetime | None:
         """Move a dossier's clock to an absolute office time, unless it is there; returns the time it had.
@@ -66,11 +67,10 @@ class VirtualClocks:
         until, reason = loop.time() + self._patience, "it did not answer"
         while loop.time() < until:
             try:
-                reading = await self._read(code)
+                reading = await self._read(code, opened_at)
                 if reading is None:
                     return None
-                passed, moving = reading
-                now = opened_at + passed
+                now, moving = reading
                 if not moving:
                     if target - now <= NOTHING:
                         return now
@@ -125,14 +125,17 @@ class VirtualClocks:
                 case FastForwardPollingResult.FAST_FORWARD_POLLING_RESULT_FAST_FORWARD_FAILED:
                     return "replaced" if "does not match" in told.failed_reason else "ended"
 
-    async def _read(self, code: str) -> tuple[timedelta, bool] | None:
-        """How much time has passed on a dossier's clock, and whether a forward is under way."""
+    async def _read(self, code: str, opened_at: datetime) -> tuple[datetime, bool] | None:
+        """The office time on a dossier's clock, and whether a forward is under way."""
         description = await self._client.get_workflow_handle(code).describe(rpc_timeout=timedelta(seconds=10))
         if description.close_time is not None:
             return None
+        # A run that was begun anew from the facts has a clock that starts where theirs ended.
+        if (again := await description.memo_value(OPENED_AT, None)) is not None:
+            opened_at = datetime.fromisoformat(again)
         extended = description.raw_description.workflow_extended_info
         if not extended.HasField("time_skipping_info"):
-            return datetime.now(UTC) - description.start_time, False
+            return opened_at + (datetime.now(UTC) - description.start_time), False
         info = extended.time_skipping_info
         now = info.current_time.ToDatetime(UTC)
         moving = (
@@ -140,4 +143,4 @@ class VirtualClocks:
             and bool(info.fast_forward_info.fast_forward_id)
             and not info.fast_forward_info.has_completed
         )
-        return now - description.start_time, moving
+        return opened_at + (now - description.start_time), moving

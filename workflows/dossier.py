@@ -53,6 +53,8 @@ def _differ(shown: object, value: object) -> bool:
     return shown != value
 
 
+OPENED_AT = "motcua_opened_at"
+"""In the memo of a simulated dossier's run that was begun anew: the office time at which that run started."""
 TASK_QUEUE = "motcua"
 """The task queue that workers of dossiers listen on."""
 
@@ -107,6 +109,8 @@ class DossierWorkflow:
     @workflow.run
     async def run(self, opening: Opening) -> Answer:
         """Receive, process, approve, return: a person acts or the clock strikes, and it goes on record."""
+        for message in opening.messages:
+            self._send(message)
         while not self._over():
             await self._somebody_asks_or_the_clock_strikes()
             decision = self._decide()
@@ -256,10 +260,10 @@ class DossierWorkflow:
             if stored:
                 log.warning("facts were on record already", dossier=state.code, first=stored[0].seq)
                 self._dossier = fold(self._dossier, stored)
-                self._send(stored)
+                self._send_all(stored)
                 return False
         self._dossier = state
-        self._send(decision.facts)
+        self._send_all(decision.facts)
         return True
 
     async def _record(self, batch: Batch) -> tuple[Fact, ...]:
@@ -286,12 +290,16 @@ class DossierWorkflow:
                 summary=f"record facts {first} to {last}",
             )
 
-    def _send(self, facts: Iterable[Fact]) -> None:
-        """Tell other dossiers what concerns them. Nobody here waits for it, but the end does."""
+    def _send_all(self, facts: Iterable[Fact]) -> None:
+        """Tell other dossiers what concerns them."""
         for message in messages(self._dossier, facts):
-            delivery = asyncio.create_task(self._deliver(message))
-            self._deliveries.add(delivery)
-            delivery.add_done_callback(self._deliveries.discard)
+            self._send(message)
+
+    def _send(self, message: Message) -> None:
+        """Have a message delivered. Nobody here waits for it, but the end does."""
+        delivery = asyncio.create_task(self._deliver(message))
+        self._deliveries.add(delivery)
+        delivery.add_done_callback(self._deliveries.discard)
 
     async def _deliver(self, message: Message) -> None:
         """As often as it takes: the other dossier's office may be away for days."""

@@ -17,6 +17,7 @@ from motcua.cli import (
     audit,
     calendars,
     deadlines,
+    dossiers,
     embedded,
     looking,
     notices,
@@ -42,7 +43,7 @@ def build(shop: Workshop) -> typer.Typer:
         rich_markup_mode=None,
         help="motcua: the dossiers of a one-stop-shop office, each one a durable workflow.",
     )
-    parts = (embedded, people, looking, papers, notices, absences, texts, outages, units, deadlines)
+    parts = (embedded, people, dossiers, looking, papers, notices, absences, texts, outages, units, deadlines)
     for part in (*parts, calendars, reporting, audit, web):
         part.add(app, shop)
     return app

@@ -11,7 +11,9 @@ from typing import Any, Protocol
 
 from models.archive import Replays, Swept
 from models.calendar import Calendar
+from models.commands import Actor
 from models.seals import Keys, Seal
+from models.service import Restarted
 from motcua.accounts import Accounts
 from motcua.audit import Verified
 from motcua.caseloads.player import Tally
@@ -96,6 +98,14 @@ class Proving(Protocol):
         ...
 
 
+class Restarts(Protocol):
+    """What restarts dossiers whose workflow is gone."""
+
+    async def restart(self, code: str, actor: Actor, reason: str) -> Restarted:
+        """Begin the workflow of an open dossier anew from its facts."""
+        ...
+
+
 class Workshop(Protocol):
     """Makes what commands work with."""
 
@@ -119,6 +129,10 @@ class Workshop(Protocol):
 
     def proving(self) -> AbstractAsyncContextManager[Proving]:
         """What proves that record; Temporal is asked only where histories are."""
+        ...
+
+    def restarts(self) -> AbstractAsyncContextManager[Restarts]:
+        """What restarts the dossiers of that office."""
         ...
 
     def papers(self) -> AbstractAsyncContextManager[Papers]:

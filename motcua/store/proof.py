@@ -139,6 +139,17 @@ class ProofRecord:
         async with self._store._connection() as connection:
             return [_entry(row) for row in await connection.fetch(query("journal_of"), code)]
 
+    @asynccontextmanager
+    async def restarting(self, code: str) -> AsyncIterator[None]:
+        """Be the only one who restarts a dossier."""
+        async with self._store._connection() as connection:
+            await connection.execute(query("restart_lock"), code)
+            try:
+                yield
+            finally:
+                if not connection.is_closed():
+                    await connection.execute(query("restart_unlock"), code)
+
     # Erasing
 
     async def standing(self, code: str) -> Standing | None:

@@ -242,3 +242,22 @@ select n.id as notice, asked.round, d.outcome
 from unnest($1::text[], $2::integer[]) asked (notice, round)
 join notices n on n.id = asked.notice
 left join deliveries d on d.notice = n.id and d.round = asked.round and d.outcome <> 'again'
+
+-- name: audit_open
+-- Dossiers that are not closed, after $1, at most $2.
+select code from dossiers where stage <> 'closed' and code > $1 order by code limit $2
+
+-- name: audit_is_open
+select exists (select from dossiers where code = $1 and stage <> 'closed')
+
+-- name: commands_done
+-- Which of these commands ($1 and $2 go by one another) have led to a fact.
+select distinct f.code, f.command from unnest($1::text[], $2::text[]) asked (code, command)
+join facts f on f.code = asked.code and f.command = asked.command
+
+-- name: restart_lock
+-- Held by the session, across the questions to Temporal.
+select pg_advisory_lock(hashtextextended('restart of ' || $1, 0))
+
+-- name: restart_unlock
+select pg_advisory_unlock(hashtextextended('restart of ' || $1, 0))

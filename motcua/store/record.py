@@ -90,6 +90,34 @@ class Record:
             )
         return {(row["notice"], row["round"]): row["outcome"] for row in rows}
 
+    async def open_codes(self, after: str, most: int) -> list[str]:
+        """Codes of dossiers that are not closed, in the database's order, after one of them."""
+        async with self._store._connection() as connection:
+            return [row["code"] for row in await connection.fetch(query("audit_open"), after, most)]
+
+    async def is_open(self, code: str) -> bool:
+        """Whether a dossier is on record and not closed."""
+        async with self._store._connection() as connection:
+            found: bool = await connection.fetchval(query("audit_is_open"), code)
+        return found
+
+    async def commands_done(self, asked: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of these commands (code, id) that have led to a fact."""
+        async with self._store._connection() as connection:
+            rows = await connection.fetch(
+                query("commands_done"), [code for code, _ in asked], [name for _, name in asked]
+            )
+        return {(row["code"], row["command"]) for row in rows}
+
+    async def privates(self, names: Sequence[str]) -> tuple[dict[str, Any], frozenset[str]]:
+        """(erasable rows by id, ids of missing ones of which the journal says that they were erased)."""
+        async with self._store._connection() as connection:
+            rows = await connection.fetch(query("audit_private"), list(names))
+            kept = {row["id"]: dict(row) for row in rows}
+            missing = [name for name in names if name not in kept]
+            erased = await connection.fetch(query("erased_ids"), missing) if missing else []
+        return kept, frozenset(row["id"] for row in erased)
+
     def facts(self, rows: Sequence[dict[str, Any]]) -> list[Fact]:
         """Rows as facts."""
         return [_fact(row) for row in rows]

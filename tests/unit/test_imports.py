@@ -92,12 +92,18 @@ TABLE = (
     # Replaying decodes payloads as every client does: with the one converter of motcua.temporal.
     Row(("motcua.replay",), ("models", "workflows", "activities", TEMPORAL), ("temporalio", "structlog")),
     Row(("motcua.archive",), ("models", STORE, TEMPORAL), ("temporalio", "structlog")),
+    Row(("motcua.missing",), ("models", STORE, TEMPORAL), ("temporalio", "structlog")),
+    Row(
+        ("motcua.restarts",),
+        ("models", "workflows", "motcua.forms", "motcua.past", STORE, TEMPORAL),
+        ("temporalio", "structlog"),
+    ),
     Row(("motcua.shelf",), ("models",), ("obstore",)),
     Row(
         ("motcua.replays",),
         (
             *("models", "workflows", STORE, TEMPORAL, "motcua.telemetry", "motcua.past", "motcua.audit"),
-            *("motcua.archive", "motcua.replay", "motcua.shelf"),
+            *("motcua.archive", "motcua.missing", "motcua.replay", "motcua.shelf"),
         ),
         ("temporalio",),
     ),

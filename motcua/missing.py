@@ -1,0 +1,121 @@
+"""Open dossiers without a workflow: the record says that they go on, and nothing in Temporal moves them.
+
+A workflow disappears by `terminate`, by a deleted history, or with a Temporal server's disk. Its dossier's
+deadlines then run out in silence, so the audit, the replay and a metric all look here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import structlog
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.common import MetricMeter
+from temporalio.service import RPCError, RPCStatusCode
+
+from models.refusals import Unreachable
+from motcua.store import Store
+from motcua.store.record import Record
+from motcua.temporal import AWAY, RPC_TIMEOUT, TemporalUnreachable
+
+BATCH_SIZE = 500
+"""Dossiers that Temporal is asked about at once: an office of 100,000 open ones takes 200 questions."""
+BATCH_PAUSE, ROUND_PAUSE = 0.05, 300.0
+"""Seconds between two batches, and between two rounds, of the watch."""
+LOGGED = 50
+"""So many codes are named in one line of the log."""
+WHAT = "it is open, but no workflow of it runs; `dossiers restart` begins one from its facts"
+
+log = structlog.get_logger()
+
+
+class Missing:
+    """Looks for open dossiers without a workflow.
+
+    An intake without a first fact is none of them: the desk's sweep finishes it.
+    """
+
+    def __init__(self, client: Client, store: Store) -> None:
+        self._client, self._record = client, Record(store)
+
+    async def batches(self) -> AsyncIterator[tuple[int, list[str]]]:
+        """(open dossiers looked at, codes of those without a workflow), batch by batch in order of code."""
+        after = ""
+        while codes := await self._record.open_codes(after, BATCH_SIZE):
+            yield len(codes), await self.among(codes)
+            after = codes[-1]
+
+    async def all(self, tell: Callable[[int], None] = lambda _: None) -> tuple[int, list[str]]:
+        """(open dossiers, codes of those without a workflow) of the whole office."""
+        looked, found = 0, list[str]()
+        async for number, missing in self.batches():
+            looked += number
+            found += missing
+            tell(looked)
+        return looked, found
+
+    async def among(self, codes: list[str]) -> list[str]:
+        """Those of these open dossiers that have no workflow.
+
+        Temporal's list lags behind what happens, so whatever it lacks is asked for by itself.
+        """
+        try:
+            running = await self._running(codes)
+            return [code for code in codes if code not in running and await self._is_missing(code)]
+        except RPCError as error:
+            if error.status not in AWAY:
+                raise
+            reason = error.message or error.status.name
+            raise TemporalUnreachable(address=self._client.namespace, reason=reason) from error
+
+    async def _running(self, codes: list[str]) -> set[str]:
+        named = ", ".join("'" + code.replace("\\", "\\\\").replace("'", "\\'") + "'" for code in codes)
+        query = f"ExecutionStatus = 'Running' AND WorkflowId IN ({named})"
+        listed = self._client.list_workflows(query, page_size=BATCH_SIZE, rpc_timeout=RPC_TIMEOUT)
+        return {execution.id async for execution in listed}
+
+    async def _is_missing(self, code: str) -> bool:
+        handle = self._client.get_workflow_handle(code)
+        try:
+            described = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+        else:
+            if described.status is WorkflowExecutionStatus.RUNNING:
+                return False
+        # A workflow ends after its last fact is on record: one that ended meanwhile has closed its dossier.
+        return await self._record.is_open(code)
+
+
+class MissingWatch:
+    """Counts open dossiers without a workflow again and again, a few at a time."""
+
+    def __init__(self, client: Client, store: Store, meter: MetricMeter) -> None:
+        self._missing = Missing(client, store)
+        self._gauge = meter.create_gauge(
+            "motcua_dossiers_without_workflow", "Open dossiers that no workflow moves, by the last round."
+        )
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        while True:
+            try:
+                await self.look()
+            except (Unreachable, RPCError) as problem:
+                if isinstance(problem, RPCError) and problem.status not in AWAY:
+                    raise
+                log.warning("the watch for missing workflows waits for a service", why=str(problem))
+            await asyncio.sleep(ROUND_PAUSE)
+
+    async def look(self) -> list[str]:
+        """Look once through all open dossiers; returns the codes of those without a workflow."""
+        found: list[str] = []
+        async for _, missing in self._missing.batches():
+            found += missing
+            await asyncio.sleep(BATCH_PAUSE)
+        self._gauge.set(len(found))
+        if found:
+            log.error("open dossiers have no workflow", number=len(found), dossiers=found[:LOGGED])
+        return found
