@@ -95,8 +95,8 @@ class WorkflowMissing(CheckFailed):
     """The record has an open dossier that Temporal knows nothing of."""
 
     sentence = (
-        "Dossier {code} is open on record, but its workflow is gone. An administrator or the office leader"
-        " restarts it: starter.py dossiers restart {code}"
+        "Dossier {code} is open on record, but its workflow is gone. An administrator has to restart it:"
+        " starter.py dossiers restart {code}"
     )
 
 

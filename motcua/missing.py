@@ -25,7 +25,6 @@ BATCH_PAUSE, ROUND_PAUSE = 0.05, 300.0
 """Seconds between two batches, and between two rounds, of the watch."""
 LOGGED = 50
 """So many codes are named in one line of the log."""
-WHAT = "it is open, but no workflow of it runs; `dossiers restart` begins one from its facts"
 
 log = structlog.get_logger()
 

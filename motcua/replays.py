@@ -29,7 +29,8 @@ from motcua.archive import Archive, Shelf
 from motcua.audit.crew import spread
 from motcua.audit.dossiers import row_faults
 from motcua.audit.found import UNREADABLE, reason
-from motcua.missing import WHAT, Missing
+from motcua.audit.whole import NOT_MOVED
+from motcua.missing import Missing
 from motcua.past import Rules
 from motcua.replay import Head, Retold, retell
 from motcua.shelf import S3Shelf
@@ -331,7 +332,7 @@ class Replaying:
             _, missing = await self._missing.all()
         else:
             missing = await self._missing.among([only])
-        return [Difference(code=code, what=WHAT) for code in missing]
+        return [Difference(code=code, what=NOT_MOVED) for code in missing]
 
     async def _without(self, running: frozenset[str], only: str | None) -> list[Difference]:
         """Dossiers on record of which there is no history, neither in Temporal nor in the archive."""

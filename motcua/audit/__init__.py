@@ -19,9 +19,12 @@ from motcua.audit.whole import (
     JOURNAL,
     Journal,
     Outside,
+    Workflows,
     altered_rules,
     archive_holds,
+    journal_words_hold,
     key_faults,
+    not_moved,
     seals_hold,
     views_hold,
 )
@@ -48,6 +51,7 @@ async def verify(
     shelf: Shelf | None = None,
     roots: Sequence[Certificate] = (),
     spread_over: tuple[str, int] | None = None,
+    workflows: Workflows | None = None,
 ) -> Verified:
     """Check the whole record against itself, and against what is kept `outside` the database.
 
@@ -82,7 +86,15 @@ async def verify(
         again = await _whole(store, office, outside, shelf, roots)
         named = set(whole.broken)
         whole = again.model_copy(update={"broken": tuple(each for each in again.broken if each in named)})
-    return whole.model_copy(update={"dossiers": dossiers, "facts": facts, "broken": (*broken, *whole.broken)})
+    asked, unmoved = await not_moved(workflows)
+    return whole.model_copy(
+        update={
+            "dossiers": dossiers,
+            "facts": facts,
+            "broken": (*broken, *unmoved, *whole.broken),
+            "workflows": asked,
+        }
+    )
 
 
 async def _whole(
@@ -103,6 +115,9 @@ async def _whole(
         finally:
             broken.extend(journal.broken)
 
+    async def words() -> None:
+        broken.extend(await journal_words_hold(Record(store), journal))
+
     async def keys() -> None:
         if outside is not None:
             broken.extend(key_faults(outside.keys.words, journal.words))
@@ -120,7 +135,15 @@ async def _whole(
     async def views() -> None:
         broken.extend(await views_hold(ViewRecord(store), journal))
 
-    parts = {"rules": rules, JOURNAL: read, "keys": keys, "seals": log, "archive": archive, "views": views}
+    parts = {
+        "rules": rules,
+        JOURNAL: read,
+        "words": words,
+        "keys": keys,
+        "seals": log,
+        "archive": archive,
+        "views": views,
+    }
     for name, part in parts.items():
         try:
             await part()

@@ -57,6 +57,8 @@ class Verified(Value):
     """Heads in the log that seals stand over."""
     histories: int = 0
     """Archived histories whose bytes are those that were archived."""
+    workflows: int | None = None
+    """Open dossiers whose workflow Temporal was asked for; None where it could not be asked."""
 
 
 def added_up(parts: Sequence[Part]) -> Part:

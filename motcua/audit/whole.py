@@ -13,10 +13,11 @@ from pydantic import ValidationError
 
 from models.archive import Archived, HistoryDamaged, unpacked
 from models.calendar import Calendar
-from models.chain import GENESIS, fingerprint
+from models.chain import GENESIS, fingerprint, salted
 from models.journal import HistoryArchived, view_line
 from models.merkle import Tree
 from models.procedure import Procedure
+from models.refusals import Unreachable
 from models.seals import Keys, KeyWord, Seal, broken_seals
 from motcua.audit.dossiers import hash_of, sealed_faults
 from motcua.audit.found import Broken
@@ -25,9 +26,11 @@ from motcua.proof.keys import broken_keys
 from motcua.proof.stamps import BadStamp, stamped_at
 from motcua.store import Store
 from motcua.store.proof import ProofRecord, Shelf
+from motcua.store.record import Record, references
 from motcua.store.views import ViewRecord
 
 JOURNAL = "journal"
+NOT_MOVED = "it is open, but no workflow of it runs; `dossiers restart` begins one from its facts"
 
 
 class Outside(Protocol):
@@ -41,6 +44,25 @@ class Outside(Protocol):
     def copies(self) -> list[Seal] | None:
         """The seals as they were made; None where there is no copy."""
         ...
+
+
+class Workflows(Protocol):
+    """Which open dossiers no workflow moves (a port; `motcua.missing` has the real one)."""
+
+    async def all(self) -> tuple[int, list[str]]:
+        """(open dossiers, codes of those without a workflow); raises Unreachable where nobody answers."""
+        ...
+
+
+async def not_moved(workflows: Workflows | None) -> tuple[int | None, list[Broken]]:
+    """(open dossiers asked about, those that no workflow moves); None where Temporal cannot be asked."""
+    if workflows is None:
+        return None, []
+    try:
+        asked, missing = await workflows.all()
+    except Unreachable:
+        return None, []
+    return asked, [Broken(code=code, seq=0, what=NOT_MOVED) for code in missing]
 
 
 async def altered_rules(store: Store) -> list[Broken]:
@@ -69,6 +91,8 @@ class Journal:
         self.views: list[tuple[int, dict[str, Any]]] = []
         """What it says of looks that were counted, with the number of the entry."""
         self.hashes: dict[int, str] = {}
+        self.references: list[tuple[int, str, str]] = []
+        """(entry, id, hash) of the erasable words that it refers to."""
 
     async def read(self, record: ProofRecord, sealed: Sequence[tuple[int, int, str]]) -> None:
         """Go through it; `sealed` are its heads in the log."""
@@ -89,6 +113,7 @@ class Journal:
             if not isinstance(data, dict):
                 self._break(seq, "it cannot be read: it is no list of names and values")
                 continue
+            self.references += ((seq, *each) for each in references(row))
             # What does not hold by its hash is named above; here it must not stop the rest from being read.
             if row["kind"] in ("seal-key-added", "seal-key-revoked") and isinstance(data.get("word"), dict):
                 self.words.append(data["word"])
@@ -100,6 +125,22 @@ class Journal:
 
     def _break(self, seq: int, what: str) -> None:
         self.broken.append(Broken(code=JOURNAL, seq=seq, what=what))
+
+
+async def journal_words_hold(record: Record, journal: Journal) -> list[Broken]:
+    """Where words that the journal refers to, the reasons of restarts, are not those that were written."""
+    kept, erased = await record.privates([name for _, name, _ in journal.references])
+    found = []
+    for seq, name, said in journal.references:
+        there = kept.get(name)
+        if there is None:
+            if name not in erased:
+                what = f"what it refers to is gone, and no erasure tells of it: {name}"
+                found.append(Broken(code=JOURNAL, seq=seq, what=what))
+        elif salted(there["salt"], json.loads(there["content"])) != said:
+            what = f"what it refers to was altered: {name}"
+            found.append(Broken(code=JOURNAL, seq=seq, what=what))
+    return found
 
 
 def key_faults(words: Sequence[KeyWord], told: Sequence[dict[str, Any]]) -> list[Broken]:

@@ -97,6 +97,7 @@ async def _dossier(
         headers = {"Cache-Control": "no-store", "Content-Disposition": name}
         return Response(content, media_type="application/pdf", headers=headers)
     held = next((entry for entry in reversed(journal) if entry.event.kind.startswith("hold-")), None)
+    kept = await house.store.private(code)
     return visit.page(
         "audit-dossier.html",
         status=status,
@@ -106,7 +107,8 @@ async def _dossier(
         held=held if held is not None and held.event.kind == "hold-placed" else None,
         bases=BASES,
         over=shown.dossier.outcome is not None,
-        holds_data=bool(await house.store.private(code)),
+        holds_data=bool(kept),
+        kept=kept,
         code=code,
         shown=stood,
         seq=seq,

@@ -201,6 +201,7 @@ JOURNAL: dict[str, str] = {
     "erased": _("personal data erased"),
     "hold-placed": _("hold placed: nothing may be erased"),
     "hold-lifted": _("hold lifted"),
+    "dossier-restarted": _("workflow restarted from the facts"),
 }
 BASES: dict[str, str] = {
     "retention": _("its period is over"),
