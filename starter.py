@@ -33,7 +33,7 @@ from motcua.desk import Desk, Rulebook
 from motcua.documents import Clamd, Documents
 from motcua.erasure import Erasure
 from motcua.health import Health
-from motcua.keeper import ring, roots, sealer
+from motcua.keeper import ring, roots, sealer, workflows
 from motcua.local import Child, LocalOffice, NoOffice, busy, whereabouts
 from motcua.papers import Papers
 from motcua.replays import Replaying, Where
@@ -127,6 +127,7 @@ class Proving:
             shelf=self._where.shelf(),
             roots=roots(self._settings),
             spread_over=(self._where.url, os.cpu_count() or 1),
+            workflows=await workflows(self.store, self._where),
         )
 
     async def sweep(self, tell: Callable[[Swept], None]) -> Swept:

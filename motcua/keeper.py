@@ -23,14 +23,17 @@ from motcua.archive import Archive
 from motcua.audit import verify
 from motcua.config import BadSetting, Settings
 from motcua.erasure import Erasure
+from motcua.missing import Missing
 from motcua.proof.keys import KeyRing
 from motcua.proof.sealer import Sealer
 from motcua.proof.stamps import Authority, authorities
 from motcua.replays import Replaying, Where
 from motcua.store import Store
 from motcua.store.proof import ProofRecord
-from motcua.temporal import AWAY
+from motcua.temporal import AWAY, TemporalUnreachable, connect
 
+CONNECTING = 10.0
+"""Seconds after which Temporal counts as away to a check that can do without it."""
 MOST = 50
 """So many differences go into a workflow's result; `audit replay` tells them all."""
 
@@ -55,6 +58,16 @@ def sealer(store: Store, settings: Settings, where: Where) -> Sealer:
             raise BadSetting(name="MOTCUA_TSA_CA", reason="stamps need a root to be believed by")
         authority = Authority(settings.tsa_url, roots(settings))
     return Sealer(store, ring(settings, where), lambda: datetime.now(UTC), authority)
+
+
+async def workflows(store: Store, where: Where) -> Missing | None:
+    """What looks for the workflows of open dossiers; None where Temporal does not answer."""
+    try:
+        async with asyncio.timeout(CONNECTING):
+            return Missing(await connect(where.address, where.namespace), store)
+    except (TemporalUnreachable, TimeoutError) as away:
+        log.warning("the workflows of open dossiers are not looked for", why=str(away))
+        return None
 
 
 class Keeper:
@@ -82,6 +95,7 @@ class Keeper:
         self._record = ProofRecord(store, where.office)
         self._archive = Archive(client, self._record, where.shelf())
         self._replaying = Replaying(client, store, where)
+        self._missing = Missing(client, store)
         self._sealer = sealer
 
     async def archive(self, tell: Callable[[Swept], None]) -> Swept:
@@ -136,6 +150,7 @@ class Keeper:
             shelf=self._where.shelf(),
             roots=self._roots,
             spread_over=(self._where.url, os.cpu_count() or 1),
+            workflows=self._missing,
         )
         self._broken.set(len(found.broken))
         now = datetime.now(UTC)

@@ -241,6 +241,10 @@ def show(found: Verified) -> None:
         f"{found.seals:,} seals over {found.sealed:,} heads, {found.histories:,} archived histories,"
         f" {found.journal:,} entries of the journal"
     )
+    if found.workflows is None:
+        print("Temporal could not be asked: open dossiers without a workflow were NOT looked for")
+    else:
+        print(f"{found.workflows:,} open dossiers: their workflows were looked for")
     for broken in found.broken[:MANY]:
         place = f"{broken.code} fact {broken.seq}" if broken.seq else broken.code
         print(f"  {place}: {broken.what}")

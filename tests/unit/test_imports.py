@@ -111,7 +111,7 @@ TABLE = (
         ("motcua.keeper",),
         (
             *("models", STORE, TEMPORAL, "motcua.archive", "motcua.config", "motcua.proof"),
-            *("motcua.audit", "motcua.erasure", "motcua.replays"),
+            *("motcua.audit", "motcua.erasure", "motcua.missing", "motcua.replays"),
         ),
         ("temporalio", "structlog", "cryptography"),
     ),

@@ -1,0 +1,91 @@
+"""`dossiers restart` as an administrator uses it, and what the checks say before and after."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+from temporalio.client import Client
+
+from motcua.local import RunInfo
+from tests.story.cli import Ran, dead, office, starter
+
+SUBMISSION = {
+    "request_id": "lost-1",
+    "procedure": "1.001612",
+    "channel": "online",
+    "unit": "demo",
+    "applicant": {"name": "Nguyễn Thị Bí Mật", "phone": "0900000001"},
+}
+REASON = ("--reason", "Máy chủ Temporal được thay đĩa")
+
+
+async def _terminate(run: RunInfo, code: str) -> None:
+    client = await Client.connect(run.temporal.address, namespace=run.temporal.namespace)
+    await client.get_workflow_handle(code).terminate("the test")
+
+
+def test_a_dossier_without_a_workflow_is_named_and_restarted(tmp_path: Path) -> None:
+    """Exit codes and JSON of `audit verify`, `audit replay` and `dossiers restart`, also without Temporal."""
+
+    def command(*arguments: str) -> Ran:
+        return starter(tmp_path, *arguments, MOTCUA_RPC_TIMEOUT="30")
+
+    with office(tmp_path) as run:
+        given = json.dumps(SUBMISSION)
+        code = starter(tmp_path, "submit", "-", "--json", stdin=given, MOTCUA_RPC_TIMEOUT="30").json["code"]
+        clean = command("audit", "verify", "--json")
+        assert (clean.code, clean.json["broken"], clean.json["workflows"]) == (0, [], 1), clean.err
+        restart = ("dossiers", "restart", code, "--as", "admin1", *REASON)
+        running = command(*restart)
+        assert (running.code, running.error.partition(":")[0]) == (3, "WorkflowRuns")
+
+        asyncio.run(_terminate(run, code))
+        verified = command("audit", "verify", "--json")
+        assert verified.code == 1
+        (broken,) = verified.json["broken"]
+        assert (broken["code"], broken["seq"]) == (code, 0)
+        assert "no workflow of it runs" in broken["what"]
+        assert f"{code}: it is open, but no workflow" in command("audit", "verify").out
+        replayed = command("audit", "replay", "--json")
+        assert replayed.code == 1
+        assert [each["code"] for each in replayed.json["differing"]] == [code]
+        note = command("act", code, "note", "--as", "receiver1", "--data", '{"text": "?"}')
+        assert (note.code, note.error.partition(":")[0]) == (1, "WorkflowMissing")
+
+        with dead(run, "temporal", tmp_path):
+            away = command("audit", "verify", "--json")
+            assert (away.code, away.json["broken"], away.json["workflows"]) == (0, [], None)
+            assert "NOT looked for" in command("audit", "verify").out
+            assert command(*restart).code == 5
+
+        for arguments, code_of, error in (
+            (("dossiers", "restart", code, "--as", "receiver1", *REASON), 3, "MayNotRestart"),
+            (("dossiers", "restart", code, "--as", "nobody", *REASON), 2, ""),
+            (("dossiers", "restart", code, "--as", "admin1", "--reason", " "), 2, "BadRestartReason"),
+            (("dossiers", "restart", code, "--as", "admin1"), 2, ""),
+            (("dossiers", "restart", "H53.26-260302-9999", "--as", "admin1", *REASON), 4, "UnknownDossier"),
+        ):
+            refused = command(*arguments)
+            assert refused.code == code_of, arguments
+            assert refused.error.startswith(error)
+
+        done = command(*restart, "--json")
+        assert done.code == 0, done.err
+        assert {key: done.json[key] for key in ("code", "seq", "stage", "status")} == {
+            "code": code,
+            "seq": 1,
+            "stage": "receive",
+            "status": "submitted",
+        }
+        again = command(*restart, "--json")
+        assert (again.code, again.json["error"]["type"]) == (3, "WorkflowRuns")
+        refuse = ("act", code, "refuse", "--as", "receiver1", "--data", '{"reason": "Thiếu"}', "--json")
+        assert command(*refuse).json["status"] == "refused"
+        closed = command(*restart)
+        assert (closed.code, closed.error.partition(":")[0]) == (3, "DossierClosed")
+        clean = command("audit", "verify", "--json")
+        assert (clean.code, clean.json["broken"], clean.json["workflows"]) == (0, [], 0)
+        replayed = command("audit", "replay", "--json")
+        assert (replayed.code, replayed.json["differing"], replayed.json["diverged"]) == (0, [], [])
