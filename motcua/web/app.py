@@ -13,12 +13,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
-from models.refusals import Forbidden, Problem, Unreachable, http_status
+from models.refusals import Forbidden, Problem, Unreachable
 from motcua.accounts import NotSignedIn
 from motcua.web import auditing, board, counter, dossiers, inbox, people, public, stream
-from motcua.web.doors import MustChange, form_of, guest, resend
-from motcua.web.guard import Guard, TooLarge
+from motcua.web.doors import MustChange, guest, resend, typed_form
+from motcua.web.guard import Guard, status_of
 from motcua.web.house import House
 from motcua.web.language import HERE
 from motcua.web.language import marked as _
@@ -89,16 +90,23 @@ async def _refused(request: Request, problem: Exception) -> Response:
         if request.method == "POST" and request.url.path not in _SECRET:
             with contextlib.suppress(Problem, HTTPException):  # a form that cannot be read is not kept
                 address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-                return resend(visit, address, await form_of(request), problem)
+                return resend(visit, address, await typed_form(request), problem)
         log.warning("a page could not be made", path=request.url.path, why=problem.message)
         words = visit.say("Wait a moment, then load this page again.")
-    status = 413 if isinstance(problem, TooLarge) else http_status(problem)
-    typed: list[tuple[str, str]] = []
-    if request.method == "POST" and request.url.path not in _SECRET:
-        with contextlib.suppress(Problem, HTTPException):
-            form = await form_of(request)
-            typed = visit.typed({key: value for key, value in form.multi_items() if isinstance(value, str)})
+    status = status_of(problem)
+    typed = await _typed(visit, request)
     return visit.page("problem.html", status=status, title=visit.problem(problem), words=words, typed=typed)
+
+
+async def _typed(visit: Visit, request: Request) -> list[tuple[str, str]]:
+    """What was typed into a form that leads to no page of its own, to be copied; never a password."""
+    if request.method != "POST" or request.url.path in _SECRET:
+        return []
+    try:
+        form = await typed_form(request)
+    except (Problem, HTTPException, ClientDisconnect, RuntimeError):  # it cannot be read, or not any more
+        return []
+    return visit.typed({key: value for key, value in form.multi_items() if isinstance(value, str)})
 
 
 async def _not_there(request: Request, error: Exception) -> Response:
@@ -108,7 +116,8 @@ async def _not_there(request: Request, error: Exception) -> Response:
     except Problem:
         visit = _visit(request)
     title = visit.say(_NOT_THERE.get(error.status_code, _UNREAD))
-    return visit.page("problem.html", status=error.status_code, title=title, words="")
+    typed = await _typed(visit, request)
+    return visit.page("problem.html", status=error.status_code, title=title, words="", typed=typed)
 
 
 async def _nowhere(request: Request, _error: Exception) -> Response:
@@ -120,7 +129,8 @@ async def _broken(request: Request, _error: Exception) -> Response:
     """A bug: the server logs it with its stack; the visitor learns that it is not theirs."""
     visit = _visit(request)
     words = visit.say("It is not your fault, and it is in the log. What you had entered was not carried out.")
-    return visit.page("problem.html", status=500, title=visit.say("Something is broken here."), words=words)
+    title, typed = visit.say("Something is broken here."), await _typed(visit, request)
+    return visit.page("problem.html", status=500, title=title, words=words, typed=typed)
 
 
 class _Static(StaticFiles):

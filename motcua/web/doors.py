@@ -14,6 +14,7 @@ from starlette.datastructures import FormData
 
 from models.refusals import BadInput, Forbidden, Unreachable
 from motcua.accounts import NotSignedIn, Session
+from motcua.web.guard import check_size
 from motcua.web.house import House
 from motcua.web.visit import COOKIE, Visit
 
@@ -42,8 +43,20 @@ _UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
 
 
 async def form_of(request: Request) -> FormData:
-    """What a form holds; read once, however often it is asked for."""
-    form = await request.form()
+    """What a form holds; TooLarge where it is larger than what is taken."""
+    form = await typed_form(request)
+    check_size(request)
+    return form
+
+
+async def typed_form(request: Request) -> FormData:
+    """What a form holds; of one that is too large all that was typed, and its files without their contents.
+
+    Read once, however often it is asked for: also by who answers for a bug.
+    """
+    form: FormData | None = getattr(request.state, "form", None)
+    if form is None:
+        form = request.state.form = await request.form()
     if any(
         isinstance(text, str) and _UNKEEPABLE.search(text) for pair in form.multi_items() for text in pair
     ):
@@ -109,9 +122,10 @@ async def newcomer(request: Request) -> AsyncIterator[Visit]:
     if request.method == "GET":
         yield visit
         return
-    form = await form_of(request)
+    form = await typed_form(request)
     try:
         if not hmac.compare_digest(str(form.get("csrf")).encode(), session.csrf.encode()):
+            check_size(request)  # then it may just have been left out
             raise FormFromElsewhere
         yield visit
     finally:

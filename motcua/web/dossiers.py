@@ -14,14 +14,15 @@ from models.dossier import Dossier
 from models.explanation import explained
 from models.facts import Fact
 from models.offers import offers
-from models.refusals import BadInput, Forbidden, Outdated, Problem, UnknownDossier, Unreachable, http_status
+from models.refusals import BadInput, Forbidden, Outdated, Problem, UnknownDossier, Unreachable
 from models.terms import Term
 from models.view import DossierRow
 from motcua.documents import TYPES, kept
 from motcua.past import Past
 from motcua.store.notices import NoticeFilter
 from motcua.web import asking, names, words
-from motcua.web.doors import Member, form_of, resend, whole
+from motcua.web.doors import Member, resend, typed_form, whole
+from motcua.web.guard import check_size, status_of
 from motcua.web.visit import Visit, track
 
 router = APIRouter()
@@ -214,10 +215,11 @@ async def act(visit: Member, request: Request, code: str, command: str) -> Respo
     except NotYours:
         if command != "transfer":  # sent again, it is answered although the dossier has gone
             raise
-    form = await form_of(request)
+    form = await typed_form(request)
     request_id, seen = str(form.get("request_id", ""))[:200], str(form.get("seen", ""))
     given = {name: value for name, value in form.multi_items() if isinstance(value, str)}
     try:
+        check_size(request)
         data, upload = asking.read(command, form)
         if "due" in data:
             data["due"] = _fixed(visit, str(given["due"]))
@@ -243,7 +245,7 @@ async def act(visit: Member, request: Request, code: str, command: str) -> Respo
         return await _page(
             visit,
             code,
-            status=http_status(problem),
+            status=status_of(problem),
             problem=visit.problem(problem),
             opened=command,
             given=given,

@@ -6,14 +6,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from starlette.types import Message, Receive, Scope, Send
 
-from models.refusals import BadInput, Forbidden, Problem
+from models.refusals import BadInput, Forbidden, Problem, http_status
 from motcua.web.live import Live
+from motcua.web.oversize import Body
 from motcua.web.visit import Visit
 
 HEADERS = {
@@ -25,6 +25,8 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+BODY = "motcua.body"
+"""In the scope of a request: what has been read of it."""
 FORM = 1_000_000
 """Bytes of a form without a file."""
 
@@ -33,6 +35,11 @@ class TooLarge(BadInput):
     """The body of a request is larger than what is taken."""
 
     sentence = "This is too large: more than {most} MB are not taken at once."
+
+
+def status_of(problem: Problem) -> int:
+    """The HTTP status that a problem is answered with."""
+    return 413 if isinstance(problem, TooLarge) else http_status(problem)
 
 
 class AnotherSite(Forbidden):
@@ -89,15 +96,12 @@ class Guard:
             return
         sent: dict[bytes, bytes] = dict(scope["headers"])
         most = self._upload if b"multipart/form-data" in sent.get(b"content-type", b"") else FORM
-        counted, began = 0, time.perf_counter()
-
-        async def measured() -> Message:
-            nonlocal counted
-            message = await receive()
-            counted += len(message.get("body", b""))
-            if counted > most:
-                raise TooLarge(most=most // 1_000_000)
-            return message
+        length, began = sent.get(b"content-length"), time.perf_counter()
+        announced = int(length) if length is not None and length.isdigit() else None
+        if announced is None and b"transfer-encoding" not in sent:
+            announced = 0  # it has no body
+        body = Body(receive, sent.get(b"content-type", b""), announced, most)
+        scope = {**scope, BODY: body}
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -117,29 +121,21 @@ class Guard:
         if scope["method"] not in ("GET", "HEAD") and _foreign(sent):
             await refuse(AnotherSite(), 403)
             return
-        length = sent.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > most:
-            await _drain(receive, length)
-            await refuse(TooLarge(most=most // 1_000_000), 413)
-            return
         if scope["path"] == "/events":
-            await self._app(scope, measured, guarded)
+            await self._app(scope, body.receive, guarded)
         elif b"x-fragment" in sent:
             async with self._manners.turn():
-                await self._app(scope, measured, guarded)
+                await self._app(scope, body.receive, guarded)
         else:
             with self._manners.click():
-                await self._app(scope, measured, guarded)
+                await self._app(scope, body.receive, guarded)
 
 
-async def _drain(receive: Receive, length: bytes) -> None:
-    """Take what a browser still sends, within reason: else it shows a broken connection, not the answer."""
-    left = min(int(length) if length.isdigit() else 0, 200_000_000)
-    while left > 0:
-        message: dict[str, Any] = dict(await receive())
-        left -= len(message.get("body", b""))
-        if message["type"] != "http.request" or not message.get("more_body"):
-            return
+def check_size(request: Request) -> None:
+    """Refuse a request whose body, which has been read, is too large."""
+    body: Body = request.scope[BODY]
+    if body.too_large:
+        raise TooLarge(most=body.most // 1_000_000)
 
 
 def _foreign(sent: dict[bytes, bytes]) -> bool:

@@ -10,14 +10,14 @@ from collections import OrderedDict
 from typing import Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from models.commands import Actor
 from models.facts import Extended, SupplementRequested
 from models.procedure import Role, Stage
 from models.refusals import Forbidden, Problem, UnknownDossier, http_status
 from motcua.accounts import BadPassword
-from motcua.web.doors import Guest, Newcomer, file_of, form_of, whole
+from motcua.web.doors import Guest, Newcomer, file_of, form_of, typed_form, whole
 from motcua.web.language import LANGUAGES
 from motcua.web.visit import COOKIE, LANGUAGE, Visit, local
 
@@ -64,7 +64,7 @@ async def ask_to_sign_in(visit: Visit, problem: Problem) -> Response:
     if request.url.path in ("/password", "/sign-out"):
         return visit.go("/sign-in")  # passwords are kept in no page
     try:
-        form = await form_of(request)
+        form = await typed_form(request)
     except Problem:  # what cannot be read cannot be kept
         return visit.go("/sign-in")
     kept = [(name, value) for name, value in form.multi_items() if isinstance(value, str) and name != "csrf"]
@@ -142,10 +142,10 @@ async def password_page(visit: Newcomer) -> Response:
 
 
 @router.post("/password")
-async def password(
-    visit: Newcomer, old: str = Form(default=""), new: str = Form(default=""), again: str = Form(default="")
-) -> Response:
+async def password(visit: Newcomer, request: Request) -> Response:
     """Change it; all other sessions end."""
+    form = await form_of(request)
+    old, new, again = (str(form.get(name, "")) for name in ("old", "new", "again"))
     try:
         if new != again:
             raise BadPassword(reason=visit.say("the two new ones are not the same."))

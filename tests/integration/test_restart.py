@@ -24,6 +24,7 @@ from models.facts import Fact, RungReached
 from models.fold import fold
 from models.journal import DossierRestarted
 from models.limits import Limit
+from models.linked import OpenLinked, Tell
 from models.procedure import Role
 from models.refusals import DossierClosed, UnknownDossier, Unreachable
 from models.rules import decide
@@ -458,17 +459,23 @@ class Away:
     """A messenger that reaches nobody until it is let."""
 
     def __init__(self, patched: pytest.MonkeyPatch) -> None:
-        self._open, self._tell, self.away = Messages.open, Messages.tell, True
-        patched.setattr(Messages, "open", self._through(self._open))
-        patched.setattr(Messages, "tell", self._through(self._tell))
+        self.away = True
+        real_open, real_tell = Messages.open, Messages.tell
 
-    def _through(self, carry):  # type: ignore[no-untyped-def]
-        async def attempt(messages: Messages, message: object) -> None:
-            if self.away:
-                raise Unreachable(service="the other office", reason="test")
-            await carry(messages, message)
+        async def open_(messages: Messages, message: OpenLinked) -> None:
+            self._check()
+            await real_open(messages, message)
 
-        return attempt
+        async def tell(messages: Messages, message: Tell) -> None:
+            self._check()
+            await real_tell(messages, message)
+
+        patched.setattr(Messages, "open", open_)
+        patched.setattr(Messages, "tell", tell)
+
+    def _check(self) -> None:
+        if self.away:
+            raise Unreachable(service="the other office", reason="test")
 
 
 @pytest.mark.parametrize("way", WAYS)

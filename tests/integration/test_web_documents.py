@@ -8,12 +8,14 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 import asyncpg
 import pytest
 
 from motcua.documents import Clamd, Document
 from motcua.forms import DocumentMissing, DocumentNotExpected
+from motcua.web.visit import COOKIE
 from tests.files import PDF, PNG, TEST_VIRUS, docx
 from tests.needs import needs
 from tests.present import present
@@ -66,6 +68,12 @@ async def processing(desk: Web, *acts: tuple[str, str]) -> str:
     for who, command in (("receiver1", "complete"), *acts):
         await desk.house.desk.act(answer.code, command, who)
     return answer.code
+
+
+async def to_be_issued(desk: Web) -> str:
+    """A dossier whose next step takes number, date and file of the result."""
+    acts = (("handler1", "complete"), ("leader1", "complete"), ("approver1", "approve"))
+    return await processing(desk, *acts)
 
 
 async def kinds(desk: Web, code: str) -> list[str]:
@@ -157,6 +165,92 @@ async def test_too_large_a_document(now: Web) -> None:
     assert "too large" in huge.words
     assert await files(now, code) == []
     assert (await handler.act(code, "attach", files=SCAN)).status == 200
+
+
+TYPED = 'Đã gọi "ông Ân" & bà Bé, hẹn 9 giờ'
+
+
+def _multipart(fields: dict[str, str], name: str, content: bytes, *, first: bool) -> tuple[bytes, str]:
+    """A form with a file, which stands before or after all else."""
+    parts = [
+        f'--b\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
+        for key, value in fields.items()
+    ]
+    head = f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="to.pdf"\r\n\r\n'.encode()
+    parts.insert(0 if first else len(parts), head + content + b"\r\n")
+    return b"".join(parts) + b"--b--\r\n", "multipart/form-data; boundary=b"
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("size", [2_050_000, 2_500_000, 25_000_000, 120_000_000])
+async def test_what_was_typed_comes_back_at_every_size(now: Web, size: int, *, first: bool) -> None:
+    """Beside a file that is too large, in the form itself, ready to be sent again with another file."""
+    code = await to_be_issued(now)
+    clerk = await now.visitor("clerk1")
+    form = (await clerk.get(f"/dossiers/{code}")).form(f"/dossiers/{code}/complete")
+    fields = {**dict(form.fields), "note": TYPED, "number": "12/GP"}
+    content, kind = _multipart(fields, "file", PDF + bytes(size), first=first)
+    answer = await clerk.client.post(form.action, content=content, headers={"content-type": kind})
+    refused = Answered(answer)
+    assert refused.status in (413, 422)
+    again = refused.form(form.action)
+    kept = dict(again.fields)
+    assert (kept["note"], kept["number"], kept["date"]) == (TYPED, "12/GP", fields["date"])
+    done = await clerk.send(again, files={"file": ("nhỏ.pdf", PDF, "application/pdf")})
+    assert done.status == 200
+    assert "issued" in await kinds(now, code)
+
+
+async def test_a_form_too_large_for_who_is_signed_out(now: Web) -> None:
+    """It waits behind the sign-in like any other; only the file has to be chosen again."""
+    code = await to_be_issued(now)
+    clerk = await now.visitor("clerk1")
+    form = (await clerk.get(f"/dossiers/{code}")).form(f"/dossiers/{code}/complete")
+    clerk.client.cookies.delete(COOKIE)
+    big = {"file": ("to.pdf", PDF + bytes(25_000_000), "application/pdf")}
+    asked = await clerk.send(form, files=big, note=TYPED)
+    assert asked.status == 401
+    assert ("kept:note", TYPED) in asked.form("/sign-in").fields
+
+
+@pytest.mark.parametrize("length", [True, False])
+async def test_a_long_form_comes_back(now: Web, *, length: bool) -> None:
+    """Text beyond what a form may have is shown again, to be copied or shortened."""
+    receiver = await now.visitor("receiver1")
+    page = await receiver.get("/counter?procedure=1.001612")
+    long = "Thôn Đông " * 150_000
+    form = page.form("/counter")
+    data = {**dict(form.fields), "name": "Nguyễn Văn Ân", "address": long}
+    content = urlencode(data).encode()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield content
+
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    sent = content if length else chunks()
+    refused = Answered(await receiver.client.post("/counter", content=sent, headers=headers))
+    assert refused.status == 413
+    assert "Nguyễn Văn Ân" in refused.text
+    assert long in refused.text
+
+
+async def test_a_bug_does_not_take_what_was_typed(now: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page that says that something is broken has it, to be copied; never a password."""
+
+    async def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    code = await processing(now)
+    handler = await now.visitor("handler1")
+    form = (await handler.get(f"/dossiers/{code}")).form(f"/dossiers/{code}/note")
+    with monkeypatch.context() as patched:
+        patched.setattr(now.house.desk, "act", broken)
+        page = await handler.send(form, text=TYPED)
+    assert page.status == 500
+    assert "Đã gọi" in page.text
+    lost = await handler.send(form, f"/dossiers/{code}/nonsense/at/all", text=TYPED)
+    assert lost.status in (404, 405)
+    assert "Đã gọi" in lost.text
 
 
 async def test_a_document_sent_ten_times_is_there_once(now: Web) -> None:
