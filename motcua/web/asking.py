@@ -41,6 +41,7 @@ class Field(NamedTuple):
     options: tuple[tuple[str, str], ...] = ()
     hint: str = ""
     most: int = 20_000
+    """Characters, or bytes of a file."""
 
 
 class Form(NamedTuple):
@@ -185,7 +186,7 @@ def _file(visit: Visit, name: str, *, required: bool = False) -> Field:
     hint = visit.say(_("PDF, JPEG, PNG, Word, Excel or OpenDocument, {most} MB at most."))
     label = visit.say(_("The decision as a file")) if name == "file" else visit.say(_("File"))
     most = visit.house.documents.most_mb
-    return Field(name, "file", label, required, hint=hint.format(most=most))
+    return Field(name, "file", label, required, hint=hint.format(most=most), most=most * 1_000_000)
 
 
 def _basis(visit: Visit) -> Field:

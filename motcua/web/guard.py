@@ -105,6 +105,12 @@ class Guard:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
+                if message["status"] == 303 and b"x-once" in sent:
+                    # The page's script goes there itself; else the page would be fetched, and seen, twice.
+                    headers = [
+                        (b"x-goto" if name == b"location" else name, at) for name, at in message["headers"]
+                    ]
+                    message["status"], message["headers"] = 200, headers
                 there = {name for name, _ in message["headers"]}
                 message["headers"] = [
                     *message["headers"],

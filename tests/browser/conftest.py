@@ -96,7 +96,10 @@ class Person:
         for field, (called, content) in (files or {}).items():
             chosen = FilePayload(name=called, mimeType="application/octet-stream", buffer=content)
             await form.locator(f"[name={field}]").set_input_files(chosen)
+        await self.page.evaluate("document.querySelector('#main').dataset.sent = '1'")
         await form.locator("button").click()
+        # Another page, or another content: a form with a file is sent by the page's script.
+        await self.page.wait_for_selector("#main:not([data-sent])")
         await self.page.wait_for_load_state()
 
     async def look(self, name: str, *, language: str = "vi") -> None:

@@ -4,17 +4,58 @@
 const $ = (what, where = document) => where.querySelector(what);
 const all = (what, where = document) => [...where.querySelectorAll(what)];
 
-// A form that was sent waits for its answer; what the server knows already it does once all the same.
+// A form that was sent waits for its answer; what the server knows already it does once all the same. The page of a form
+// with a file stays until the desk has answered: a proxy that takes no large body, a timeout or a lost connection on the
+// long way takes nothing that was typed.
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.matches("[data-once]")) return;
   if (form.dataset.sent) { event.preventDefault(); return; }
   form.dataset.sent = "1";
-  setTimeout(() => all("button", form).forEach((button) => { button.disabled = true; }));
+  if (form.enctype !== "multipart/form-data") { setTimeout(() => able(form, false)); return; }
+  event.preventDefault();
+  const body = new FormData(form);
+  able(form, false);
+  send(form, body);
+});
+function able(form, is) { all("button", form).forEach((button) => { button.disabled = !is; }); }
+async function send(form, body) {
+  let status = "";
+  try {
+    const answer = await fetch(form.getAttribute("action"), { method: "POST", body, headers: { "x-once": "1" } });
+    const to = answer.headers.get("x-goto");
+    if (to !== null) { location.assign(to); return; }
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (page.body.dataset.unsent !== undefined) { show(page); return; }
+    status = ` (${answer.status})`;
+  } catch { /* there was no answer at all */ }
+  delete form.dataset.sent;
+  able(form, true);
+  const said = $("[data-said]", form) || form.insertBefore(document.createElement("p"), form.firstChild);
+  said.className = "alert";
+  said.dataset.said = "";
+  said.setAttribute("role", "alert");
+  said.textContent = document.body.dataset.unsent + status;
+  said.scrollIntoView({ block: "nearest" });
+}
+function show(page) {
+  document.title = page.title;
+  $("#main").replaceWith($("#main", page));
+  scrollTo(0, 0);
+  const first = $("[autofocus]") || $("#main");
+  first.focus({ preventScroll: true });
+}
+// A file that is not taken is not sent.
+document.addEventListener("change", (event) => {
+  const most = Number(event.target.dataset.most);
+  if (event.target.type !== "file" || !most) return;
+  const over = [...event.target.files].some((file) => file.size > most);
+  event.target.setCustomValidity(over ? event.target.dataset.over : "");
+  if (over) event.target.reportValidity();
 });
 addEventListener("pageshow", () => all("form[data-sent]").forEach((form) => {
   delete form.dataset.sent;
-  all("button", form).forEach((button) => { button.disabled = false; });
+  able(form, true);
 }));
 
 // Choosing many.
