@@ -76,6 +76,7 @@ PROCEDURES = {
         ],
     ),
     "fixed": procedure(code="fixed", limit=None, rating_window=None, step_ladder=[]),
+    "patient": procedure(code="patient", supplement_lapse="nothing", rating_window=None),
     "apologised": procedure(code="apologised", apology="-1 day", rating_window=None),
     "paused": procedure(
         code="paused", consultation_silence="consent", pausing={"consultation": "resume"}, rating_window=None

@@ -90,7 +90,9 @@ STAGES = {
     "process": Stage(PROCESS, FROM_PROCESS),
     "claimed": Stage((*PROCESS, "handler1 claim"), FROM_PROCESS),
     "supplement": Stage(
-        (*PROCESS, "handler1 request-supplement reason=plan"), ("citizen1 supply", *FROM_PROCESS)
+        (*PROCESS, "handler1 request-supplement reason=plan"),
+        ("citizen1 supply", *FROM_PROCESS),
+        "patient",
     ),
     "payment": Stage(
         (*PROCESS, "handler1 request-payment amount=5000"),
