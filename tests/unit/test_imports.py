@@ -156,7 +156,7 @@ TABLE = (
             *("motcua.absences", "motcua.bell", "motcua.papers", "motcua.texts", "motcua.documents"),
             *("motcua.erasure", "motcua.health", "motcua.supervision"),
         ),
-        ("fastapi", "starlette", "uvicorn", "jinja2", "markupsafe", "babel", "structlog"),
+        ("fastapi", "starlette", "uvicorn", "jinja2", "markupsafe", "babel", "structlog", "python_multipart"),
     ),
     Row(("worker", "starter"), EVERYTHING),
     Row(("motcua",), (), ()),
