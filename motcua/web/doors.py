@@ -16,6 +16,7 @@ from models.refusals import BadInput, Forbidden, Unreachable
 from motcua.accounts import NotSignedIn, Session
 from motcua.web.guard import check_size
 from motcua.web.house import House
+from motcua.web.oversize import KEPT
 from motcua.web.visit import COOKIE, Visit
 
 log = structlog.get_logger()
@@ -56,7 +57,7 @@ async def typed_form(request: Request) -> FormData:
     """
     form: FormData | None = getattr(request.state, "form", None)
     if form is None:
-        form = request.state.form = await request.form()
+        form = request.state.form = await request.form(max_part_size=KEPT)
     if any(
         isinstance(text, str) and _UNKEEPABLE.search(text) for pair in form.multi_items() for text in pair
     ):

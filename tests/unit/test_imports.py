@@ -118,7 +118,7 @@ TABLE = (
     Row(("motcua.virtual",), ("models", "workflows", TEMPORAL), ("temporalio", "google")),
     Row(
         ("motcua.caseloads",),
-        ("models", "motcua.desk", "motcua.virtual", CATALOGUE, STORE),
+        ("models", "motcua.desk", "motcua.forms", "motcua.virtual", CATALOGUE, STORE),
         ("pydantic", "structlog"),
     ),
     Row(("motcua.accounts",), ("models", STORE), ("argon2",)),
