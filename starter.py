@@ -188,8 +188,7 @@ class Workshop:
         catalogue = self.catalogue()
         client = await connect(address, namespace)
         async with Store.connect(url) as store:
-            desk = Desk(client, store, rulebook(catalogue), rpc_timeout=self.settings.rpc_timeout)
-            yield client, desk, store
+            yield client, Desk(client, store, rulebook(catalogue), **self.settings.desk), store
 
     @asynccontextmanager
     async def record(self) -> AsyncIterator[Store | None]:
@@ -251,7 +250,7 @@ class Workshop:
             for number in range(1, settings.workers + 1):
                 await servers.add(self._worker(servers, client, number, public_url))
             async with Store.connect(run.database_url, most=25, patience=PATIENCE) as store:
-                desk = Desk(client, store, rulebook, rpc_timeout=settings.rpc_timeout)
+                desk = Desk(client, store, rulebook, **settings.desk)
                 house = self._house(client, desk, store, public_url)
                 password = _password(servers.data_dir)
                 await house.accounts.furnish(password)

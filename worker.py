@@ -229,7 +229,7 @@ async def serve(settings: Settings) -> None:
     where = Where(address, namespace, url, catalogue.office.id, settings.archive_url)
     async with Store.connect(url, most=20) as store:
         await Archive(client, ProofRecord(store, where.office), where.shelf()).keep_for(settings.retention)
-        desk = Desk(client, store, rulebook(catalogue), rpc_timeout=settings.rpc_timeout)
+        desk = Desk(client, store, rulebook(catalogue), **settings.desk)
         async with serving(client, store, catalogue, desk, settings, telemetry.metric_meter, where):
             log.info("worker serves", task_queue=TASK_QUEUE, pid=os.getpid())
             await stop.wait()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from itertools import pairwise
@@ -236,6 +237,14 @@ class Calendar(Value):
     def closing(self, at: datetime) -> datetime:
         """The last closing of the day of `at`, which must be a working day."""
         return self.opened(self.local(at).date())[-1][1]
+
+    def end_of(self, day: date) -> datetime:
+        """The end of a date that is named without a time: its last closing, or its last second where the
+        office does not open."""
+        with suppress(CalendarTooShort):  # what lies beyond the calendar is refused where it is counted
+            if opened := self.opened(day):
+                return opened[-1][1]
+        return self.instant(day, time(23, 59, 59))
 
     def excerpt(self, first: date, last: date) -> Calendar:
         """This calendar cut to a span of dates, so that it can travel with a dossier.

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from models.base import Value
+from models.base import Reference, Value
 from models.commands import Asked
 from models.facts import Event, Fact
 
@@ -62,6 +62,20 @@ def digest(**parts: Any) -> str:
 def fingerprint(value: Value) -> str:
     """SHA-256 (hex) over the canonical JSON of a procedure or calendar: names the exact rules used."""
     return hashlib.sha256(canonical(value.model_dump(mode="json"))).hexdigest()
+
+
+def request_digest(command: Asked) -> str:
+    """What a command asks and of whom it comes, as 16 hex characters: the same for the same request.
+
+    Left out is what may differ when a request is sent again: roles and colleagues as the desk knows them on
+    that day, the page that was looked at, planned moments, and the salted hashes of free texts (the store
+    compares those).
+    """
+    plain = command.model_dump(mode="json", exclude={"id", "actor", "seen", "holder", "simulated"})
+    for name in plain:
+        if isinstance(value := getattr(command, name), Reference):
+            plain[name] = value.id
+    return hashlib.sha256(canonical({**plain, "actor": command.actor.id})).hexdigest()[:16]
 
 
 def fact_hash(code: str, fact: Fact) -> str:

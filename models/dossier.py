@@ -193,6 +193,8 @@ class Dossier(Value):
     """The number of the last fact that a person brought about."""
     answered: dict[str, int] = Field(default_factory=dict)
     """Command id to the number of its last fact: the same id again gets the first answer."""
+    requests: dict[str, str] = Field(default_factory=dict)
+    """Command id to what was asked under it (`chain.request_digest`); the clock's have none."""
 
     @property
     def closed(self) -> bool:

@@ -20,7 +20,14 @@ ApologyReason = Literal["no-time", "work-does-not-fit"]
 """The due instant is near; or what is still to be done, by its limits, cannot be done before it."""
 
 
-class Filed(Value):
+class Happened(Value):
+    """The part that all events share."""
+
+    request_digest: str | None = added(None)
+    """On a command's first event: what was asked (`chain.request_digest`). None for the clock's."""
+
+
+class Filed(Happened):
     """Handed in; no clock of the dossier runs yet, only the officer's answer is awaited."""
 
     kind: Literal["filed"] = "filed"
@@ -39,7 +46,7 @@ class Filed(Value):
     simulated: bool = False
 
 
-class Accepted(Value):
+class Accepted(Happened):
     """Complete and correct: the clock of the whole dossier starts."""
 
     kind: Literal["accepted"] = "accepted"
@@ -49,14 +56,14 @@ class Accepted(Value):
     calendar: str
 
 
-class Refused(Value):
+class Refused(Happened):
     """Turned away at intake; such a dossier was not received."""
 
     kind: Literal["refused"] = "refused"
     reason: Reference
 
 
-class StepOpened(Value):
+class StepOpened(Happened):
     """A step waits for somebody of its role."""
 
     kind: Literal["step-opened"] = "step-opened"
@@ -68,21 +75,21 @@ class StepOpened(Value):
     due_at: Instant | None = None
 
 
-class Claimed(Value):
+class Claimed(Happened):
     """Somebody took a task."""
 
     kind: Literal["claimed"] = "claimed"
     task: int
 
 
-class Released(Value):
+class Released(Happened):
     """A task went back to the pool."""
 
     kind: Literal["released"] = "released"
     task: int
 
 
-class Assigned(Value):
+class Assigned(Happened):
     """A task was given to somebody."""
 
     kind: Literal["assigned"] = "assigned"
@@ -90,7 +97,7 @@ class Assigned(Value):
     to: str
 
 
-class StepCompleted(Value):
+class StepCompleted(Happened):
     """A step's work was done."""
 
     kind: Literal["step-completed"] = "step-completed"
@@ -99,7 +106,7 @@ class StepCompleted(Value):
     note: Reference | None = None
 
 
-class Decided(Value):
+class Decided(Happened):
     """Approved or rejected."""
 
     kind: Literal["decided"] = "decided"
@@ -109,7 +116,7 @@ class Decided(Value):
     reason: Reference | None = None
 
 
-class Issued(Value):
+class Issued(Happened):
     """The result has its number, date and file."""
 
     kind: Literal["issued"] = "issued"
@@ -118,14 +125,14 @@ class Issued(Value):
     file: Reference | None = None
 
 
-class Ready(Value):
+class Ready(Happened):
     """The result is ready; whether it was in time is settled here, not at the pick-up."""
 
     kind: Literal["ready"] = "ready"
     timeliness: Timeliness
 
 
-class SentBack(Value):
+class SentBack(Happened):
     """The work went back to an earlier step."""
 
     kind: Literal["sent-back"] = "sent-back"
@@ -134,7 +141,7 @@ class SentBack(Value):
     reason: Reference
 
 
-class SupplementRequested(Value):
+class SupplementRequested(Happened):
     """The applicant has been asked for what is missing."""
 
     kind: Literal["supplement-requested"] = "supplement-requested"
@@ -145,14 +152,14 @@ class SupplementRequested(Value):
     mode: Mode
 
 
-class Supplied(Value):
+class Supplied(Happened):
     """The applicant has handed in what was missing."""
 
     kind: Literal["supplied"] = "supplied"
     papers: Reference | None = None
 
 
-class PaymentRequested(Value):
+class PaymentRequested(Happened):
     """The applicant has been asked to pay."""
 
     kind: Literal["payment-requested"] = "payment-requested"
@@ -161,7 +168,7 @@ class PaymentRequested(Value):
     mode: Mode
 
 
-class Paid(Value):
+class Paid(Happened):
     """A payment came in."""
 
     kind: Literal["paid"] = "paid"
@@ -169,7 +176,7 @@ class Paid(Value):
     receipt: str
 
 
-class Consulted(Value):
+class Consulted(Happened):
     """Another agency has been asked."""
 
     kind: Literal["consulted"] = "consulted"
@@ -181,7 +188,7 @@ class Consulted(Value):
     mode: Mode
 
 
-class Answered(Value):
+class Answered(Happened):
     """The consulted agency answered, or its silence counts as consent."""
 
     kind: Literal["answered"] = "answered"
@@ -201,7 +208,7 @@ class Move(Value):
     reached: tuple[int, ...]
 
 
-class ClockPaused(Value):
+class ClockPaused(Happened):
     """The running terms stand still."""
 
     kind: Literal["clock-paused"] = "clock-paused"
@@ -212,7 +219,7 @@ class ClockPaused(Value):
     terms: tuple[int, ...]
 
 
-class ClockResumed(Value):
+class ClockResumed(Happened):
     """A wait is over; the terms that no other wait pauses run again, each to its new instant."""
 
     kind: Literal["clock-resumed"] = "clock-resumed"
@@ -223,7 +230,7 @@ class ClockResumed(Value):
     moves: tuple[Move, ...]
 
 
-class ApologyDrafted(Value):
+class ApologyDrafted(Happened):
     """The clock drafted an apology with a new date, for a leader to confirm or to dismiss."""
 
     kind: Literal["apology-drafted"] = "apology-drafted"
@@ -237,7 +244,7 @@ class ApologyDrafted(Value):
     """Working time that the limits of the open step and of those up to the result come to."""
 
 
-class ApologyDismissed(Value):
+class ApologyDismissed(Happened):
     """A leader found the drafted apology needless."""
 
     kind: Literal["apology-dismissed"] = "apology-dismissed"
@@ -246,7 +253,7 @@ class ApologyDismissed(Value):
     reason: Reference
 
 
-class Extended(Value):
+class Extended(Happened):
     """A new date was promised; with a legal basis the due instant moved too."""
 
     kind: Literal["extended"] = "extended"
@@ -259,7 +266,7 @@ class Extended(Value):
     moves: tuple[Move, ...] = ()
 
 
-class Returned(Value):
+class Returned(Happened):
     """The result was handed over."""
 
     kind: Literal["returned"] = "returned"
@@ -269,7 +276,7 @@ class Returned(Value):
     rate_by: Instant | None = None
 
 
-class Withdrawn(Value):
+class Withdrawn(Happened):
     """The applicant took the dossier back."""
 
     kind: Literal["withdrawn"] = "withdrawn"
@@ -277,7 +284,7 @@ class Withdrawn(Value):
     timeliness: Timeliness | None = None
 
 
-class Stopped(Value):
+class Stopped(Happened):
     """Processing stopped: until it is resumed, or for good when a supplement was never answered."""
 
     kind: Literal["stopped"] = "stopped"
@@ -286,7 +293,7 @@ class Stopped(Value):
     timeliness: Timeliness | None = None
 
 
-class LinkedTo(Value):
+class LinkedTo(Happened):
     """This dossier was opened for another one, which hears what becomes of it."""
 
     kind: Literal["linked-to"] = "linked-to"
@@ -294,7 +301,7 @@ class LinkedTo(Value):
     link: str
 
 
-class LinkRequested(Value):
+class LinkRequested(Happened):
     """Another agency is to open a dossier of its own; it must acknowledge in time."""
 
     kind: Literal["link-requested"] = "link-requested"
@@ -309,7 +316,7 @@ class LinkRequested(Value):
     mode: Mode
 
 
-class Heard(Told):
+class Heard(Happened, Told):
     """A linked dossier told what has become of it."""
 
     kind: Literal["heard"] = "heard"
@@ -321,7 +328,7 @@ class Regained(Move):
     pauses: tuple[Pause, ...]
 
 
-class OutageCounted(Value):
+class OutageCounted(Happened):
     """An announced outage was counted: the terms that ran during it got that time back."""
 
     kind: Literal["outage-counted"] = "outage-counted"
@@ -331,7 +338,7 @@ class OutageCounted(Value):
     moves: tuple[Regained, ...]
 
 
-class CalendarAmended(Value):
+class CalendarAmended(Happened):
     """The open terms were computed anew with another calendar."""
 
     kind: Literal["calendar-amended"] = "calendar-amended"
@@ -340,7 +347,7 @@ class CalendarAmended(Value):
     moves: tuple[Move, ...]
 
 
-class Transferred(Value):
+class Transferred(Happened):
     """The dossier went to the competent unit."""
 
     kind: Literal["transferred"] = "transferred"
@@ -348,7 +355,7 @@ class Transferred(Value):
     reason: Reference | None = None
 
 
-class Corrected(Value):
+class Corrected(Happened):
     """The last completion was a mistake; the step is open again and its clock never stopped."""
 
     kind: Literal["corrected"] = "corrected"
@@ -357,21 +364,21 @@ class Corrected(Value):
     reason: Reference
 
 
-class Noted(Value):
+class Noted(Happened):
     """A note for colleagues."""
 
     kind: Literal["noted"] = "noted"
     text: Reference
 
 
-class Attached(Value):
+class Attached(Happened):
     """A document was added."""
 
     kind: Literal["attached"] = "attached"
     document: Reference
 
 
-class Rated(Value):
+class Rated(Happened):
     """The citizen's opinion."""
 
     kind: Literal["rated"] = "rated"
@@ -379,7 +386,7 @@ class Rated(Value):
     text: Reference | None = None
 
 
-class RungReached(Value):
+class RungReached(Happened):
     """A rung of a term's ladder was reached; of several passed at once only the highest notifies."""
 
     kind: Literal["rung-reached"] = "rung-reached"
@@ -397,7 +404,7 @@ class RungReached(Value):
     notify: bool
 
 
-class Acknowledged(Value):
+class Acknowledged(Happened):
     """Somebody knows: the alarms of these terms rest for a while, and then sound if the cause is there."""
 
     kind: Literal["acknowledged"] = "acknowledged"
@@ -406,13 +413,13 @@ class Acknowledged(Value):
     reason: Reference | None = None
 
 
-class RatingLapsed(Value):
+class RatingLapsed(Happened):
     """Nobody rated in time; the dossier is closed."""
 
     kind: Literal["rating-lapsed"] = "rating-lapsed"
 
 
-class Observed(Value):
+class Observed(Happened):
     """Another system says that this happened; `deviation` names the rule it would have broken."""
 
     kind: Literal["observed"] = "observed"

@@ -22,7 +22,9 @@ def apply(dossier: Dossier, fact: Fact) -> Dossier:
     changes = _changes(dossier, fact)
     if any(term.id == fact.seq for term in changes.get("terms", ())):
         changes["opened"] = {**dossier.opened, fact.seq: fact.at}
-    answered = changes.pop("answered", dossier.answered)
+    requests = dossier.requests
+    if (request := fact.event.request_digest) is not None:
+        requests = {**requests, fact.command: request}
     return dossier.model_copy(
         update={
             **changes,
@@ -30,7 +32,8 @@ def apply(dossier: Dossier, fact: Fact) -> Dossier:
             "head": fact.hash,
             "latest": fact.at,
             "touched": dossier.touched if fact.actor in _NOBODY else fact.seq,
-            "answered": {**answered, fact.command: fact.seq},
+            "answered": {**dossier.answered, fact.command: fact.seq},
+            "requests": requests,
         }
     )
 

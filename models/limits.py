@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -132,6 +132,14 @@ class Offset(_Written):
     def times(self, count: int) -> tuple[int, timedelta]:
         """The offset taken `count` times, as whole days and a rest."""
         return self.days * count, self.rest * count
+
+
+def date_alone(text: str) -> date | None:
+    """The date, where a text is a date without a time of day."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _amount(text: str) -> tuple[Decimal, str]:

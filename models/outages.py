@@ -17,20 +17,17 @@ LONGEST = timedelta(days=60)
 """A longer outage is a slip of the pen: nobody announces one."""
 
 
-def check(calendar: Calendar, since: datetime, until: datetime) -> None:
-    """Refuse an outage that goes backward or is longer than any."""
+def check(calendar: Calendar, since: datetime, until: datetime, at: datetime) -> None:
+    """Refuse an outage that goes backward, is longer than any, or has not ended by `at`."""
     if since >= until:
-        raise r.BadDate(
-            what="The end of the outage",
-            value=calendar.shown(until),
-            reason="it must lie after its beginning.",
-        )
-    if until - since > LONGEST:
-        raise r.BadDate(
-            what="The end of the outage",
-            value=calendar.shown(until),
-            reason=f"it lasts at most {LONGEST.days} days; announce a longer one in parts.",
-        )
+        reason = "it must lie after its beginning."
+    elif until - since > LONGEST:
+        reason = f"it lasts at most {LONGEST.days} days; announce a longer one in parts."
+    elif until > at:
+        reason = "it lies in the future."
+    else:
+        return
+    raise r.BadOutage(what="The end of the outage", value=calendar.shown(until), reason=reason)
 
 
 def lost(

@@ -74,6 +74,10 @@ class Fee(Dated):
     unit: str = "hồ sơ"
     when: Literal["before", "after"] = "before"
 
+    def price(self, channel: str | None) -> int:
+        """The amount in đồng for a dossier handed in by this channel; nothing else reads the two amounts."""
+        return self.online if channel == "online" and self.online is not None else self.amount
+
 
 class Link(Value):
     """A dossier of another agency that a step of this procedure waits for (liên thông, Decree 301/2026)."""

@@ -73,6 +73,10 @@ class RequestReused(BadInput):
     sentence = "The request id {request_id} was used before for something else."
 
 
+class NoSuchPart(BadInput):
+    """A dossier was asked for a part by a number that it does not have: a fact, a term, a document."""
+
+
 class UnknownDossier(Problem):
     """No dossier has this code."""
 
@@ -92,6 +96,7 @@ class CheckFailed(Problem):
 # family -> (exit code of the command line, HTTP status)
 EXIT_CODES: dict[type[Problem], tuple[int, int]] = {
     CheckFailed: (1, 409),
+    NoSuchPart: (2, 404),
     BadInput: (2, 422),
     Forbidden: (3, 403),
     Refusal: (3, 409),
@@ -236,6 +241,12 @@ class OutageMissed(Refusal):
 
 class BadDate(Refusal):
     """A date that the rules do not allow here."""
+
+    sentence = "{what} cannot be {value}: {reason}"
+
+
+class BadOutage(BadInput):
+    """An outage that goes backward, is longer than any, or has not ended."""
 
     sentence = "{what} cannot be {value}: {reason}"
 

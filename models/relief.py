@@ -135,13 +135,7 @@ def outage(d: Dossier, command: c.Outage, at: datetime) -> Iterator[Event]:
     """
     if command.notice in d.outages:
         raise r.OutageKnown(code=d.code, notice=command.notice)
-    check(d.calendar, command.since, command.until)
-    if command.until > at:
-        raise r.BadDate(
-            what="The end of the outage",
-            value=d.calendar.shown(command.until),
-            reason="it lies in the future.",
-        )
+    check(d.calendar, command.since, command.until, at)
     mode = d.procedure.pausing.outage
     if mode == "none":
         raise _missed(d, command, "its procedure lets the clock run on")

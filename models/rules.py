@@ -13,7 +13,7 @@ from models import commands as c
 from models import facts as f
 from models import refusals as r
 from models import relief
-from models.chain import fingerprint, seal
+from models.chain import fingerprint, request_digest, seal
 from models.dossier import ENDED, INTAKE, Dossier, Task
 from models.facts import Event, Fact
 from models.fold import apply
@@ -37,10 +37,14 @@ Rule = Callable[[Dossier, Any, datetime], Iterator[Event]]
 def decide(dossier: Dossier, command: c.Asked, at: datetime) -> list[Fact]:
     """The facts that a command leads to at this instant, sealed into the chain; or a Refusal.
 
-    A command whose id has been answered leads to nothing: its answer is the one it got then.
+    A command whose id has been answered leads to nothing: its answer is the one it got then. Another
+    command under the same id is refused.
     """
     # The clock asks anew each time: its ids are not handed out, so somebody's own could look like one.
-    if command.id in dossier.answered and not isinstance(command, c.Tick):
+    request = None if isinstance(command, c.Tick) else request_digest(command)
+    if request is not None and command.id in dossier.answered:
+        if dossier.requests.get(command.id) != request:
+            raise r.RequestReused(request_id=command.id)
         return []
     at = moment(dossier, command, at)
     _may(dossier, command)
@@ -49,6 +53,8 @@ def decide(dossier: Dossier, command: c.Asked, at: datetime) -> list[Fact]:
 
     def add(event: Event) -> None:
         nonlocal state
+        if not decided and request is not None:
+            event = event.model_copy(update={"request_digest": request})
         (fact,) = seal(dossier.code, [event], after=state.seq, head=state.head, at=at, command=command)
         state = apply(state, fact)
         decided.append(fact)

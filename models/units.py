@@ -12,6 +12,12 @@ from models import refusals as r
 from models.base import Dated
 
 
+class UnknownUnit(r.BadInput):
+    """The office has no such unit."""
+
+    sentence = "There is no unit {unit} at this office. Units: {known}."
+
+
 class Span(Dated):
     """When a unit works, and which unit takes over its dossiers when it has ended."""
 

@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     """Hours after which everybody signs in again."""
     session_idle: float = Field(default=120, gt=0, le=60 * 24 * 30)
     """Minutes without a click after which one is signed out."""
+    backdate_days: int = Field(default=30, ge=0, le=3650)
+    """Days by which a hand-in may lie back when it is entered (`submitted_at`); simulated ones are exempt."""
     upload_mb: int = Field(default=20, ge=1, le=100)
     """Megabytes of a file that is attached to a dossier, at most."""
     clamd: str = Field(default="", pattern=r"^(/\S+|[^\s/]+)?$")
@@ -93,6 +95,11 @@ class Settings(BaseSettings):
     """Seconds that posting one notice may take."""
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
     """PostgreSQL, when it is not the embedded one."""
+
+    @property
+    def desk(self) -> dict[str, Any]:
+        """What a desk is set to."""
+        return {"rpc_timeout": self.rpc_timeout, "backdate_days": self.backdate_days}
 
     def seals(self, namespace: str | None) -> Path:
         """The folder of the seals' keys and copies; each namespace has its own."""

@@ -28,7 +28,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from models.base import Value
 from models.calendar import Calendar
-from models.chain import fingerprint
+from models.chain import fingerprint, request_digest
 from models.changes import Acts, amended, name_of
 from models.commands import CLOCK, MESSENGER, Actor, Assign, Command, File, SimulatedTime, Tick, Transfer
 from models.dossier import Dossier, Parent
@@ -36,6 +36,7 @@ from models.facts import Fact, Filed
 from models.fold import fold
 from models.limits import Limit
 from models.linked import OpenLinked
+from models.people import STAFF_ROLES
 from models.procedure import Procedure, Role, Stage
 from models.refusals import (
     BadInput,
@@ -48,7 +49,7 @@ from models.refusals import (
 )
 from models.rules import decide
 from models.service import Answer, Opening
-from models.units import Span, check_works, heir
+from models.units import Span, UnknownUnit, check_works, heir
 from models.view import DossierRow
 from motcua.documents import Document
 from motcua.forms import (
@@ -60,6 +61,7 @@ from motcua.forms import (
     read_submission,
     reference,
 )
+from motcua.past import recall
 from motcua.store import Intake, Private, Store, TaskFilter
 from motcua.store.changes import CalendarRecord
 from motcua.temporal import AWAY
@@ -114,6 +116,12 @@ class Taken(NamedTuple):
     """What its workflow starts with, and the dossier once it is filed; None where it had its code before."""
 
 
+class UnknownRole(BadInput):
+    """No member of staff can have such a role."""
+
+    sentence = "There is no role {role}. Roles: {known}."
+
+
 class Shown(Value):
     """A dossier with its facts, as `show` prints it."""
 
@@ -161,10 +169,16 @@ class Desk:
     """Everything that a person can do with dossiers."""
 
     def __init__(
-        self, client: Client, store: Store, rulebook: Rulebook, *, rpc_timeout: float = 20.0
+        self,
+        client: Client,
+        store: Store,
+        rulebook: Rulebook,
+        *,
+        rpc_timeout: float = 20.0,
+        backdate_days: int = 30,
     ) -> None:
         self._client, self._store, self.rulebook = client, store, rulebook
-        self._timeout = rpc_timeout
+        self._timeout, self._backdate_days = rpc_timeout, backdate_days
         self._kept_rules: dict[int, Value] = {}
 
     # Intake
@@ -194,11 +208,25 @@ class Desk:
         """
         submission = data if isinstance(data, Submission) else self.read_submission(data)
         now = datetime.now(UTC) if simulated is None else simulated.at
+        if simulated is None:
+            await self._check_backdated(submission, now)
 
         def make() -> tuple[Opening, tuple[Private, ...]]:
             return self._opening(submission, officer, now, simulated, seed)
 
-        return await self._take_in(make, now, f"{officer or ''} {submission.model_dump_json()}")
+        return await self._take_in(make, now, submission.model_dump_json())
+
+    async def _check_backdated(self, submission: Submission, now: datetime) -> None:
+        """Refuse a hand-in too far back, unless the request has its dossier already."""
+        if submission.submitted_at is None:
+            return
+        local, days = self.rulebook.calendar.local, self._backdate_days
+        earliest = local(now).date() - timedelta(days=days)
+        if local(submission.submitted_at).date() >= earliest:
+            return
+        if (await self.progress(submission.request_id))[0] is None:
+            reason = f"it lies more than {days} days back; the earliest day is {earliest}"
+            raise InvalidSubmission(field="submitted_at", reason=reason)
 
     async def open_linked(self, message: OpenLinked) -> Answer:
         """Open the dossier that another one asks for; the applicant's data stays where that one keeps it."""
@@ -405,7 +433,6 @@ class Desk:
 
     async def send(self, code: str, command: Command) -> Answer:
         """Ask a dossier to carry out a command; whoever made it answers for what it refers to."""
-        kind = command.kind
         handle: WorkflowHandle[Any, Any] = self._client.get_workflow_handle(code)
         try:
             return await handle.execute_update(
@@ -413,11 +440,13 @@ class Desk:
                 command,
                 # The server answers for an id it knows without asking anybody: what else the same request
                 # id is used for must be another update, so that the dossier gets to refuse it.
-                id=f"{command.id} {kind} {command.actor.id}",
+                id=f"{command.id} {request_digest(command)}",
                 rpc_timeout=timedelta(seconds=self._timeout),
             )
         except Exception as error:
-            problem = await self._settled(self._explained(error, command.id), code, kind)
+            problem = self._explained(error, command.id)
+            if isinstance(problem, RPCError) and problem.status is RPCStatusCode.NOT_FOUND:
+                return await self._from_the_record(code, command)
             if problem is error:
                 raise
             raise problem from error
@@ -451,6 +480,11 @@ class Desk:
         references = {row.kind: reference(row) for row in kept}
         return command.model_copy(update=references), [row.id for row in kept]
 
+    def check_unit(self, unit: str | None) -> None:
+        """Refuse a unit that the office does not have; None is any."""
+        if unit is not None and unit not in self.rulebook.units:
+            raise UnknownUnit(unit=unit, known=", ".join(sorted(self.rulebook.units)))
+
     def _known_unit(self, unit: str, refusal: type[BadInput], **where: str) -> None:
         if unit not in self.rulebook.units:
             units = ", ".join(sorted(self.rulebook.units))
@@ -481,7 +515,10 @@ class Desk:
         return await self._store.progress(request_id)
 
     async def tasks(self, wanted: TaskFilter) -> list[dict[str, Any]]:
-        """Open tasks, the most urgent first."""
+        """Open tasks, the most urgent first; a unit, a role or a user that there is not is bad input."""
+        self.check_unit(wanted.unit)
+        if wanted.role is not None and wanted.role not in STAFF_ROLES:
+            raise UnknownRole(role=wanted.role, known=", ".join(sorted(STAFF_ROLES)))
         if wanted.user is not None:
             actor = self._actor(wanted.user)
             wanted = wanted.model_copy(
@@ -511,16 +548,16 @@ class Desk:
                 return TemporalGone(reason=error.message or error.status.name)
         return error
 
-    async def _settled(self, error: Exception, code: str, kind: str) -> Exception:
-        """Why Temporal knows no open workflow of this code."""
-        if not isinstance(error, RPCError) or error.status is not RPCStatusCode.NOT_FOUND:
-            return error
-        row = await self._store.row(code)
-        if row is None:
-            return UnknownDossier(code=code)
-        if row.stage is Stage.CLOSED:
-            return DossierClosed(code=code, status=row.status, command=kind)
-        return WorkflowMissing(code=code)
+    async def _from_the_record(self, code: str, command: Command) -> Answer:
+        """The first answer to a command that is on record, where Temporal knows no open workflow any more."""
+        row = await self.row(code)
+        if row.stage is not Stage.CLOSED:
+            raise WorkflowMissing(code=code)
+        dossier = (await recall(self._store, code)).at()
+        if command.id not in dossier.answered:
+            raise DossierClosed(code=code, status=row.status, command=command.kind)
+        decide(dossier, command, datetime.now(UTC))  # refuses another command under the same id
+        return _as_answer(row).model_copy(update={"seq": dossier.answered[command.id]})
 
 
 def _as_answer(row: DossierRow) -> Answer:

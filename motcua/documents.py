@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from models.base import Reference
 from models.facts import Attached, Fact, Issued
-from models.refusals import BadInput, CheckFailed, UnknownDossier, Unreachable
+from models.refusals import BadInput, CheckFailed, NoSuchPart, UnknownDossier, Unreachable
 from models.visible import shows
 from motcua.store import Store
 
@@ -83,7 +83,7 @@ class ScannerAway(Unreachable):
     sentence = "The virus scanner cannot be reached ({reason}). The file was not kept; send it again later."
 
 
-class UnknownDocument(UnknownDossier):
+class UnknownDocument(NoSuchPart):
     """No such document, or it has been erased."""
 
     sentence = "Dossier {code} has no document {number}, or it has been erased."
@@ -187,7 +187,10 @@ class Documents:
 
     async def given(self, code: str, number: int) -> Document:
         """The document that came with a fact of a dossier; whoever asks must be one who may see that."""
-        fact = next((each for each in await self._store.facts(code) if each.seq == number), None)
+        facts = await self._store.facts(code)
+        if not facts:
+            raise UnknownDossier(code=code)
+        fact = next((each for each in facts if each.seq == number), None)
         reference = None if fact is None else reference_of(fact)
         if reference is None:
             raise UnknownDocument(code=code, number=number)

@@ -16,6 +16,7 @@ from models.base import YEARS, Instant, Reference, Value, added, one_line
 from models.calendar import Calendar
 from models.chain import salted
 from models.commands import Actor, Channel, Command, Identifier, SimulatedTime
+from models.limits import Limit, date_alone
 from models.refusals import BadInput
 from models.visible import Visible, shows
 from motcua.documents import Document
@@ -201,7 +202,7 @@ def read_command(
             raise InvalidCommand(command=kind, field=reserved, reason="is not yours to set")
     if field := _unkeepable({**data, "request_id": request_id}):
         raise InvalidCommand(command=kind, field=field, reason=UNKEEPABLE)
-    texts, times = _FIELDS[kind]
+    texts, times, limits = _FIELDS[kind]
     place = next((name for name in texts if name in _DOCUMENTS), None)
     if any(name in data for name in _DOCUMENTS) or (kind == "attach" and document is None):
         raise DocumentMissing(command=kind)
@@ -211,7 +212,7 @@ def read_command(
         data = {**data, place: document.told}
     for name in texts:
         _check_text(kind, name, data.get(name))
-    plain = {**data, **_office_times(data, times, calendar)}
+    plain = {**data, **_office_times(data, times, calendar), **_office_limits(data, limits, calendar)}
     rows = [
         private(code, request_id, name, plain[name], seed) for name in texts if plain.get(name) is not None
     ]
@@ -273,6 +274,10 @@ def _is_time(annotation: Any) -> bool:
     return annotation is datetime or datetime in get_args(annotation) or "Aware" in str(annotation)
 
 
+def _is_limit(annotation: Any) -> bool:
+    return annotation is Limit or Limit in get_args(annotation)
+
+
 _DOCUMENTS = ("document", "file")
 """Where a command has a place for a file: a document of the dossier, or the result itself."""
 _NOT_WORDS = ("applicant", "papers", *_DOCUMENTS)
@@ -281,11 +286,13 @@ _NOT_WORDS = ("applicant", "papers", *_DOCUMENTS)
 _FIELDS = {
     kind: tuple(
         [name for name, field in model.model_fields.items() if wanted(field.annotation)]
-        for wanted in (_refers, _is_time)
+        for wanted in (_refers, _is_time, _is_limit)
     )
     for kind, model in _KINDS.items()
 }
-"""The free texts and the times of each command."""
+"""The free texts, the times and the limits of each command."""
+_ENDS = ("until", "due_at")
+"""Times up to which something holds: a date alone is its end."""
 
 
 def _unkeepable(data: dict[str, Any]) -> str | None:
@@ -314,7 +321,7 @@ def _first(error: ValidationError) -> dict[str, str]:
 
 
 def _office_times(data: dict[str, Any], names: Iterable[str], calendar: Calendar) -> dict[str, str]:
-    """Times without an offset are office time; a date alone is its first moment."""
+    """Times without an offset are office time; a date alone is its first moment, or its end (`_ENDS`)."""
     found = {}
     for name in names:
         value = data.get(name)
@@ -327,7 +334,21 @@ def _office_times(data: dict[str, Any], names: Iterable[str], calendar: Calendar
         if at.year not in YEARS:  # refused by name when it is read as an instant
             found[name] = at.replace(tzinfo=UTC).isoformat()
             continue
-        if at.tzinfo is None:
+        if name in _ENDS and (day := date_alone(value)) is not None:
+            at = calendar.end_of(day)
+        elif at.tzinfo is None:
             at = calendar.instant(at.date(), at.time())
         found[name] = at.isoformat()
+    return found
+
+
+def _office_limits(data: dict[str, Any], names: Iterable[str], calendar: Calendar) -> dict[str, str]:
+    """Limits with a fixed end that is written as office time: "until 2026-02-01" is the end of that day."""
+    found = {}
+    for name in names:
+        value = data.get(name)
+        if isinstance(value, str) and (words := value.split()) and words[0] == "until":
+            text = " ".join(words[1:])
+            end = _office_times({"until": text}, ["until"], calendar)
+            found[name] = f"until {end.get('until', text)}"
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from models.base import Value
@@ -48,7 +48,7 @@ async def announce(
 
     `tell` hears how many of how many have answered. Raises the first problem that is not one dossier's own.
     """
-    check(desk.rulebook.calendar, since, until)
+    check(desk.rulebook.calendar, since, until, datetime.now(UTC))
     told = f"{notice}|{since.isoformat()}|{until.isoformat()}"
     announcement = hashlib.sha256(told.encode()).hexdigest()[:32]
     data = {"since": since.isoformat(), "until": until.isoformat(), "notice": notice}

@@ -16,7 +16,7 @@ from models.dossier import Dossier
 from models.facts import Fact, Filed
 from models.fold import fold
 from models.procedure import Procedure
-from models.refusals import BadInput, CheckFailed, UnknownDossier
+from models.refusals import BadInput, CheckFailed, NoSuchPart, UnknownDossier
 from motcua.store import Store
 
 Rule = TypeVar("Rule", Procedure, Calendar)
@@ -28,7 +28,7 @@ class RulesMissing(CheckFailed):
     sentence = "Dossier {code} cannot be folded: its {kind} {fingerprint} is not on record."
 
 
-class NoSuchFact(BadInput):
+class NoSuchFact(NoSuchPart):
     """A fact number that the dossier does not have."""
 
     sentence = "Dossier {code} has the facts 1 to {last}; there is no fact {seq}."

@@ -77,6 +77,14 @@ PROCEDURES = {
     ),
     "fixed": procedure(code="fixed", limit=None, rating_window=None, step_ladder=[]),
     "patient": procedure(code="patient", supplement_lapse="nothing", rating_window=None),
+    "charged": procedure(
+        code="charged",
+        fees=[
+            {"kind": "phí", "name": "Phí thẩm định", "amount": 0},
+            {"kind": "lệ phí", "name": "Lệ phí", "amount": 100_000, "online": 0},
+        ],
+        rating_window=None,
+    ),
     "apologised": procedure(code="apologised", apology="-1 day", rating_window=None),
     "paused": procedure(
         code="paused", consultation_silence="consent", pausing={"consultation": "resume"}, rating_window=None

@@ -14,6 +14,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.deliver import Delivering
 from activities.record import Batch, Recording
+from models.chain import request_digest
 from models.commands import CLOCK, MESSENGER, Command, Tick
 from models.dossier import Dossier
 from models.facts import Fact
@@ -101,8 +102,6 @@ class DossierWorkflow:
         self._alarm_at: datetime | None = None
         self._refused_clock_at: int | None = None
         """The fact after which a rule refused the clock; it is asked again once there is another."""
-        self._asked: dict[str, tuple[str, str]] = {}
-        """Which command, and by whom, each id stood for: an id that comes back for another is refused."""
         self._deliveries: set[asyncio.Task[None]] = set()
         self._last_decided: tuple[Dossier, Command, datetime, list[Fact]] | None = None
 
@@ -126,8 +125,7 @@ class DossierWorkflow:
     @workflow.update
     async def act(self, command: Command) -> Answer:
         """Ask something of the dossier; answered when it is on record, refused if a rule says so."""
-        self._asked.setdefault(command.id, (command.kind, command.actor.id))
-        request = next((asked for asked in self._requests if asked.command.id == command.id), None)
+        request = self._pending(command.id)
         if request is None:
             request = Request(command)
             self._requests.append(request)
@@ -140,9 +138,9 @@ class DossierWorkflow:
     @act.validator
     def _allowed(self, command: Command) -> None:
         """Refuse what the rules forbid before it leaves a trace in the history."""
-        mine = (command.kind, command.actor.id)
-        if self._asked.get(command.id, mine) != mine:
-            raise RequestReused(request_id=command.id)
+        pending = self._pending(command.id)
+        if pending is not None and request_digest(pending.command) != request_digest(command):
+            raise RequestReused(request_id=command.id)  # of what has been answered the rules know
         try:
             self._decided(self._dossier, command, self._clock())
         except Problem:
@@ -160,6 +158,10 @@ class DossierWorkflow:
         if last is None or last[0] is not state or last[1] != command or last[2] != now:
             self._last_decided = last = (state, command, now, decide(state, command, now))
         return last[3]
+
+    def _pending(self, request_id: str) -> Request | None:
+        """The request of this id that waits for its answer."""
+        return next((request for request in self._requests if request.command.id == request_id), None)
 
     @workflow.query
     def state(self) -> Dossier:

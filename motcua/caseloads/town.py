@@ -258,14 +258,14 @@ class _CasePlan:
             self._act("complete", officer, step=step.id, **data)
 
     def _pay_first(self, limit: timedelta) -> None:
-        fees = self.procedure.fees
-        if self.kind != "ordinary" or not fees or not fees[0].amount or limit < timedelta(hours=3):
+        charged = [(fee.kind, price) for fee in self.procedure.fees if (price := fee.price(self.channel))]
+        if self.kind != "ordinary" or not charged or limit < timedelta(hours=3):
             return
         if self._happens(self.town.payment):
-            fee = fees[0]
-            self._act("request-payment", self.officers[Role.RECEIVER], fee=fee.kind, amount=fee.amount)
+            kind, price = charged[0]
+            self._act("request-payment", self.officers[Role.RECEIVER], fee=kind, amount=price)
             self._later(self.random.randint(3, 50))
-            self._act("pay", "citizen", amount=fee.amount, receipt=f"BL{self.random.randrange(10**6):06d}")
+            self._act("pay", "citizen", amount=price, receipt=f"BL{self.random.randrange(10**6):06d}")
 
     def _supplement(self, limit: timedelta) -> None:
         pauses = self.procedure.pausing.supplement != "none"

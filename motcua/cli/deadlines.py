@@ -9,7 +9,7 @@ import typer
 
 from models.base import YEARS
 from models.calendar import Calendar
-from models.limits import Limit
+from models.limits import Limit, date_alone
 from models.refusals import BadInput
 from models.terms import Pause, due_after, receipt, starts
 from motcua.catalogue import Catalogue
@@ -94,11 +94,14 @@ def _calendar(catalogue: Catalogue, office: str | None) -> Calendar:
     return catalogue.calendar(home.calendar if office in (None, home.id) else office)
 
 
-def moment(calendar: Calendar, what: str, text: str) -> datetime:
+def moment(calendar: Calendar, what: str, text: str, *, end: bool = False) -> datetime:
+    """A moment as people write it, in office time; with `end` a date without a time is its end."""
     try:
         at = datetime.fromisoformat(text)
         if at.year not in YEARS:
             raise ValueError(text)
+        if end and (day := date_alone(text)) is not None:
+            return calendar.end_of(day)
         return calendar.instant(at.date(), at.time()) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise BadTime(what=what, text=text) from error
@@ -108,7 +111,7 @@ def _limit(calendar: Calendar, text: str) -> Limit:
     """A limit; the instant of a fixed one is office time unless it has an offset."""
     if not text.startswith("until "):
         return Limit.parse(text)
-    return Limit.fixed(moment(calendar, "--limit", text.removeprefix("until ").strip()))
+    return Limit.fixed(moment(calendar, "--limit", text.removeprefix("until ").strip(), end=True))
 
 
 def _clock(text: str | None) -> time | None:

@@ -10,7 +10,7 @@ import typer
 
 from models.calendar import Calendar
 from models.explanation import Explained, explained
-from models.refusals import BadInput
+from models.refusals import NoSuchPart
 from models.view import DossierRow, row
 from motcua.cli import printing
 from motcua.cli.deadlines import moment
@@ -20,7 +20,7 @@ from motcua.desk import Desk
 from motcua.past import recall
 
 
-class NoSuchTerm(BadInput):
+class NoSuchTerm(NoSuchPart):
     """A term that the dossier does not have."""
 
     sentence = "Dossier {code} has the terms {known}; there is no term {term}."

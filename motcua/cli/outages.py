@@ -31,7 +31,7 @@ def add(app: typer.Typer, shop: Workshop) -> None:
 async def _outage(shop: Workshop, first: str, last: str, notice: str, user: str, *, as_json: bool) -> None:
     async with shop.office() as (desk, store):
         calendar = desk.rulebook.calendar
-        since, until = moment(calendar, "--from", first), moment(calendar, "--to", last)
+        since, until = moment(calendar, "--from", first), moment(calendar, "--to", last, end=True)
         with printing.bar("dossiers") as bar:
             told = await announce(
                 desk, store, since=since, until=until, notice=notice, user=user, tell=bar.to

@@ -269,6 +269,7 @@ async def _tasks(shop: Workshop, wanted: TaskFilter, *, overdue: bool, as_json: 
 
 async def _apologies(shop: Workshop, unit: str | None, *, as_json: bool) -> None:
     async with shop.office() as (desk, store):
+        desk.check_unit(unit)
         found = await store.apologies(unit)
         if as_json:
             printing.document(found)

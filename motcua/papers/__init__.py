@@ -14,6 +14,7 @@ from models.calendar import Calendar
 from models.dossier import Dossier
 from models.facts import Event, Fact, LinkedTo
 from models.refusals import BadInput, Refusal
+from models.units import UnknownUnit
 from motcua.catalogue import Office
 from motcua.catalogue.papers import KINDS, Form, FormSet, Kind, forms_on, read_forms
 from motcua.papers import contents as say
@@ -54,12 +55,6 @@ class BadPeriod(BadInput):
     """A period that no register can be of."""
 
     sentence = "A register cannot go from {first} to {last}: {reason}"
-
-
-class UnknownUnit(BadInput):
-    """The office has no such unit."""
-
-    sentence = "There is no unit {unit} at this office. Units: {known}."
 
 
 class Paper(Value):

@@ -162,8 +162,7 @@ def _number(count: float, *, padded: bool = False) -> str:
 
 def fee(each: Fee, channel: Channel | None) -> str:
     """A fee with its amount: `Lệ phí …: 100.000 đồng/hồ sơ`. Handed in online it may cost otherwise."""
-    charged = each.online if channel == "online" and each.online is not None else each.amount
-    amount = f"{charged:,}".replace(",", ".")
+    amount = f"{each.price(channel):,}".replace(",", ".")
     return f"{line(each.name)}: {amount} đồng/{each.unit}"
 
 

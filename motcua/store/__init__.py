@@ -235,7 +235,7 @@ class Store:
             return kept
 
     async def drop_private(self, code: str, command: str, ids: Sequence[str]) -> None:
-        """Take back what a refused command had brought, unless that command is on record after all."""
+        """Take back what a refused command had brought, but nothing that is on record under its id."""
         async with self._connection() as connection:
             await connection.execute(query("drop_private"), code, command, list(ids))
 

@@ -64,8 +64,10 @@ select left(encode(sha256(convert_to(p.salt || '/track/' || d.code, 'UTF8')), 'h
 from dossiers d join private p on p.id = d.applicant where d.code = $1
 
 -- name: drop_private
-delete from private where id = any($3::text[])
-   and not exists (select from facts where code = $1 and command = $2)
+-- What a fact of that command refers to stays.
+delete from private p where p.id = any($3::text[])
+   and not exists (select from facts f where f.code = $1 and f.command = $2
+                   and jsonb_path_exists(f.data, '$.**.id ? (@ == $id)', jsonb_build_object('id', p.id)))
 
 -- name: dossier
 select to_jsonb(d) || jsonb_build_object(

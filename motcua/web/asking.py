@@ -117,11 +117,12 @@ def _fields(offer: Offer, visit: Visit, d: Dossier) -> list[Field]:
         case "supply":
             return [Field("papers", "lines", say(_("Papers handed in")), hint=say(_("One on each line.")))]
         case "request-payment":
-            fees = tuple((each, each) for each in ("lệ phí", "phí"))
-            amount = next((str(fee.amount) for fee in d.procedure.fees if fee.amount), "")
+            kinds = tuple((each, each) for each in ("lệ phí", "phí"))
+            charged = [(fee.kind, price) for fee in d.procedure.fees if (price := fee.price(d.channel))]
+            kind, amount = charged[0] if charged else ("", "")
             return [
-                Field("fee", "choice", say(_("Kind of fee")), True, options=fees),
-                Field("amount", "number", say(_("Amount in đồng")), True, value=amount),
+                Field("fee", "choice", say(_("Kind of fee")), True, options=kinds, value=kind),
+                Field("amount", "number", say(_("Amount in đồng")), True, value=str(amount)),
             ]
         case "pay":
             return [

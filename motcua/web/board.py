@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -195,7 +195,7 @@ async def acknowledge(visit: Member, request: Request) -> Response:
     if not 1 <= count <= REST:
         raise OutOfRange(field="limit", value=count, least=1, most=REST)
     calendar = visit.house.calendar
-    until = calendar.add_days(starts(calendar, visit.now), count)
+    until = calendar.add_days(starts(calendar, _asked(str(form.get("asked", "")), visit.now)), count)
     batch, results = str(form.get("batch", "")), []
     for code in chosen:
         try:
@@ -206,6 +206,15 @@ async def acknowledge(visit: Member, request: Request) -> Response:
         else:
             results.append(Done(code, True, visit.say("rests until {until}", until=visit.when(until))))
     return visit.page("bulk.html", results=results, act=visit.say("Acknowledge the alarms"), back="/board")
+
+
+def _asked(text: str, now: datetime) -> datetime:
+    """When the page was made from which it is asked: the same form again must be the same request."""
+    try:
+        asked = datetime.fromisoformat(text)
+    except ValueError:
+        return now
+    return now if asked.tzinfo is None or asked > now else asked
 
 
 # Absences

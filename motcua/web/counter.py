@@ -64,7 +64,7 @@ def _form(
         chosen=procedure,
         name=named(procedure, visit.language),
         appointment=appointment(visit, procedure),
-        fees=[fee for fee in procedure.fees if fee.holds(visit.today())],
+        fees=procedure.fees,
         units=visit.house.units.values(),
         given=given,
         papers=papers,

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from models.facts import OutageCounted
-from models.refusals import BadDate, WrongRole
+from models.refusals import BadOutage, WrongRole
 from motcua.outages import announce
 from tests.integration.test_clock import HANDLING, rungs, when
 from tests.running import PLAIN, Life, Running
@@ -67,7 +67,7 @@ async def test_what_is_wrong_with_the_announcement_ends_it(office: Running) -> N
     """A rule that says no to all of them is told once, by its name."""
     life = await Life.begin(office, *HANDLING, "@ 2026-03-03 14:30")
     for until in (at("2026-03-03 18:00"), SINCE, at("2026-06-01 08:00")):
-        with pytest.raises(BadDate):
+        with pytest.raises(BadOutage):
             await told(office, life.code, until=until)
     with pytest.raises(WrongRole, match="administrator"):
         await told(office, life.code, user="leader1")

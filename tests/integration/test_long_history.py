@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from models.chain import broken_links
-from models.refusals import DossierClosed
+from models.refusals import DossierClosed, RequestReused
 from tests.running import Life, Running, impatient, submission
 from tests.unit.office import at
 
@@ -47,6 +47,10 @@ async def test_a_dossier_goes_on_in_a_new_run(hasty: Running) -> None:
     assert [fact.at for fact in facts] == sorted(fact.at for fact in facts)
     assert facts[-1].at - facts[0].at < timedelta(minutes=1)
     assert (await life.do("receiver1 note", "mine", text="note 0")).seq == first.seq
+    with pytest.raises(RequestReused):
+        await life.do("receiver1 note", "mine", text="note 1")
+    with pytest.raises(RequestReused):
+        await life.do("receiver2 claim", "mine")
     assert await life.facts() == facts
     assert await hasty.state(life.code) == await hasty.refolded(life.code)
     assert (await life.do("receiver1 complete")).stage == "process"

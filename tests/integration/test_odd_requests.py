@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 import asyncpg
@@ -15,7 +16,7 @@ from models.refusals import DossierClosed, FourEyes, RequestReused
 from motcua.desk import AnswerPending, Desk, DossierStuck, TemporalGone
 from motcua.forms import InvalidCommand, InvalidSubmission
 from motcua.temporal import connect
-from tests.running import PLAIN, Life, Running, rulebook, submission
+from tests.running import PLAIN, Life, Running, always_open, asked, rulebook, submission
 from tests.unit.office import STAFF, at
 
 OPENED = at("2026-05-04 08:00")
@@ -31,16 +32,20 @@ async def as_owner(office: Running, sql: str, *values: object) -> None:
 
 
 async def test_a_late_retry_does_not_erase_what_is_on_record(office: Running) -> None:
-    """When Temporal has forgotten a closed dossier the same request is refused; its text stays."""
+    """When Temporal has forgotten a closed dossier its record gives the same answer; the text stays."""
     life = await Life.begin(office)
-    await life.do("handler1 note", "mine", text="the file is blue")
+    first = await life.do("handler1 note", "mine", text="the file is blue")
     await life.run("citizen1 withdraw")
     await office.client.get_workflow_handle(life.code).result()
     forgetful = await connect(office.local.run.temporal.address, "empty", runtime=office.runtime)
     desk = Desk(forgetful, office.store, rulebook())
-    for request_id, text in (("mine", "the file is blue"), ("other", "the file is red")):
-        with pytest.raises(DossierClosed):
-            await desk.act(life.code, "note", "handler1", {"text": text}, request_id)
+    assert (
+        await desk.act(life.code, "note", "handler1", {"text": "the file is blue"}, "mine")
+    ).seq == first.seq
+    with pytest.raises(DossierClosed):
+        await desk.act(life.code, "note", "handler1", {"text": "the file is red"}, "other")
+    with pytest.raises(RequestReused, match="mine"):
+        await desk.act(life.code, "stop", "leader1", {"reason": "the file is red"}, "mine")
     kept = (await office.store.private(life.code)).values()
     assert "the file is blue" in kept
     assert "the file is red" not in kept
@@ -146,20 +151,69 @@ async def test_the_sweep_finishes_intakes(office: Running) -> None:
 
 
 async def test_a_request_id_that_stood_for_something_else(office: Running) -> None:
-    """It got the first answer, as if the second thing had been done."""
-    life = await Life.begin(office, "receiver1 accept")
-    await life.do("receiver1 note", "same", text="x")
+    """It got the first answer, as if the second thing had been done: another command, person, or data."""
+    life = await Life.begin(office, "receiver1 accept", "receiver1 complete")
+    first = await life.do("receiver1 note", "same", text="x")
+    await life.do("leader1 assign", "given", to="handler1")
     before = await life.kinds()
-    for what in ("receiver1 claim", "receiver2 note"):
+    for what, data in (
+        ("receiver1 claim", {}),
+        ("receiver2 note", {"text": "x"}),
+        ("receiver1 note", {"text": "y"}),
+    ):
         with pytest.raises(RequestReused):
-            await life.do(what, "same", **({"text": "x"} if "note" in what else {}))
+            await life.do(what, "same", **data)
+    for what, data in (("leader1 assign", {"to": "handler2"}), ("leader1 stop", {"reason": "no"})):
+        with pytest.raises(RequestReused, match="given"):
+            await life.do(what, "given", **data)
+    assert (await life.do("receiver1 note", "same", text="x")).seq == first.seq
     assert await life.kinds() == before
+    assert list((await office.store.private(life.code)).values()).count("no") == 0, "nothing is left behind"
+
+
+async def test_a_request_id_after_the_end(office: Running) -> None:
+    """A closed dossier answers what it has answered, refuses other data, and takes nothing new."""
+    life = await Life.begin(office, "receiver1 accept", procedure="unrated")
+    first = await life.do("receiver1 request-payment", "asked", amount=50_000)
+    await life.do("citizen pay", "paid", amount=50_000, receipt="R-1")
+    await life.do("citizen withdraw", "back")
+    await office.client.get_workflow_handle(life.code).result()
+    with pytest.raises(RequestReused, match="paid"):
+        await life.do("citizen pay", "paid", amount=50_000, receipt="R-2")
+    assert (await life.do("receiver1 request-payment", "asked", amount=50_000)).seq == first.seq
+    with pytest.raises(DossierClosed):
+        await life.do("citizen pay", "new", amount=50_000, receipt="R-1")
+    recalled = asked("receiver1", "request-payment", "asked", amount=50_000)
+    assert (await office.desk._from_the_record(life.code, recalled)).seq == first.seq
 
 
 async def test_handed_in_again_but_by_an_officer(office: Running) -> None:
-    """It got the first answer, “submitted”, as if accepting had not been asked for."""
+    """The same file with and without an officer is one request: the dossier and where it stands."""
     data = submission()
-    code = (await office.desk.submit(data, at=OPENED)).code
+    first = await office.desk.submit(data, at=OPENED)
+    again = await office.desk.submit(data, officer="receiver1", at=OPENED)
+    assert (again.code, again.status) == (first.code, "submitted")
+    assert [fact.kind for fact in await office.store.facts(first.code)] == ["filed"]
     with pytest.raises(RequestReused, match=data["request_id"]):
-        await office.desk.submit(data, officer="receiver1", at=OPENED)
-    assert [fact.kind for fact in await office.store.facts(code)] == ["filed"]
+        await office.desk.submit({**data, "channel": "post"}, officer="receiver1", at=OPENED)
+
+
+async def test_a_hand_in_that_lies_too_far_back(office: Running) -> None:
+    """A real one is refused beyond the days that the office allows; known and simulated ones are not."""
+    now = datetime.now(UTC)
+
+    def handed_in(days: int, **more: Any) -> dict[str, Any]:
+        return submission(submitted_at=(now - timedelta(days=days)).isoformat(), **more)
+
+    desk = Desk(office.client, office.store, rulebook(always_open()))
+    strict = Desk(office.client, office.store, rulebook(always_open()), backdate_days=5)
+    for refusing, days in ((desk, 31), (strict, 6), (desk, 4000)):
+        with pytest.raises(InvalidSubmission, match="submitted_at: it lies more than"):
+            await refusing.submit(handed_in(days))
+    for taking, days in ((desk, 30), (strict, 5)):
+        assert (await taking.submit(handed_in(days))).status == "submitted"
+    known = handed_in(20)
+    code = (await desk.submit(known)).code
+    assert (await strict.submit(known)).code == code
+    old = submission(submitted_at="2026-02-02T09:00")
+    assert (await office.desk.submit(old, at=OPENED)).status == "submitted"

@@ -51,6 +51,22 @@ async def kinds(now: Web, code: str) -> list[str]:
     return [fact.kind for fact in await now.house.store.facts(code)]
 
 
+@pytest.mark.parametrize(
+    ("channel", "shown", "asked"),
+    [("online", "Lệ phí: 0", ("", "")), ("counter", "Lệ phí: 100,000", ("lệ phí", "100000"))],
+)
+async def test_the_page_and_the_payment_form_have_the_price_of_the_channel(
+    now: Web, channel: str, shown: str, asked: tuple[str, str]
+) -> None:
+    """Handed in online it costs nothing: the page and the form said 100,000, and the receipt 0."""
+    code = await real(now, "receiver1 complete", procedure="charged", channel=channel)
+    page = await (await now.visitor("handler1")).get(f"/dossiers/{code}")
+    assert shown in page.words
+    assert ("100,000" in page.words) == (channel == "counter")
+    typed = dict(page.form(f"/dossiers/{code}/request-payment").fields)
+    assert (typed["fee"], typed["amount"]) == asked
+
+
 # Who, command, lines before it, fields, the fact that follows
 ACTS: list[tuple[str, str, tuple[str, ...], dict[str, Any], str]] = [
     ("handler1", "claim", PROCESSING, {}, "claimed"),

@@ -151,6 +151,7 @@ BAD_SUBMISSIONS: list[tuple[str, str, str]] = [
     ("no applicant", json.dumps({"request_id": "bad"}), "InvalidSubmission"),
     ("not an object", "[[]]", "InvalidSubmission"),
     ("handed in tomorrow", json.dumps(submission("bad", submitted_at="2199-01-01T00:00")), "BadDate"),
+    ("handed in long ago", json.dumps(submission("bad", submitted_at="2020-01-31T09:00")), "30 days back"),
     ("a number that is none", '{"request_id": NaN}', "NotJson"),
     ("nested too deeply", "[" * 100_000, "NotJson"),
     ("a year that overflows", json.dumps(submission("bad", submitted_at="0001-01-01T00:00")), "Invalid"),
@@ -222,7 +223,24 @@ def test_what_cannot_be_understood(there: Office, tmp_path: Path) -> None:
         (("show", "H53.26-000101-0001"), 4, "UnknownDossier"),
         (("show", code, "--at", "99"), 2, "NoSuchFact"),
         (("submit", "/nowhere"), 2, "NoSuchFile"),
+        (("show", code, "--at", "0"), 2, "NoSuchFact"),
+        (("show", code, "--at", "99999999999999999999"), 2, "NoSuchFact"),
+        (("document", code, "99"), 2, "UnknownDocument"),
+        (("document", code, "99999999999999999999"), 2, "UnknownDocument"),
+        (("document", "H53.26-000101-0001", "1"), 4, "UnknownDossier"),
+        (("paper", "control-slip", code, "--at", "99"), 2, "NoSuchFact"),
+        (("receipt", code, "--term", "99"), 2, "NoSuchTerm"),
+        (("absences", "end", "99999999999999999999", "--as", "head1"), 2, "NoAbsence"),
         (("tasks", "--user", "nobody"), 2, "UnknownUser"),
+        (("tasks", "--role", "wizard"), 2, "UnknownRole"),
+        (("tasks", "--role", "citizen"), 2, "UnknownRole"),
+        (("tasks", "--unit", "nowhere"), 2, "UnknownUnit"),
+        (("tasks", "--apologies", "--unit", "nowhere"), 2, "UnknownUnit"),
+        (
+            ("outage", "--from", "2026-01-06", "--to", "2026-01-05", "--notice", "x", "--as", "admin1"),
+            2,
+            "BadO",
+        ),
         (("report", "--from", "yesterday"), 2, "BadTime"),
         (("report", "--from", "0001-01-01"), 2, "BadTime"),
         (("report", "--from", "2026-02-01", "--to", "2026-01-01"), 2, "BadTime"),
@@ -307,6 +325,10 @@ def test_no_disk_space(tmp_path: Path) -> None:
 
 def test_due_needs_no_office(tmp_path: Path) -> None:
     """A limit across Tết 2026, day by day; and limits that nobody can count."""
+    fixed = starter(
+        tmp_path, "due", "--received", "2026-02-10T09:32", "--limit", "until 2026-02-12", "--json"
+    )
+    assert fixed.json["due_at"] == "2026-02-12T10:00:00+00:00"
     ran = starter(tmp_path, "due", "--received", "2026-02-10T09:32", "--limit", "5 days", "--json").json
     assert (ran["starts_at"], ran["due_at"]) == ("2026-02-10T02:32:00+00:00", "2026-02-24T02:32:00+00:00")
     assert sum(day["counted_minutes"] for day in ran["receipt"]) == 5 * 480
@@ -386,7 +408,9 @@ def test_an_announced_outage(there: Office) -> None:
     people = there("outage", "--from", "2026-01-05T08:00", "--to", "2026-01-05T10:00", *said[:-1])
     assert re.match(r"12/TB: 0 of \d+ open dossiers have the time back\n  \d+ lost nothing", people.out)
     future = there("outage", "--from", "2098-12-01", "--to", "2098-12-02", *said)
-    assert (future.code, future.json["error"]["type"]) == (3, "BadDate")
+    assert (future.code, future.json["error"]["type"]) == (2, "BadOutage")
+    backward = there("outage", "--from", "2026-01-05T10:00", "--to", "2026-01-05T08:00", *said)
+    assert (backward.code, backward.json["error"]["type"]) == (2, "BadOutage")
     nobody = there("outage", "--from", "2026-01-05", "--to", "2026-01-06", *said[:2], "--as", "leader1")
     assert (nobody.code, nobody.error.split(":")[0]) == (3, "WrongRole")
     assert there("outage", "--from", "noon", "--to", "2026-01-06", *said).json["error"]["type"] == "BadTime"

@@ -52,7 +52,9 @@ def test_the_commands_of_the_desk(tmp_path: Path) -> None:
         plain = starter(data_dir, "document", code, str(number), "-o", str(out))
         assert "as it was handed in" in plain.out
         for arguments, expected in (
-            (("document", code, "1"), (4, "UnknownDocument")),
+            (("document", code, "1"), (2, "UnknownDocument")),
+            (("document", code, "99"), (2, "UnknownDocument")),
+            (("document", "H53.26-260302-9999", "1"), (4, "UnknownDossier")),
             (("document", code, str(number), "-o", str(tmp_path / "no" / "x")), (2, "CannotWrite")),
             (("act", code, "attach", "--as", "receiver1"), (2, "DocumentMissing")),
             (("act", code, "attach", "--as", "receiver1", "--file", "Makefile"), (2, "DocumentRefused")),

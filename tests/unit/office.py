@@ -208,6 +208,7 @@ class Case:
     def __init__(self, *lines: str, rules: Procedure = PROCEDURE, days: Calendar = CALENDAR) -> None:
         self.empty = Dossier(code="H53-260302-0001", office="demo", procedure=rules, calendar=days)
         self.dossier, self.facts, self.asked = self.empty, list[Fact](), 0
+        self.commands: list[Any] = []
         self.now = at("2026-03-02 08:00")  # a Monday
         self.run(*lines)
 
@@ -232,6 +233,7 @@ class Case:
             | {name: value for name, value in (NEEDED.get(kind, {}) | data).items() if value != ""}
         )
         facts = decide(self.dossier, command, self.now)
+        self.commands.append(command)
         self.dossier = fold(self.dossier, facts)
         self.facts += facts
         assert broken_links(self.dossier.code, self.facts) == []

@@ -86,7 +86,7 @@ TABLE = (
     Row(("motcua.forms",), ("models", "motcua.documents", STORE), ("pydantic",)),
     Row(
         ("motcua.desk",),
-        ("models", "workflows", "motcua.documents", "motcua.forms", STORE, TEMPORAL),
+        ("models", "workflows", "motcua.documents", "motcua.forms", "motcua.past", STORE, TEMPORAL),
         ("temporalio", "structlog"),
     ),
     # Replaying decodes payloads as every client does: with the one converter of motcua.temporal.

@@ -16,9 +16,10 @@ from models.base import Reference
 from models.limits import Limit
 from models.procedure import Fee
 from models.refusals import exit_code
+from models.units import UnknownUnit
 from motcua.catalogue import BadCatalogue
 from motcua.catalogue.papers import FORMS, forms_on, read_forms
-from motcua.papers import NoSuchForm, NoSuchPaper, Paper, Papers, UnknownPaper, UnknownUnit, words
+from motcua.papers import NoSuchForm, NoSuchPaper, Paper, Papers, UnknownPaper, words
 from motcua.papers.press import qr
 from motcua.past import NoSuchFact
 from motcua.store import Store
@@ -456,6 +457,23 @@ def test_what_a_fee_costs_online() -> None:
     assert words.fee(fee, "online") == "Lệ phí: 0 đồng/hồ sơ"
     assert words.fee(fee, "counter") == "Lệ phí: 100.000 đồng/hồ sơ"
     assert words.fee(fee.model_copy(update={"online": None}), "online") == "Lệ phí: 100.000 đồng/hồ sơ"
+
+
+def test_one_function_says_what_a_fee_costs() -> None:
+    """Page, form and receipt each chose between the two amounts, and said different things."""
+    root = Path(__file__).parents[2]
+    sources = [path for name in ("models", "motcua") for path in (root / name).rglob("*.*")]
+    readers = {
+        path.relative_to(root).as_posix()
+        for path in sources
+        if path.suffix in (".py", ".html", ".typ", ".sql")
+        and re.search(r"\b(fee|fees\[\d+\]|each)\.(amount|online)\b", path.read_text(encoding="utf-8"))
+    }
+    assert readers == set()
+    (online, counter) = [
+        Fee(kind="phí", name="Phí", amount=5000, online=2000).price(channel) for channel in ("online", "post")
+    ]
+    assert (online, counter) == (2000, 5000)
 
 
 async def test_an_address_can_be_copied_from_a_receipt() -> None:

@@ -14,7 +14,7 @@ from models import refusals as r
 from models.procedure import Procedure
 from models.refusals import Problem, Refusal, exit_code, revive
 from models.rights import COMMANDS
-from tests.unit.office import STAFF, TEXT, Case, at, procedure, stage, step
+from tests.unit.office import ISSUE, STAFF, TEXT, Case, at, procedure, stage, step
 
 KINDS = {
     kind
@@ -233,9 +233,9 @@ REFUSED: list[tuple[str, type[Refusal], str, tuple[str, ...], Procedure | None]]
     (f"admin1 outage {OUT}", r.OutageKnown, "handling", (*TUESDAY, f"admin1 outage {OUT}"), None),
     (f"admin1 outage {OUT}", r.OutageMissed, "nothing", (*TUESDAY, "receiver1 file"), None),
     (f"admin1 outage {OUT}", r.OutageMissed, "handling", TUESDAY, procedure(pausing={"outage": "none"})),
-    (f"admin1 outage {OUT}", r.BadDate, "handling", (), None),
-    (f"admin1 outage {BACKWARD}", r.BadDate, "handling", TUESDAY, None),
-    (f"admin1 outage {ENDLESS}", r.BadDate, "handling", TUESDAY, None),
+    (f"admin1 outage {OUT}", r.BadOutage, "handling", (), None),
+    (f"admin1 outage {BACKWARD}", r.BadOutage, "handling", TUESDAY, None),
+    (f"admin1 outage {ENDLESS}", r.BadOutage, "handling", TUESDAY, None),
     ("head1 dismiss-apology", r.NothingDrafted, "handling", (), APOLOGETIC),
     (
         "head1 dismiss-apology",
@@ -300,11 +300,11 @@ def test_refused(
     """Each rule says no in its own class and words, and nothing has happened."""
     case = stage(where, *before, rules=changed or procedure())
     was = case.dossier
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(r.Problem) as caught:
         case.run(line)
     assert type(caught.value) is refusal, caught.value
     assert case.dossier is was
-    assert exit_code(caught.value) == 3
+    assert exit_code(caught.value) == (2 if issubclass(refusal, r.BadInput) else 3)
     assert "{" not in caught.value.message
     assert str(revive(refusal.__name__, caught.value.message)) == caught.value.message
 
@@ -377,7 +377,8 @@ def test_every_command_and_refusal_has_a_test() -> None:
     families = (Refusal, r.Forbidden)
     ours = {each.__name__ for family in families for each in family.__subclasses__()}
     ours = {name for name in ours - {"Forbidden"} if hasattr(r, name)}
-    assert ours == (of_the_gate | of_the_desk | {name for _, name in tested})
+    bad_input = {"BadOutage"}  # whatever state a dossier is in, such an outage is none
+    assert ours | bad_input == (of_the_gate | of_the_desk | {name for _, name in tested})
 
 
 def raised_by_rules() -> set[tuple[str, str]]:
@@ -421,17 +422,51 @@ def test_a_revived_problem_is_of_its_class() -> None:
 
 
 def test_a_repeated_command_leads_to_nothing() -> None:
-    """The same id again gives no facts: at once, later, from anybody, and after the end."""
+    """The same command again gives no facts: at once, later, and after the end."""
     case = Case()
-    command = c.File(id="again", actor=STAFF["citizen1"], channel="online", unit="demo", applicant=TEXT)
-    facts = rules.decide(case.dossier, command, case.now)
-    filed = rules.decide(case.dossier, command, case.now)
-    assert facts == filed
+    file = c.File(id="c1", actor=STAFF["receiver1"], channel="counter", unit="demo", applicant=TEXT)
+    assert rules.decide(case.dossier, file, case.now) == rules.decide(case.dossier, file, case.now)
     closed = Case("receiver1 file", "receiver1 refuse")
-    for number in range(1, closed.asked + 1):
-        again = c.Note(id=f"c{number}", actor=STAFF["nobody1"], text=TEXT)
+    refuse = c.Refuse(id="c2", actor=STAFF["receiver1"], reason=TEXT)
+    for again in (file, refuse):
         assert rules.decide(closed.dossier, again, closed.now) == []
     assert closed.dossier.answered == {"c1": 1, "c2": 2}
+
+
+ONCE = {
+    "assign": ("handling", (), "leader1 assign to=handler1", {"to": "handler2"}),
+    "claim": ("handling", (), "handler1 claim", {"actor": STAFF["handler2"]}),
+    "pay": ("handling", ("handler1 request-payment",), "citizen1 pay", {"receipt": "R-2"}),
+    "consult": ("handling", (), "handler1 consult", {"agency": "police"}),
+    "complete": ("issuing", (), ISSUE, {"number": "13/GP"}),
+    "extend": ("handling", (), "leader1 extend until=2026-03-20T02:00:00Z", {"legal_basis": "art. 19"}),
+    "send-back": ("reviewing", (), "leader1 send-back step=handle", {"step": "digitise"}),
+    "note": ("handling", (), "handler1 note", {"text": TEXT.model_copy(update={"id": "text-2"})}),
+    "rate": ("returned", (), "citizen1 rate", {"score": 4}),
+}
+"""Commands that are done once, and what is different when the same request id comes again."""
+
+
+@pytest.mark.parametrize("kind", ONCE)
+def test_a_request_id_stands_for_one_command(kind: str) -> None:
+    """With other data it is refused, also where the first command has closed the dossier."""
+    where, before, line, other = ONCE[kind]
+    case = stage(where, *before, line)
+    facts = [fact for fact in case.facts if fact.command == f"c{case.asked}"]
+    command = case.commands[-1]
+    assert rules.decide(case.dossier, command, case.now) == []
+    again = command.model_copy(update={"seen": 3, "actor": command.actor.model_copy(update={"roles": ()})})
+    assert rules.decide(case.dossier, again, case.now) == [], "what the desk adds makes no other request"
+    with pytest.raises(r.RequestReused, match=command.id):
+        rules.decide(case.dossier, command.model_copy(update=other), case.now)
+    assert [fact.event.request_digest is not None for fact in facts] == [True] + [False] * (len(facts) - 1)
+
+
+def test_the_hash_of_a_free_text_is_no_part_of_a_request() -> None:
+    """Its salt is new each time that the text is kept; the place where it is kept says which text it is."""
+    case = stage("handling", "handler1 note")
+    salted_anew = case.commands[-1].model_copy(update={"text": TEXT.model_copy(update={"hash": "6" * 64})})
+    assert rules.decide(case.dossier, salted_anew, case.now) == []
 
 
 @pytest.mark.parametrize("until", ["9999-12-31T23:00:00Z", "0001-01-01T00:00:00Z", "2300-01-01T00:00:00Z"])

@@ -129,3 +129,16 @@ def test_nobody_accepts_close_to_the_cut_off(cases: list[Case]) -> None:
         if procedure.cut_off is not None:
             minutes = clock.hour * 60 + clock.minute + clock.second / 60
             assert math.fabs(minutes - 15 * 60) >= 14.9
+
+
+def test_nobody_is_asked_to_pay_for_what_costs_nothing() -> None:
+    """Citizens who had handed in online, where it is free, were asked for 100,000 đồng."""
+    asked = [
+        (CATALOGUE.procedure(str(case.submission["procedure"]), CALENDAR.local(case.at).date()), case, act)
+        for case in TownPlan(TOWN, CATALOGUE, 1).cases(2000)
+        for act in case.acts
+        if act.command in ("request-payment", "pay")
+    ]
+    assert asked
+    for procedure, case, act in asked:
+        assert act.data["amount"] in [fee.price(str(case.submission["channel"])) for fee in procedure.fees]

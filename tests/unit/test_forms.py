@@ -1,0 +1,63 @@
+"""Commands and submissions read from JSON: dates without a time, and limits with a fixed end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from motcua.forms import read_command, read_submission
+from tests.unit.office import CALENDAR, STAFF, at, local
+
+
+def read(kind: str, **data: Any) -> Any:
+    """A command as `act` reads it."""
+    return read_command("H53-260302-0001", kind, STAFF["leader1"], data, "r", CALENDAR)[0]
+
+
+@pytest.mark.parametrize(
+    ("day", "end"),
+    [
+        ("2026-03-06", "2026-03-06 17:00"),
+        ("2026-02-13", "2026-02-13 11:30"),  # half a day
+        ("2026-03-07", "2026-03-07 23:59"),  # a Saturday
+        ("2026-02-17", "2026-02-17 23:59"),  # Tết
+        ("2031-03-06", "2031-03-06 23:59"),  # beyond the calendar
+    ],
+)
+def test_a_date_without_a_time_is_the_end_of_that_office_day(day: str, end: str) -> None:
+    """A promise, a rest, an outage, a limit, a due instant: each ended at the day's first moment."""
+    assert local(read("extend", until=day, reason="x").until) == end
+    assert local(read("apologise", until=day).until) == end
+    assert local(read("acknowledge", until=day).until) == end
+    outage = read("outage", since=day, until=day, notice="12/TB")
+    assert (local(outage.since), local(outage.until)) == (f"{day} 00:00", end)
+    for kind, field, more in (
+        ("accept", "due", {}),
+        ("consult", "limit", {"agency": "tax"}),
+        ("request-supplement", "limit", {"reason": "x"}),
+    ):
+        limit = getattr(read(kind, **{field: f"until  {day}"}, **more), field)
+        assert (limit.kind, local(limit.until)) == ("until", end)
+    submission: dict[str, Any] = {
+        "request_id": "r",
+        "procedure": "usual",
+        "channel": "counter",
+        "unit": "demo",
+        "applicant": {"name": "A"},
+        "due_at": day,
+        "submitted_at": day,
+    }
+    given = read_submission(submission, CALENDAR)
+    assert (local(given.due_at), local(given.submitted_at)) == (end, f"{day} 00:00")
+
+
+def test_a_time_is_office_time_unless_it_has_an_offset() -> None:
+    """Also in a limit, where a time without an offset was refused."""
+    for text, moment in (
+        ("2026-03-06T09:30", "2026-03-06 09:30"),
+        ("2026-03-06T09:30:00+00:00", "2026-03-06 16:30"),
+        ("2026-03-06T00:00", "2026-03-06 00:00"),
+    ):
+        assert local(read("extend", until=text, reason="x").until) == moment
+        assert read("accept", due=f"until {text}").due.until == at(moment)
