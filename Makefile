@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 3
 
-.PHONY: install dev demo up test test-all any-day audit-gate browser check format bench texts lock clean
+.PHONY: install dev demo up test test-all any-day audit-gate browser check format bench soak texts lock clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -67,6 +67,9 @@ format: dev ## format and mend what can be mended
 bench: dev ## the bare lifecycle and the full product side by side; due dates and letters per second
 	@$(BIN)/python -m benchmarks $(BENCH)
 	@$(BIN)/python -m benchmarks.terms
+
+soak: dev ## random kills under a light load for MINUTES=120, with SEED=1; every loss or slow recovery is told
+	@$(BIN)/python -m tests.chaos.soak --minutes $(or $(MINUTES),120) --seed $(or $(SEED),1)
 
 texts: dev ## collect the texts of the pages into Babel's catalogues; tells which are not translated
 	@$(BIN)/python -m tools.texts

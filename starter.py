@@ -29,6 +29,7 @@ from motcua.caseloads.player import Player, Tally
 from motcua.caseloads.script import Case
 from motcua.catalogue import Catalogue
 from motcua.config import BadSetting, Settings
+from motcua.descriptors import raise_limit
 from motcua.desk import Desk, Rulebook
 from motcua.documents import Clamd, Documents
 from motcua.erasure import Erasure
@@ -398,6 +399,7 @@ def main(argv: list[str]) -> int:
         print(bad.message, file=sys.stderr)
         return exit_code(bad)
     configure_logging("error")
+    raise_limit()
     Runtime.set_default(quiet_runtime())
     logging.getLogger("temporalio").setLevel(logging.ERROR)
     return cli.run(Workshop(settings), argv)

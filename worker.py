@@ -28,6 +28,7 @@ from models.refusals import Problem, exit_code
 from motcua.archive import Archive
 from motcua.catalogue import Catalogue, Webhook
 from motcua.config import Settings
+from motcua.descriptors import raise_limit
 from motcua.desk import Desk
 from motcua.keeper import Keeper, Watch, ring, roots, sealer
 from motcua.links import Messages
@@ -239,6 +240,7 @@ async def serve(settings: Settings) -> None:
 def main() -> int:
     """Run a worker; returns the process's exit code."""
     configure_logging("error")  # until it is known what is wanted
+    raise_limit()
     # Thousands of cached dossiers are looked through at each full collection; they hold no cycles.
     gc.set_threshold(50_000, 20, 50)
     try:

@@ -36,6 +36,7 @@ from motcua.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk
 from motcua.forms import Applicant, Submission
+from motcua.guardian import GUARDIAN
 from motcua.local import whereabouts
 from motcua.rulebook import rulebook
 from motcua.store import Store
@@ -110,8 +111,9 @@ class Office:
 
     async def start(self, *argv: str) -> asyncio.subprocess.Process:
         """A process of it; ended with all others by `stop`."""
+        guarded, stdin = GUARDIAN.guarded([sys.executable, *argv])
         process = await asyncio.create_subprocess_exec(
-            sys.executable, *argv, cwd=ROOT, env=self.env, stdout=asyncio.subprocess.PIPE
+            *guarded, cwd=ROOT, env=self.env, stdin=stdin, stdout=asyncio.subprocess.PIPE
         )
         self.processes.append(process)
         return process

@@ -34,6 +34,7 @@ from motcua.caseloads.town import FAMILY, GIVEN, MIDDLE
 from motcua.catalogue import Catalogue
 from motcua.desk import CITIZEN, Rulebook
 from motcua.forms import private, reference
+from motcua.owner import end_with_parent
 from motcua.rulebook import rulebook
 from motcua.store import Private, dump_notices
 from motcua.store.sql import query
@@ -280,7 +281,7 @@ async def fill(
 ) -> AsyncIterator[int]:
     """Bring the record up to so many dossiers as of a moment; yields the number that is there."""
     connection = await asyncpg.connect(url)
-    pool = ProcessPoolExecutor(processes)
+    pool = ProcessPoolExecutor(processes, initializer=end_with_parent)
     try:
         there: int = await connection.fetchval("select count(*) from dossiers")
         await connection.executemany(query("add_rules"), list(rules_of(catalog_dir, until)))

@@ -20,6 +20,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from motcua.guardian import GUARDIAN
+
 ROOT = Path(__file__).resolve().parents[1]
 LOOK = 0.1
 """Seconds between two looks at the memory of a command and its processes."""
@@ -67,8 +69,9 @@ def measured(*arguments: str) -> Measured:
     """Run one command of `starter.py audit`."""
     started = time.monotonic()
     command = [sys.executable, "starter.py", "audit", *arguments, "--json"]
+    argv, stdin = GUARDIAN.guarded(command)
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        argv, cwd=ROOT, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as ran:
         watch = _Watch(ran.pid)
         watch.start()

@@ -365,6 +365,9 @@ class Desk:
             static_summary=f"{dossier.procedure.code} · {dossier.office} · {dossier.unit}",
             search_attributes=TypedSearchAttributes(attributes(filed)),
         )
+        # The SDK also keeps a failure in a future of its own, which nobody awaits here: it would be logged
+        # with its stack as never retrieved.
+        operation._workflow_handle.add_done_callback(lambda handle: handle.cancelled() or handle.exception())
         try:
             return await self._client.execute_update_with_start_workflow(
                 DossierWorkflow.act,

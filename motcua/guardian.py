@@ -45,14 +45,18 @@ class Guardian:
 
         Once the grace period is over it is killed, and the process group with it that it leads, if any.
         """
-        with self._lock:
-            if self._process is None or self._process.poll() is not None:
-                self._begin()
+        self._ensure()
         return ["/bin/sh", "-c", _REPORT, str(stdin), str(int(stop_signal)), *argv], self._pipe
 
     def note(self, pid: int, stop_signal: int) -> None:
         """Remember a guarded process, for the successor of a guardian that was killed."""
         self._guarded[pid] = int(stop_signal)
+
+    def adopt(self, pid: int, stop_signal: int) -> None:
+        """Guard a process that something else has started."""
+        self._ensure()
+        self.note(pid, stop_signal)
+        self._write(f"+ {pid} {int(stop_signal)}")
 
     def forget(self, pid: int) -> None:
         """A guarded process has ended: its number may soon be a stranger's."""
@@ -65,6 +69,11 @@ class Guardian:
             os.close(self._pipe)
             self._process.wait()
             self._abandon()
+
+    def _ensure(self) -> None:
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self._begin()
 
     def _begin(self) -> None:
         self._disconnect()

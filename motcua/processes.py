@@ -65,7 +65,7 @@ class Child:
         *,
         log_file: Path,
         ready: Callable[[], Awaitable[object]] | None = None,
-        deadline: float = 30.0,
+        deadline: float = 120.0,  # a slow start is no failed one: ending it makes a loaded machine slower
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         user: int | None = None,

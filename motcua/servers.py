@@ -141,7 +141,7 @@ class Postgres:
             argv,
             log_file=self._log_file,
             ready=ready,
-            deadline=60.0,  # recovery after a crash counts as starting
+            deadline=300.0,  # recovery after a crash counts as starting
             env=_environment_without("PG"),
             cwd=self._home,
             user=self._account.pw_uid if self._account else None,

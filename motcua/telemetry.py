@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import MutableMapping
 from typing import Any, TextIO
 
@@ -67,6 +68,39 @@ class Counts:
         self._failed.add(1, {"channel": channel})
 
 
+class Repeats(logging.Filter):
+    """Lets the same message of a library through a few times a minute: one that is repeated fills a disk."""
+
+    FEW, SECONDS, KINDS = 5, 60.0, 1_000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[tuple[object, ...], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is written; the next one after a minute says how many were not."""
+        now, kind = time.monotonic(), self._kind(record)
+        since, count = self._seen.get(kind, (now, 0))
+        if now - since >= self.SECONDS:
+            if count > self.FEW:
+                record.msg = f"{record.msg} ({count - self.FEW} more like this were not written)"
+            since, count = now, 0
+        if len(self._seen) >= self.KINDS:
+            self._seen.clear()
+        self._seen[kind] = since, count + 1
+        return count < self.FEW
+
+    @staticmethod
+    def _kind(record: logging.LogRecord) -> tuple[object, ...]:
+        """The message without what varies, and where its exception comes from."""
+        error = record.exc_info[1] if record.exc_info else None
+        place = error.__traceback__ if error else None
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        where = (place.tb_frame.f_code.co_filename, place.tb_lineno) if place else None
+        return record.name, record.levelno, str(record.msg).partition("\n")[0], type(error), where
+
+
 def quiet_runtime() -> Runtime:
     """A runtime that says nothing: Temporal's default one writes warnings to stdout, among the results."""
     return Runtime(telemetry=TelemetryConfig(logging=None))
@@ -89,6 +123,7 @@ def configure_logging(level: str, stream: TextIO | None = None) -> None:
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(out)
+    handler.addFilter(Repeats())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

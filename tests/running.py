@@ -8,6 +8,7 @@ import itertools
 import json
 import re
 import shlex
+import signal
 import sys
 import urllib.request
 from collections import Counter
@@ -18,6 +19,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.runtime import Runtime
@@ -34,6 +36,7 @@ from models.view import row
 from motcua.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk, Rulebook
+from motcua.guardian import GUARDIAN
 from motcua.local import LocalOffice
 from motcua.past import recall
 from motcua.replays import Where
@@ -180,6 +183,7 @@ async def impatient(office: Running) -> AsyncIterator[Running]:
         dev_server_log_level="error",
         dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=40"],
     ) as server:
+        adopt_children()
         client = server.client
         await register(client, SEARCH_ATTRIBUTES)
         desk = Desk(client, office.store, rulebook(), rpc_timeout=PATIENCE / 2)
@@ -295,6 +299,13 @@ PLAIN = (
     "returner1 return",
 )
 """The plain way: each step done before its reminder."""
+
+
+def adopt_children() -> None:
+    """Have what a library has started ended with this process, too, if that is killed."""
+    for child in psutil.Process().children():
+        if child.name() == "temporal":
+            GUARDIAN.adopt(child.pid, signal.SIGTERM)
 
 
 async def scrape(port: int, name: str) -> float:

@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, TypeVar
 
 from models.refusals import Unreachable
+from motcua.owner import end_with_parent
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -42,6 +43,7 @@ class _Hands:
 
 def _begin(tools: Any) -> None:
     global _hands  # noqa: PLW0603 - a process of a crew has exactly one
+    end_with_parent()
     # Threads of Temporal's runtime abort a process whose interpreter is torn down (sdk-python #300); what
     # connections there are, end with it.
     atexit.register(os._exit, 0)

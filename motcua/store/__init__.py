@@ -42,17 +42,22 @@ class DatabaseUnreachable(Unreachable):
 
 NO_CONNECTION = (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 """What connecting raises where there is no such database, or none that lets us in."""
-_LOST = (
+LOST = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
+    asyncpg.PostgresConnectionError,  # class 08
+    asyncpg.InsufficientResourcesError,  # class 53: too many connections, no disk space, no memory
+    asyncpg.OperatorInterventionError,  # class 57: shut down, crashed, starting, cancelled
+    asyncpg.PostgresSystemError,  # class 58: its disk fails
+    asyncpg.ReadOnlySQLTransactionError,  # a standby, or a disk that became read-only
     # A connection taken from the pool before it has noticed that its server was killed.
     asyncpg.InternalClientError,
 )
-"""What working with a connection raises when the server has gone, goes, or is not there yet."""
+"""What working with a connection raises when the server has gone, cannot work now, or is not there yet.
+
+None of it is the request's fault: the same request will do later on.
+"""
 
 
 class Private(Value):
@@ -128,7 +133,7 @@ class Store:
         try:
             async with self._pool.acquire(timeout=10) as connection:
                 yield connection
-        except _LOST as error:
+        except LOST as error:
             raise DatabaseUnreachable.because(error) from error
 
     @asynccontextmanager

@@ -7,7 +7,7 @@ import hashlib
 import asyncpg
 
 from models.refusals import Unreachable
-from motcua.store import NO_CONNECTION, DatabaseUnreachable
+from motcua.store import LOST, NO_CONNECTION, DatabaseUnreachable
 from motcua.store.sql import HERE
 
 _LOCK = 7_200_519_033  # any fixed number: two processes that start at once must not both migrate
@@ -47,5 +47,7 @@ async def migrate(url: str) -> list[str]:
                 )
             fresh.append(path.name)
         return fresh
+    except LOST as error:
+        raise DatabaseUnreachable.because(error) from error
     finally:
         await connection.close()

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from models.refusals import BadInput, Forbidden, Problem, http_status
@@ -94,6 +95,12 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":
+            scope, send = {**scope, "method": "GET"}, _header_only(send)
+        with suppress(ClientDisconnect):  # in the middle of a form: there is nobody to answer
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         sent: dict[bytes, bytes] = dict(scope["headers"])
         most = self._upload if b"multipart/form-data" in sent.get(b"content-type", b"") else FORM
         length, began = sent.get(b"content-length"), time.perf_counter()
@@ -124,7 +131,7 @@ class Guard:
             page = visit.page("problem.html", status=status, title=visit.problem(problem), words="")
             await page(scope, receive, guarded)
 
-        if scope["method"] not in ("GET", "HEAD") and _foreign(sent):
+        if scope["method"] != "GET" and _foreign(sent):
             await refuse(AnotherSite(), 403)
             return
         if scope["path"] == "/events":
@@ -142,6 +149,17 @@ def check_size(request: Request) -> None:
     body: Body = request.scope[BODY]
     if body.too_large:
         raise TooLarge(most=body.most // 1_000_000)
+
+
+def _header_only(send: Send) -> Send:
+    """Send the header of a page and none of its body; a stream that would never end hears that it is over."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body", "body": b""})
+
+    return sending
 
 
 def _foreign(sent: dict[bytes, bytes]) -> bool:

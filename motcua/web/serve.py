@@ -10,9 +10,14 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 
 from models.refusals import Unreachable
+from motcua.descriptors import web_connections
 from motcua.supervision import supervised
 from motcua.web.app import create_app
+from motcua.web.connections import BoundedProtocol
 from motcua.web.house import House
+
+BACKLOG, ACCEPTED_AT_ONCE = 512, 16
+"""Connections that wait in the system to be accepted, and those that are accepted in one go."""
 
 
 class PortInUse(Unreachable):
@@ -33,7 +38,7 @@ def bound(host: str, port: int) -> socket.socket:
     """A socket for the desk, so that its address is known before it answers; port 0 takes a free one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listening = socket.create_server((host, port), family=family, backlog=512)
+        listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
         # What it accepts inherits this. asyncio sets it only on sockets that it has made, and without it
         # each page waits 40 ms for the browser to acknowledge its headers.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -54,6 +59,9 @@ async def serving(house: House, listening: socket.socket) -> AsyncIterator[None]
     app = create_app(house)
     config = uvicorn.Config(
         app,
+        http=type("Protocol", (BoundedProtocol,), {"most": web_connections()}),
+        # Of so many that wait to be accepted, asyncio takes so many at once, before any is closed again.
+        backlog=ACCEPTED_AT_ONCE,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -75,6 +83,7 @@ async def serving(house: House, listening: socket.socket) -> AsyncIterator[None]
     async with supervised(changes=app.live.run(), desk=answer()):
         while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
+        listening.listen(BACKLOG)  # uvicorn has set its own
         try:
             yield
         finally:

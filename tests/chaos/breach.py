@@ -30,6 +30,7 @@ import asyncpg
 
 from motcua.catalogue import Catalogue
 from motcua.desk import Desk
+from motcua.guardian import GUARDIAN
 from motcua.local import RunInfo, read_run
 from motcua.rulebook import rulebook
 from motcua.store import Store
@@ -112,10 +113,12 @@ async def office(folder: Path, mail: MailServer, metrics: int) -> AsyncIterator[
         "MOTCUA_METRICS_PORT": str(metrics),
     }
     said = folder / "up.err"
+    argv, stdin = GUARDIAN.guarded([sys.executable, "starter.py", "up", "--json"])
     with (
         said.open("wb") as errors,
         subprocess.Popen(  # noqa: ASYNC220 - it only starts it
-            [sys.executable, "starter.py", "up", "--json"],
+            argv,
+            stdin=stdin,
             cwd=ROOT,
             env=env,
             stdout=subprocess.PIPE,

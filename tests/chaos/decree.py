@@ -28,6 +28,7 @@ from models.facts import CalendarAmended, RungReached
 from motcua.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk
+from motcua.guardian import GUARDIAN
 from motcua.local import RunInfo, read_run
 from motcua.past import recall
 from motcua.rulebook import rulebook
@@ -74,8 +75,10 @@ class Fire:
 
 def start(data_dir: Path, *arguments: str) -> subprocess.Popen[str]:
     """A command line in a process of its own."""
+    argv, stdin = GUARDIAN.guarded([sys.executable, "starter.py", *arguments, "--json"])
     return subprocess.Popen(
-        [sys.executable, "starter.py", *arguments, "--json"],
+        argv,
+        stdin=stdin,
         cwd=ROOT,
         env={**os.environ, "MOTCUA_DATA_DIR": str(data_dir)},
         stdout=subprocess.PIPE,

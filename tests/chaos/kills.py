@@ -18,6 +18,7 @@ from typing import Any
 import asyncpg
 import psutil
 
+from motcua.guardian import GUARDIAN
 from motcua.local import RunInfo, read_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,10 +62,11 @@ async def run(
     env = {**os.environ, "MOTCUA_DATA_DIR": str(data_dir)}
     arguments = ["demo", "--dossiers", str(dossiers), "--seed", str(seed), "--exit", "--json"]
     log = data_dir.with_suffix(".log")
+    argv, stdin = GUARDIAN.guarded([sys.executable, "starter.py", *arguments])
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("starter.py", *arguments),
+            *argv,
+            stdin=stdin,
             cwd=ROOT,
             env=env,
             stdout=asyncio.subprocess.PIPE,

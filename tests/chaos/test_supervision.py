@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from motcua.guardian import GUARDIAN
@@ -84,3 +86,46 @@ def test_a_worker_killed_while_temporal_restarts_comes_back(tmp_path: Path) -> N
         blocking_until(lambda: ready(url)[1]["database"] is False)
         blocking_until(lambda: ready(url)[0] == 200)
         assert httpx.get(f"{url}/healthz").status_code == 200
+
+
+LOW = ("/bin/sh", "-c", 'ulimit -n 256 && exec "$@"', "sh")
+HALVES = (
+    b"",
+    b"GET /healthz HTTP/1.1\r\nHost: de",
+    b"POST /sign-in HTTP/1.1\r\nHost: desk\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    b"Content-Length: 100\r\n\r\nname=hand",
+)
+
+
+@contextmanager
+def half_sent(url: str, count: int) -> Iterator[None]:
+    """So many connections on which nothing, half a header or half a body was sent."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    opened = [socket.create_connection((host, int(port)), timeout=60) for _ in range(count)]
+    try:
+        for number, each in enumerate(opened):
+            with suppress(OSError):  # to make room, some are closed already
+                each.sendall(HALVES[number % len(HALVES)])
+        yield
+    finally:
+        for each in opened:
+            each.close()
+
+
+@pytest.mark.timeout(400)
+def test_half_sent_requests_take_no_descriptors_from_the_supervisor(tmp_path: Path) -> None:
+    """With 256 and 300 stalled clients health answers, what is killed comes back, and the log is small."""
+    with office(tmp_path, *LOW) as (process, url):
+        assert psutil.Process(process.pid).rlimit(psutil.RLIMIT_NOFILE) == (256, 256)
+        blocking_until(lambda: ready(url)[0] == 200)
+        with half_sent(url, 300):
+            assert httpx.get(f"{url}/healthz", timeout=30).status_code == 200
+            run = read_run(tmp_path / "office")
+            assert run
+            for name in ("worker-1", "postgres", "temporal"):
+                os.kill(run.children[name], signal.SIGKILL)
+            for name in ("worker-1", "postgres", "temporal"):
+                blocking_until(lambda name=name: other(tmp_path / "office", name, run.children[name]))
+            with half_sent(url, 300):
+                blocking_until(lambda: ready(url)[0] == 200)
+    assert (tmp_path / "up.log").stat().st_size < 200_000, (tmp_path / "up.log").read_text()[:2000]

@@ -20,6 +20,7 @@ from temporalio.service import RPCError
 from models.archive import HERE, Archived, HistoryDamaged, unpacked
 from motcua.archive import Archive, UnknownHistory
 from motcua.audit import verify
+from motcua.guardian import GUARDIAN
 from motcua.keeper import Watch
 from motcua.replays import Replaying, Where
 from motcua.shelf import S3Shelf, ShelfUnreachable
@@ -195,8 +196,12 @@ def test_bytes_that_are_not_those_that_were_archived() -> None:
 @asynccontextmanager
 async def s3(folder: Path, port: int) -> AsyncIterator[None]:
     """A real S3 server, with a bucket."""
+    argv, stdin = GUARDIAN.guarded(
+        (RCLONE, "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", f"{KEY},{SECRET}", str(folder))
+    )
     server = await asyncio.create_subprocess_exec(
-        *(RCLONE, "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", f"{KEY},{SECRET}", str(folder)),
+        *argv,
+        stdin=stdin,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )

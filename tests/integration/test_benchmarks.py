@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from motcua.guardian import GUARDIAN
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow  # four variants of the benchmark, each on a worker of its own
@@ -21,8 +22,9 @@ VARIANTS = {"bare, sandboxed", "bare, passed through", "full", "full, sandboxed"
 def test_benchmark_measures_every_variant() -> None:
     """A tiny run prints nothing but JSON, with positive figures of all variants, and leaves in order."""
     argv = [sys.executable, "-m", "benchmarks", "--lifecycles", "4", "--rounds", "1", "--concurrency", "2"]
+    guarded, stdin = GUARDIAN.guarded([*argv, "--json"])
     with subprocess.Popen(
-        [*argv, "--json"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        guarded, cwd=ROOT, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             out, progress = process.communicate(timeout=PATIENCE)

@@ -20,6 +20,7 @@ import pytest
 from temporalio.client import Client
 
 from models.refusals import exit_code
+from motcua.guardian import GUARDIAN
 from motcua.local import (
     AlreadyRunning,
     Child,
@@ -79,8 +80,10 @@ async def ask(url: str, sql: str) -> object:
 @contextmanager
 def office_process(data_dir: Path) -> Iterator[tuple[subprocess.Popen[str], RunInfo]]:
     """An office in a process of its own, in a session of its own."""
+    argv, stdin = GUARDIAN.guarded([sys.executable, "-c", SCRIPT, str(data_dir)])
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(data_dir)],
+        argv,
+        stdin=stdin,
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

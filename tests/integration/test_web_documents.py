@@ -15,6 +15,7 @@ import pytest
 
 from motcua.documents import Clamd, Document
 from motcua.forms import DocumentMissing, DocumentNotExpected
+from motcua.guardian import GUARDIAN
 from motcua.web.visit import COOKIE
 from tests.files import PDF, PNG, TEST_VIRUS, docx
 from tests.needs import needs
@@ -45,8 +46,9 @@ async def scanning(folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     settings.write_text(
         f"DatabaseDirectory {folder}/known\nLocalSocket {folder}/scanner\nForeground true\nUser root\n"
     )
+    argv, stdin = GUARDIAN.guarded((program, "-c", str(settings)))
     process = await asyncio.create_subprocess_exec(
-        program, "-c", str(settings), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        *argv, stdin=stdin, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )
     try:
 

@@ -16,10 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any, NoReturn
 
+from motcua.guardian import GUARDIAN
 from motcua.local import RunInfo, read_run
+from motcua.owner import end_with_parent
 from tests.waiting import PATIENCE, blocking_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,16 +55,20 @@ class Ran:
 
 def afresh(data_dir: Path, *arguments: str, stdin: str = "", **settings: str) -> Ran:
     """Run one command on a data directory as a person does, from the first line of `starter.py` on."""
-    done = subprocess.run(
-        [sys.executable, "starter.py", *arguments],
-        cwd=ROOT,
-        env=_environment(data_dir, settings),
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    with NamedTemporaryFile("w", encoding="utf-8") as given:
+        given.write(stdin)
+        given.flush()
+        argv, pipe = GUARDIAN.guarded([sys.executable, "starter.py", *arguments], stdin=given.name)
+        done = subprocess.run(
+            argv,
+            cwd=ROOT,
+            env=_environment(data_dir, settings),
+            stdin=pipe,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
@@ -85,6 +91,7 @@ def _run(arguments: tuple[str, ...], environment: dict[str, str], files: list[st
     """What `starter.py` does when it is called, on these files."""
     import starter as loaded  # noqa: PLC0415 - only in the process that is forked
 
+    end_with_parent()
     os.chdir(ROOT)
     os.environ.clear()
     os.environ.update(environment)
@@ -109,8 +116,10 @@ def _environment(data_dir: Path, settings: dict[str, str]) -> dict[str, str]:
 @contextmanager
 def office(data_dir: Path) -> Iterator[RunInfo]:
     """An office that is up, as `starter.py up` makes it; ended by Ctrl-C."""
+    argv, stdin = GUARDIAN.guarded([sys.executable, "starter.py", "up", "--json"])
     process = subprocess.Popen(
-        [sys.executable, "starter.py", "up", "--json"],
+        argv,
+        stdin=stdin,
         cwd=ROOT,
         env={**os.environ, "MOTCUA_DATA_DIR": str(data_dir)},
         stdout=subprocess.PIPE,

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from models.rights import COMMANDS, EVERYWHERE, OFFICE, WATCHING
+from motcua.guardian import GUARDIAN
 from tests.story.cli import ROOT, office, starter
 from tests.story.test_docs import STARTER, commands
 
@@ -86,8 +87,10 @@ class _web:
         self._env = {**os.environ, "MOTCUA_DATA_DIR": str(data_dir)}
 
     def __enter__(self) -> str:
-        argv = (sys.executable, "starter.py", "web", "--json")
-        self._process = subprocess.Popen(argv, cwd=ROOT, env=self._env, stdout=subprocess.PIPE, text=True)
+        argv, stdin = GUARDIAN.guarded((sys.executable, "starter.py", "web", "--json"))
+        self._process = subprocess.Popen(
+            argv, cwd=ROOT, env=self._env, stdin=stdin, stdout=subprocess.PIPE, text=True
+        )
         assert self._process.stdout is not None
         return str(json.loads(self._process.stdout.readline())["desk"])
 

@@ -28,7 +28,7 @@ class Row(NamedTuple):
 
 TEMPORAL, CATALOGUE, STORE = "motcua.temporal", "motcua.catalogue", "motcua.store"
 EVERYTHING = ("models", "workflows", "activities", "motcua")
-SUPERVISING = ("motcua.supervision", "motcua.guardian")
+SUPERVISING = ("motcua.supervision", "motcua.guardian", "motcua.owner")
 SERVING = ("motcua.processes", "motcua.servers", *SUPERVISING)
 TABLE = (
     Row(("models",), (), ("email_validator", "pydantic", "pydantic_core")),
@@ -38,7 +38,11 @@ TABLE = (
     Row(("motcua.past", "motcua.reports"), ("models", STORE), ("asyncpg", "pydantic")),
     # What proves the record needs neither Temporal nor the office's code: an outsider could have written it.
     Row(("motcua.proof",), ("models", STORE), ("cryptography", "httpx", "pydantic", "rfc3161_client")),
-    Row(("motcua.audit",), ("models", STORE, "motcua.past", "motcua.proof"), ("cryptography", "pydantic")),
+    Row(
+        ("motcua.audit",),
+        ("models", STORE, "motcua.owner", "motcua.past", "motcua.proof"),
+        ("cryptography", "pydantic"),
+    ),
     Row(("motcua.texts",), ("models", CATALOGUE), ("jinja2", "babel", "markupsafe", "pydantic")),
     Row(("motcua.notices.letter",), ("models", "motcua.texts.topic"), ()),
     Row(
@@ -57,6 +61,7 @@ TABLE = (
     Row(("motcua.papers",), ("models", CATALOGUE, STORE, "motcua.past"), ("pydantic", "typst", "segno")),
     Row((TEMPORAL, "motcua.telemetry", "motcua.config"), ("models",)),
     Row(SUPERVISING, (), ("structlog",)),
+    Row(("motcua.descriptors",), (), ()),
     Row(("motcua.health",), ("models", STORE, TEMPORAL), ("temporalio", "structlog")),
     Row(("motcua.local", "motcua.processes", "motcua.servers"), ("models", "motcua.config", *SERVING)),
     Row(
@@ -155,8 +160,12 @@ TABLE = (
             ),
             *("motcua.absences", "motcua.bell", "motcua.papers", "motcua.texts", "motcua.documents"),
             *("motcua.erasure", "motcua.health", "motcua.supervision"),
+            "motcua.descriptors",
         ),
-        ("fastapi", "starlette", "uvicorn", "jinja2", "markupsafe", "babel", "structlog", "python_multipart"),
+        (
+            *("fastapi", "starlette", "uvicorn", "h11", "jinja2", "markupsafe", "babel", "structlog"),
+            "python_multipart",
+        ),
     ),
     Row(("worker", "starter"), EVERYTHING),
     Row(("motcua",), (), ()),
