@@ -48,7 +48,8 @@ from motcua.telemetry import MetricsPortInUse, configure_logging, quiet_runtime
 from motcua.temporal import TemporalUnreachable, connect, pollers, register
 from motcua.virtual import VirtualClocks
 from motcua.web.house import House
-from motcua.web.serve import address, bound, serving
+from motcua.web.serve import serving
+from motcua.web.server import address, bound
 from workflows.dossier import SEARCH_ATTRIBUTES, TASK_QUEUE
 
 ROOT = Path(__file__).resolve().parent
@@ -321,7 +322,7 @@ class Workshop:
         env.pop("DATABASE_URL", None)  # this worker is the embedded office's
         env["MOTCUA_PUBLIC_URL"] = public_url
         if number > 1:
-            env["MOTCUA_METRICS_PORT"] = "0"
+            env["MOTCUA_METRICS_PORT"] = env["MOTCUA_HEALTH_PORT"] = "0"
 
         async def polls() -> None:
             while True:

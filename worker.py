@@ -30,6 +30,7 @@ from motcua.catalogue import Catalogue, Webhook
 from motcua.config import Settings
 from motcua.descriptors import raise_limit
 from motcua.desk import Desk
+from motcua.health import Health
 from motcua.keeper import Keeper, Watch, ring, roots, sealer
 from motcua.links import Messages
 from motcua.local import whereabouts
@@ -54,6 +55,7 @@ from motcua.supervision import supervised
 from motcua.telemetry import Counts, configure_logging, runtime
 from motcua.temporal import connect, register, sandbox
 from motcua.texts import Texts
+from motcua.web.server import answering, bound
 from workflows.dossier import SEARCH_ATTRIBUTES, TASK_QUEUE, DossierWorkflow
 from workflows.notice import NOTICE_QUEUE, NoticeWorkflow
 from workflows.upkeep import UPKEEP, UPKEEP_QUEUE, DigestWorkflow
@@ -211,6 +213,17 @@ def endpoint(webhook: Webhook, settings: Settings) -> Endpoint:
     return Endpoint(url=webhook.url, secret=secret)
 
 
+@asynccontextmanager
+async def health(client: Client, store: Store, port: int) -> AsyncIterator[None]:
+    """Tell on loopback whether this worker and its services are well; port 0: not at all."""
+    if not port:
+        yield
+        return
+    listening = bound("127.0.0.1", port, what="The worker's health", setting="MOTCUA_HEALTH_PORT")
+    async with answering(Health(store, client, TASK_QUEUE), listening):
+        yield
+
+
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is under way."""
     stop = asyncio.Event()
@@ -231,7 +244,10 @@ async def serve(settings: Settings) -> None:
     async with Store.connect(url, most=20) as store:
         await Archive(client, ProofRecord(store, where.office), where.shelf()).keep_for(settings.retention)
         desk = Desk(client, store, rulebook(catalogue), **settings.desk)
-        async with serving(client, store, catalogue, desk, settings, telemetry.metric_meter, where):
+        async with (
+            serving(client, store, catalogue, desk, settings, telemetry.metric_meter, where),
+            health(client, store, settings.health_port),
+        ):
             log.info("worker serves", task_queue=TASK_QUEUE, pid=os.getpid())
             await stop.wait()
             log.info("worker stops", pid=os.getpid())

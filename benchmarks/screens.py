@@ -40,7 +40,8 @@ from motcua.store.sql import query
 from motcua.telemetry import configure_logging
 from motcua.temporal import connect
 from motcua.web.house import House
-from motcua.web.serve import address, bound, serving
+from motcua.web.serve import serving
+from motcua.web.server import address, bound
 from workflows.dossier import TASK_QUEUE
 
 PASSWORD = "mật khẩu của buổi đo"

@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     """The office, its procedures and calendars."""
     metrics_port: int = Field(default=0, ge=0, le=65535)
     """Port of the worker's Prometheus endpoint on loopback; 0 takes a free one."""
+    health_port: int = Field(default=0, ge=0, le=65535)
+    """Port on which a worker answers /healthz and /readyz on loopback; 0: none."""
     temporal_port: int = Field(default=0, ge=0, le=65535)
     """Port of the embedded Temporal server; 0 takes a free one."""
     ui_port: int = Field(default=0, ge=0, le=65535)

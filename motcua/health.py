@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import structlog
 from temporalio.client import Client
@@ -41,6 +43,25 @@ class Health:
                 self._found = dict(zip(self._checks, results, strict=True))
                 self._looked = time.monotonic()
         return self._found
+
+    async def answer(self, path: str) -> tuple[int, dict[str, Any]]:
+        """HTTP status and document for `/healthz` (this process answers) or `/readyz` (it can serve)."""
+        if path == "/healthz":
+            return 200, {"status": "live"}
+        if path != "/readyz":
+            return 404, {"status": "unknown"}
+        checks = await self.ready()
+        whole = all(checks.values())
+        return 200 if whole else 503, {"status": "ready" if whole else "not ready", "checks": checks}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """The same as an ASGI application, for a process without pages."""
+        if scope["type"] != "http":
+            return
+        status, document = await self.answer(scope["path"])
+        headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps(document).encode()})
 
     async def _check(self, name: str) -> bool:
         try:

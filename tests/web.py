@@ -21,7 +21,8 @@ from motcua.documents import Documents, Scanner
 from motcua.health import Health
 from motcua.papers import Papers
 from motcua.web.house import House, wall
-from motcua.web.serve import address, bound, serving
+from motcua.web.serve import serving
+from motcua.web.server import address, bound
 from tests.running import CATALOGUE, SETTINGS, Running, rulebook
 from tests.waiting import PATIENCE
 from workflows.dossier import TASK_QUEUE

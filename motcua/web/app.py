@@ -29,7 +29,6 @@ from motcua.web.visit import Visit
 log = structlog.get_logger()
 _SECRET = ("/sign-in", "/password")
 """Forms with passwords: no page keeps them."""
-_NOT_KEPT = {"cache-control": "no-store"}
 _UNREAD = _("This request cannot be read.")
 _NOT_THERE = {404: _("There is no such page."), 405: _("This cannot be done here.")}
 
@@ -54,17 +53,11 @@ def create_app(house: House) -> Guard:
     app.add_exception_handler(Exception, _broken)
 
     @app.get("/healthz")
-    async def live() -> Response:
-        """Whether this process answers."""
-        return JSONResponse({"status": "live"}, headers=_NOT_KEPT)
-
     @app.get("/readyz")
-    async def ready() -> Response:
-        """Whether what it needs to serve is there."""
-        checks = await house.health.ready()
-        status = "ready" if all(checks.values()) else "not ready"
-        code = 200 if all(checks.values()) else 503
-        return JSONResponse({"status": status, "checks": checks}, code, headers=_NOT_KEPT)
+    async def health(request: Request) -> Response:
+        """For load balancers and supervisors."""
+        status, document = await house.health.answer(request.url.path)
+        return JSONResponse(document, status, headers={"cache-control": "no-store"})
 
     return Guard(app, changes, upload=house.documents.most_mb * 1_000_000 + 100_000)
 

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from motcua.guardian import GUARDIAN
-from motcua.local import RunInfo, read_run
+from motcua.local import RunInfo, busy, read_run
 from tests.story.cli import starter
 from tests.unit.test_supervision import ROOT
 from tests.waiting import PATIENCE, blocking_until
@@ -27,14 +27,14 @@ pytestmark = pytest.mark.slow  # offices of their own whose servers are killed i
 
 
 @contextmanager
-def office(data_dir: Path, *limits: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def office(data_dir: Path, *limits: str, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`starter.py up`, and the address of its desk; what it logs is in `up.log`."""
     argv, stdin = GUARDIAN.guarded([*limits, sys.executable, "starter.py", "up", "--json"])
     with (data_dir / "up.log").open("w") as log:
         process = subprocess.Popen(
             argv,
             cwd=ROOT,
-            env={**os.environ, "MOTCUA_DATA_DIR": str(data_dir / "office")},
+            env={**os.environ, "MOTCUA_DATA_DIR": str(data_dir / "office"), **settings},
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -65,9 +65,12 @@ def other(data_dir: Path, name: str, pid: int) -> RunInfo | None:
 def test_a_worker_killed_while_temporal_restarts_comes_back(tmp_path: Path) -> None:
     """Its watcher asked Temporal whether the new worker polls, died of the answer, and nobody knew."""
     folder = tmp_path / "office"
-    with office(tmp_path) as (_, url):
-        assert httpx.get(f"{url}/healthz").json() == {"status": "live"}
-        blocking_until(lambda: ready(url)[0] == 200)
+    port = next(port for port in range(19_000, 20_000) if not busy(port))
+    with office(tmp_path, MOTCUA_HEALTH_PORT=str(port)) as (_, url):
+        for each in (url, f"http://127.0.0.1:{port}"):
+            assert httpx.get(f"{each}/healthz").json() == {"status": "live"}
+            blocking_until(lambda each=each: ready(each)[0] == 200)
+            assert httpx.get(f"{each}/somewhere").status_code == 404
         before = read_run(folder)
         assert before
         os.kill(before.children["worker-1"], signal.SIGKILL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -15,7 +14,10 @@ import pytest
 
 from motcua.guardian import GUARDIAN
 from motcua.local import RunInfo, read_run
-from tests.integration.test_local import ROOT, runs, until
+from tests.integration.test_local import ROOT, runs
+from tests.waiting import blocking_until, until
+
+pytestmark = pytest.mark.slow  # each in a run of pytest with an office of its own
 
 RUN = """
 import asyncio, os, subprocess, sys
@@ -71,10 +73,13 @@ def running_tests(folder: Path, *options: str) -> Iterator[tuple[psutil.Process,
         process = subprocess.Popen(argv, cwd=folder, env=env, stdin=stdin, stdout=log, stderr=log)
     with process:
         try:
-            deadline = asyncio.get_running_loop().time() + 100
-            while (run := read_run(folder / "office")) is None:
+
+            def found() -> RunInfo | None:
                 assert process.poll() is None, (folder / "log").read_text()
-                assert asyncio.get_running_loop().time() < deadline, (folder / "log").read_text()
+                return read_run(folder / "office")
+
+            run = blocking_until(found)
+            assert run
             yield psutil.Process(process.pid), run
         finally:
             process.kill()

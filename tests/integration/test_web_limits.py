@@ -29,6 +29,9 @@ REQUESTS = {
 }
 
 
+pytestmark = pytest.mark.timeout(300)
+
+
 @pytest.fixture(scope="module")
 async def desk(office: Running) -> AsyncIterator[Web]:
     """The desk of the office that runs."""
@@ -173,7 +176,7 @@ async def test_head_works_wherever_get_does(desk: Web) -> None:
     assert len(paths) > 20
     assert {"/", "/healthz", "/readyz", "/inbox", f"/dossiers/{code}", f"/track/{code}"} <= paths
     for visitor in (head1, guest):
-        for path in sorted(paths | {"/static/desk.css", "/nowhere"} - {"/events"}):
+        for path in sorted((paths | {"/static/desk.css", "/nowhere"}) - {"/events"}):
             got = await visitor.client.get(path, follow_redirects=False)
             asked = await visitor.client.head(path, follow_redirects=False)
             assert (path, asked.status_code) == (path, got.status_code)

@@ -37,6 +37,8 @@ ALLOWED = {
     "integration/test_web_audit.py": "a hold is dated by the machine's clock, whatever clock the desk shows",
     "unit/test_proofs.py": "the authority of the tests stamps by the machine's clock, as openssl does",
     "chaos/breach.py": "dossiers that fall due at one real instant; a measurement with a command of its own",
+    "chaos/soak.py": "a measurement with a command of its own, of the machine it runs on",
+    "chaos/load.py": "the load of that measurement",
     "chaos/decree.py": "measures phases for the command that prints them",
     "deadlines.py": "measures its calculators for the command that prints it",
     "chaos/kills.py": "measures when each kill came for the command that prints it",
