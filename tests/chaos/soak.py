@@ -43,6 +43,8 @@ RESTART_SECONDS = 1.0
 RECOVERY_SECONDS = 60.0
 GIVE_UP_SECONDS = 300.0
 AUDIT_SECONDS = 600.0
+ANSWER_SECONDS = 10.0
+"""After so long a health check is asked again."""
 
 
 def say(event: str, **facts: Any) -> None:
@@ -179,7 +181,7 @@ class Soak:
 
         async def whole() -> bool:
             for url in self.urls:
-                async with httpx.AsyncClient(base_url=url, timeout=10) as client:
+                async with httpx.AsyncClient(base_url=url, timeout=ANSWER_SECONDS) as client:
                     if (await client.get("/readyz")).status_code != 200:
                         return False
             return await self.load.note_at_each_desk()

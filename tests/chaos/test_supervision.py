@@ -104,7 +104,7 @@ HALVES = (
 def half_sent(url: str, count: int) -> Iterator[None]:
     """So many connections on which nothing, half a header or half a body was sent."""
     host, _, port = url.removeprefix("http://").partition(":")
-    opened = [socket.create_connection((host, int(port)), timeout=60) for _ in range(count)]
+    opened = [socket.create_connection((host, int(port)), timeout=PATIENCE) for _ in range(count)]
     try:
         for number, each in enumerate(opened):
             with suppress(OSError):  # to make room, some are closed already
@@ -122,7 +122,7 @@ def test_half_sent_requests_take_no_descriptors_from_the_supervisor(tmp_path: Pa
         assert psutil.Process(process.pid).rlimit(psutil.RLIMIT_NOFILE) == (256, 256)
         blocking_until(lambda: ready(url)[0] == 200)
         with half_sent(url, 300):
-            assert httpx.get(f"{url}/healthz", timeout=30).status_code == 200
+            assert httpx.get(f"{url}/healthz", timeout=PATIENCE).status_code == 200
             run = read_run(tmp_path / "office")
             assert run
             for name in ("worker-1", "postgres", "temporal"):
