@@ -174,14 +174,14 @@ async def running(
 
 
 @asynccontextmanager
-async def impatient(office: Running) -> AsyncIterator[Running]:
-    """The same office on a Temporal server that suggests to continue as new every 40 events."""
+async def elsewhere(office: Running, *arguments: str) -> AsyncIterator[Running]:
+    """The same office on another Temporal server, which knows nothing of its dossiers."""
     async with await WorkflowEnvironment.start_local(
         runtime=office.runtime,
         data_converter=CONVERTER,
         dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
         dev_server_log_level="error",
-        dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=40"],
+        dev_server_extra_args=arguments,
     ) as server:
         adopt_children()
         client = server.client
@@ -192,6 +192,14 @@ async def impatient(office: Running) -> AsyncIterator[Running]:
         meter = office.runtime.metric_meter
         async with serving(client, office.store, CATALOGUE, desk, settings, meter, where):
             yield replace(office, client=client, desk=desk, clocks=VirtualClocks(client))
+
+
+@asynccontextmanager
+async def impatient(office: Running) -> AsyncIterator[Running]:
+    """The same office on a Temporal server that suggests to continue as new every 40 events."""
+    option = "limit.historyCount.suggestContinueAsNew=40"
+    async with elsewhere(office, "--dynamic-config-value", option) as hasty:
+        yield hasty
 
 
 class Life:
