@@ -7,7 +7,7 @@ import structlog
 from models.commands import MESSENGER, Hear, SimulatedTime, Withdraw
 from models.linked import OpenLinked, Tell
 from models.procedure import Stage
-from models.refusals import DossierClosed, Refusal, UnknownDossier
+from models.refusals import DossierClosed, Refusal, RequestReused, UnknownDossier
 from motcua.desk import Desk
 
 log = structlog.get_logger()
@@ -47,8 +47,8 @@ class Messages:
             await self.tell(Tell(to=child, command=over))
 
     async def tell(self, message: Tell) -> None:
-        """Ask something of another dossier; one that is past it, or closed, needs it no more."""
+        """Ask something of another dossier; one that is past it, closed, or has it already needs it no more."""
         try:
             await self._desk.send(message.to, message.command)
-        except (Refusal, UnknownDossier) as refusal:
+        except (Refusal, UnknownDossier, RequestReused) as refusal:
             log.warning("message refused", to=message.to, what=message.command.kind, why=refusal.message)

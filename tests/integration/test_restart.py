@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
@@ -25,13 +26,14 @@ from models.journal import DossierRestarted
 from models.limits import Limit
 from models.linked import OpenLinked, Tell
 from models.procedure import Role
-from models.refusals import DossierClosed, UnknownDossier, Unreachable
+from models.refusals import DossierClosed, RequestReused, UnknownDossier, Unreachable
 from models.rules import decide
 from models.service import Opening, Restarted
 from models.simulation import struck
 from motcua.archive import Archive
 from motcua.audit import Verified, verify
 from motcua.desk import Desk, WorkflowMissing
+from motcua.erasure import Erasure
 from motcua.links import Messages
 from motcua.missing import Missing, MissingWatch
 from motcua.replays import Replaying, Where
@@ -60,7 +62,8 @@ from tests.running import (
     submission,
     until,
 )
-from tests.unit.office import STAFF, at
+from tests.unit.office import CALENDAR, STAFF, at
+from tests.web import web
 from workflows.dossier import DossierWorkflow
 
 ADMIN = Actor(id="admin1", roles=(Role.ADMINISTRATOR,), unit="demo")
@@ -244,6 +247,8 @@ async def test_a_restarted_dossier_goes_on_from_its_facts(
     assert all(fact.at <= back + timedelta(minutes=1) for fact in facts)
     if note is not None:
         assert await life.do("handler1 note", "before", text="first") == note
+        with pytest.raises(RequestReused):
+            await life.do("handler1 note", "before", text="another")
     assert await shop.state(life.code) == await shop.refolded(life.code)
     call = (await shop.refolded(life.code)).next_call()
     if stage != "rating" and call is not None:
@@ -442,6 +447,37 @@ async def test_an_intake_whose_workflow_was_ended_is_begun_again(shop: Running) 
     assert await shop.desk.sweep(0) >= 1
     assert [fact.kind for fact in await shop.store.facts(code)] == ["filed"]
     await sound(shop, code)
+
+
+async def test_the_reason_of_a_restart(shop: Running) -> None:
+    """Shown to auditors; altered it is named, and erased with the dossier's other words it is not."""
+    life = await Life.begin(shop, *PROCESS, procedure="unrated")
+    await lose(shop, life.code, "terminated")
+    await restarts(shop).restart(life.code, ADMIN, REASON)
+    async with web(shop, CALENDAR) as desk:
+        auditor = await desk.visitor("auditor1")
+        page = await auditor.get(f"/dossiers/{life.code}/audit")
+        assert "workflow restarted from the facts" in page.words
+        assert REASON in page.words
+    ((_, entry),) = await entries(shop, life.code)
+    name = entry.reason.id
+
+    async def named() -> list[str]:
+        return [broken.what for broken in (await verified(shop)).broken if name in broken.what]
+
+    connection = await asyncpg.connect(shop.local.run.admin_database_url)
+    try:
+        await connection.execute("""update private set content = '"other"' where id = $1""", name)
+        assert await named() == [f"what it refers to was altered: {name}"]
+        content = json.dumps(REASON, ensure_ascii=False)
+        await connection.execute("update private set content = $2::jsonb where id = $1", name, content)
+        assert await named() == []
+        await life.run("citizen1 withdraw")
+        eraser = Erasure(shop.store, OFFICE, lambda: datetime.now(UTC))
+        assert name in await eraser.erase(life.code, "request", "CV 1", LEADER)
+        assert await named() == []
+    finally:
+        await connection.close()
 
 
 class Away:
