@@ -47,7 +47,7 @@ class Messages:
             await self.tell(Tell(to=child, command=over))
 
     async def tell(self, message: Tell) -> None:
-        """Ask something of another dossier; one that is past it, closed, or has it already needs it no more."""
+        """Ask something of another dossier; one that is past it, is closed or has it needs it no more."""
         try:
             await self._desk.send(message.to, message.command)
         except (Refusal, UnknownDossier, RequestReused) as refusal:
