@@ -7,7 +7,7 @@ deadlines then run out in silence, so the audit, the replay and a metric all loo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import structlog
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -23,6 +23,8 @@ BATCH_SIZE = 500
 """Dossiers that Temporal is asked about at once: an office of 100,000 open ones takes 200 questions."""
 BATCH_PAUSE, ROUND_PAUSE = 0.05, 300.0
 """Seconds between two batches, and between two rounds, of the watch."""
+CONFIRMED = 1000
+"""So many codes are asked for one by one in a round of the watch: a lost server must not cost more."""
 LOGGED = 50
 """So many codes are named in one line of the log."""
 
@@ -38,30 +40,35 @@ class Missing:
     def __init__(self, client: Client, store: Store) -> None:
         self._client, self._record = client, Record(store)
 
-    async def batches(self) -> AsyncIterator[tuple[int, list[str]]]:
-        """(open dossiers looked at, codes of those without a workflow), batch by batch in order of code."""
-        after = ""
+    async def batches(self, most: int | None = None) -> AsyncIterator[tuple[int, list[str]]]:
+        """(open dossiers looked at, codes of those without a workflow), batch by batch in order of code.
+
+        After `most` codes the list's word counts: so many are not missing by its delay.
+        """
+        after, found = "", 0
         while codes := await self._record.open_codes(after, BATCH_SIZE):
-            yield len(codes), await self.among(codes)
+            missing = await self.among(codes, confirmed=most is None or found < most)
+            found += len(missing)
+            yield len(codes), missing
             after = codes[-1]
 
-    async def all(self, tell: Callable[[int], None] = lambda _: None) -> tuple[int, list[str]]:
+    async def all(self) -> tuple[int, list[str]]:
         """(open dossiers, codes of those without a workflow) of the whole office."""
         looked, found = 0, list[str]()
         async for number, missing in self.batches():
             looked += number
             found += missing
-            tell(looked)
         return looked, found
 
-    async def among(self, codes: list[str]) -> list[str]:
+    async def among(self, codes: list[str], *, confirmed: bool = True) -> list[str]:
         """Those of these open dossiers that have no workflow.
 
-        Temporal's list lags behind what happens, so whatever it lacks is asked for by itself.
+        Temporal's list lags behind what happens: `confirmed` asks for each that it lacks by itself.
         """
         try:
             running = await self._running(codes)
-            return [code for code in codes if code not in running and await self._is_missing(code)]
+            suspects = [code for code in codes if code not in running]
+            return [code for code in suspects if not confirmed or await self._is_missing(code)]
         except RPCError as error:
             if error.status not in AWAY:
                 raise
@@ -111,7 +118,7 @@ class MissingWatch:
     async def look(self) -> list[str]:
         """Look once through all open dossiers; returns the codes of those without a workflow."""
         found: list[str] = []
-        async for _, missing in self._missing.batches():
+        async for _, missing in self._missing.batches(CONFIRMED):
             found += missing
             await asyncio.sleep(BATCH_PAUSE)
         self._gauge.set(len(found))
