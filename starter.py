@@ -24,7 +24,7 @@ from models.seals import Keys, Seal
 from motcua import cli
 from motcua.accounts import Accounts, made_up
 from motcua.archive import Archive
-from motcua.audit import Verified, verify
+from motcua.audit import Verified
 from motcua.caseloads.player import Player, Tally
 from motcua.caseloads.script import Case
 from motcua.catalogue import Catalogue
@@ -34,7 +34,7 @@ from motcua.desk import Desk, Rulebook
 from motcua.documents import Clamd, Documents
 from motcua.erasure import Erasure
 from motcua.health import Health
-from motcua.keeper import ring, roots, sealer, workflows
+from motcua.keeper import ring, sealer, verify_office, workflows
 from motcua.local import Child, LocalOffice, NoOffice, busy, whereabouts
 from motcua.papers import Papers
 from motcua.replays import Replaying, Where
@@ -59,9 +59,16 @@ class Office:
     """A running office on embedded servers."""
 
     def __init__(
-        self, servers: LocalOffice, client: Client, desk: Desk, store: Store, url: str, password: str
+        self,
+        servers: LocalOffice,
+        client: Client,
+        desk: Desk,
+        store: Store,
+        proving: Proving,
+        url: str,
+        password: str,
     ) -> None:
-        self.desk, self.store = desk, store
+        self.desk, self.store, self.verify = desk, store, proving.verify
         self.ui, self.namespace = servers.run.temporal.ui, servers.run.temporal.namespace
         self.url, self.password = url, password
         self._servers, self._client = servers, client
@@ -101,18 +108,15 @@ class Proving:
         self,
         settings: Settings,
         store: Store,
-        address: str | None,
-        namespace: str | None,
-        url: str,
-        office: str,
+        where: Where,
     ) -> None:
         self.store = store
         self._settings = settings
-        self._where = Where(address, namespace, url, office, settings.archive_url)
-        self._record = ProofRecord(store, office)
+        self._where = where
+        self._record = ProofRecord(store, where.office)
         self._ring = ring(settings, self._where)
         self.sealer = sealer(store, settings, self._where)
-        self.erasure = Erasure(store, office, lambda: datetime.now(UTC))
+        self.erasure = Erasure(store, where.office, lambda: datetime.now(UTC))
 
     @property
     def keys(self) -> Keys:
@@ -120,17 +124,9 @@ class Proving:
         return self._ring.keys
 
     async def verify(self, tell: Callable[[int], None]) -> Verified:
-        """Check the record against itself and what is kept outside the database."""
-        return await verify(
-            self.store,
-            tell,
-            office=self._where.office,
-            outside=self._ring,
-            shelf=self._where.shelf(),
-            roots=roots(self._settings),
-            spread_over=(self._where.url, os.cpu_count() or 1),
-            workflows=await workflows(self.store, self._where),
-        )
+        """Check the whole record against itself and what is kept outside the database."""
+        there = await workflows(self.store, self._where)
+        return await verify_office(self.store, self._settings, self._where, there, tell)
 
     async def sweep(self, tell: Callable[[Swept], None]) -> Swept:
         """Archive every closed history that is not there yet."""
@@ -140,9 +136,9 @@ class Proving:
         self,
         tell: Callable[[int, int], None],
         *,
-        since: datetime | None = None,
-        code: str | None = None,
-        jobs: int | None = None,
+        since: datetime | None,
+        code: str | None,
+        jobs: int | None,
     ) -> Replays:
         """Run this code over histories."""
         if code is not None and await self.store.row(code) is None:
@@ -208,7 +204,8 @@ class Workshop:
         """What proves the record of that office."""
         address, namespace, url = whereabouts(self.settings)
         async with Store.connect(url) as store:
-            yield Proving(self.settings, store, address, namespace, url, self.catalogue().office.id)
+            office, archive_url = self.catalogue().office.id, self.settings.archive_url
+            yield Proving(self.settings, store, Where(address, namespace, url, office, archive_url))
 
     @asynccontextmanager
     async def restarts(self) -> AsyncIterator[Restarts]:
@@ -264,7 +261,16 @@ class Workshop:
                     serving(house, listening),
                 ):
                     _settle()
-                    yield Office(servers, client, desk, store, address(listening), password)
+                    office = house.catalogue.office.id
+                    where = Where(
+                        run.temporal.address,
+                        run.temporal.namespace,
+                        run.database_url,
+                        office,
+                        settings.archive_url,
+                    )
+                    proving = Proving(settings, store, where)
+                    yield Office(servers, client, desk, store, proving, address(listening), password)
 
     @asynccontextmanager
     async def web(self) -> AsyncIterator[str]:

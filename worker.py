@@ -31,7 +31,7 @@ from motcua.config import Settings
 from motcua.descriptors import raise_limit
 from motcua.desk import Desk
 from motcua.health import Health
-from motcua.keeper import Keeper, Watch, ring, roots, sealer
+from motcua.keeper import Keeper, Watch
 from motcua.links import Messages
 from motcua.local import whereabouts
 from motcua.missing import MissingWatch
@@ -84,9 +84,8 @@ async def serving(
     async with post_office(store, catalogue, desk, settings, Counts(meter)) as (addressing, post):
         recording, delivering = Recording(store, addressing, meter), Delivering(Messages(desk))
         notifying = Notifying(post)
-        keys, seals = ring(settings, where), sealer(store, settings, where)
         keeping, calendar = catalogue.office.keeping, catalogue.calendar(catalogue.office.calendar)
-        keeper = Keeper(client, store, seals, where, keys, roots(settings), meter, keeping, calendar)
+        keeper = Keeper(client, store, settings, where, meter, keeping, calendar)
         upkeep = Upkeep(keeper)
         common: dict[str, Any] = {
             "workflow_runner": sandbox() if settings.sandbox else UnsandboxedWorkflowRunner(),
@@ -125,9 +124,10 @@ async def serving(
             max_concurrent_activities=3,
             **common,
         )
+        record = ProofRecord(store, where.office)
         watch = Watch(
-            client,
-            ProofRecord(store, where.office),
+            Archive(client, record, where.shelf()),
+            record,
             settings.retention,
             meter,
             stamped=bool(settings.tsa_url),

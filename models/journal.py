@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from models.base import Instant, Reference, Value, added
-from models.chain import GENESIS, canonical, digest, instant
+from models.chain import canonical, digest, instant
 from models.seals import Hash, KeyAdded, KeyRevoked
 
 
@@ -175,7 +175,7 @@ def view_line(view: Mapping[str, Any]) -> bytes:
     return canonical({**{name: view[name] for name in names}, "at": instant(view["at"])}) + b"\n"
 
 
-def write(office: str, lines: list[Line], *, after: int = 0, head: str = GENESIS) -> list[Entry]:
+def write(office: str, lines: list[Line], *, after: int, head: str) -> list[Entry]:
     """Lines as the entries that follow entry number `after`, whose hash is `head`."""
     entries = []
     for line in lines:

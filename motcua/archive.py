@@ -55,10 +55,10 @@ class UnknownHistory(UnknownDossier):
 class Archive:
     """Keeps the closed histories of one office."""
 
-    def __init__(self, client: Client, record: ProofRecord, shelf: Shelf | None = None) -> None:
+    def __init__(self, client: Client, record: ProofRecord, shelf: Shelf | None) -> None:
         self._client, self._record, self._shelf = client, record, shelf
 
-    async def sweep(self, tell: Callable[[Swept], None] = lambda _: None) -> Swept:
+    async def sweep(self, tell: Callable[[Swept], None]) -> Swept:
         """Archive every closed history that is not there yet; may be cut short at any moment."""
         closed = archived = lost = 0
         async for listed in self._closed(CLOSED):
@@ -86,7 +86,7 @@ class Archive:
     async def lost(self, before: datetime) -> tuple[str, ...]:
         """Codes of dossiers that ended before a moment, whose history nobody has any more."""
         gone = []
-        for code, _ in await self._record.unarchived(before):
+        for code, _ in await self._record.unarchived(before, LISTED):
             try:
                 await self._client.get_workflow_handle(code).describe(rpc_timeout=RPC_TIMEOUT)
             except RPCError as error:
@@ -112,9 +112,9 @@ class Archive:
         """An archived history, ready to be replayed."""
         return opened(archived.workflow, await self.bytes_of(archived))
 
-    async def export(self, workflow: str, run: str | None = None) -> tuple[str, str]:
+    async def export(self, workflow: str, run: str | None) -> tuple[str, str]:
         """(run, history as JSON) of a workflow's last run, or of one of them, for Temporal's tools."""
-        kept = [each async for each in self._record.histories(workflow) if run in (None, each.run)]
+        kept = [each async for each in self._record.histories(workflow, None) if run in (None, each.run)]
         try:
             handle = self._client.get_workflow_handle(workflow, run_id=run)
             described = await handle.describe(rpc_timeout=RPC_TIMEOUT)

@@ -90,11 +90,12 @@ class Erasure:
         self._record = ProofRecord(store, office)
 
     async def erase(
-        self, code: str, basis: str, paper: str, actor: Actor, ended: Ended | None = None
+        self, code: str, basis: str, paper: str, actor: Actor, ended: Ended | None
     ) -> tuple[str, ...]:
         """Erase personal data and free text of a dossier that is over; returns the ids of what is gone.
 
-        Where it goes because its period has `ended`, that of each dossier opened for it must have, too.
+        Where it goes because its period has `ended`, that of each dossier opened for it must have, too; None
+        where it goes by order or on request.
         """
         known = _known(basis)
         _entitled("erase", paper, actor)
@@ -129,8 +130,8 @@ class Erasure:
         ended: Ended,
         paper: str,
         actor: Actor,
-        basis: str = "retention",
-        tell: Callable[[Cleared], None] = lambda _: None,
+        basis: str,
+        tell: Callable[[Cleared], None],
     ) -> Cleared:
         """Erase what dossiers hold whose period is over; those that something keeps stay, and are counted."""
         done = Cleared()

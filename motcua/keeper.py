@@ -20,7 +20,7 @@ from models.journal import HistoriesReplayed, Line, RecordVerified
 from models.keeping import Cleared, Keeping
 from models.refusals import Unreachable
 from motcua.archive import Archive
-from motcua.audit import verify
+from motcua.audit import Verified, verify
 from motcua.config import BadSetting, Settings
 from motcua.erasure import Erasure
 from motcua.missing import Missing
@@ -70,22 +70,41 @@ async def workflows(store: Store, where: Where) -> Missing | None:
         return None
 
 
+async def verify_office(
+    store: Store, settings: Settings, where: Where, workflows: Missing | None, tell: Callable[[int], None]
+) -> Verified:
+    """Verify the whole office: the one place where that is put together from its settings.
+
+    The command line, the demo, imported logs and the nightly check all come here, so that none of them can
+    leave out what the others look at. `workflows` is None only where Temporal does not answer. `tell`
+    receives the number of facts checked so far.
+    """
+    return await verify(
+        store,
+        tell,
+        office=where.office,
+        outside=ring(settings, where),
+        shelf=where.shelf(),
+        roots=roots(settings),
+        spread_over=(where.url, os.cpu_count() or 1),
+        workflows=workflows,
+    )
+
+
 class Keeper:
-    """Keeps the record of one office provable; `outside` are its keys and copies of seals."""
+    """Keeps the record of one office provable."""
 
     def __init__(
         self,
         client: Client,
         store: Store,
-        sealer: Sealer,
+        settings: Settings,
         where: Where,
-        outside: KeyRing,
-        roots: Sequence[Certificate],
         meter: MetricMeter,
         keeping: Keeping | None,
         calendar: Calendar,
     ) -> None:
-        self._store, self._where, self._outside, self._roots = store, where, outside, roots
+        self._store, self._settings, self._where = store, settings, where
         self._keeping, self._calendar = keeping, calendar
         self._erasure = Erasure(store, where.office, lambda: datetime.now(UTC))
         self._broken = meter.create_gauge("motcua_record_broken", "Places that the last verification named.")
@@ -96,7 +115,7 @@ class Keeper:
         self._archive = Archive(client, self._record, where.shelf())
         self._replaying = Replaying(client, store, where)
         self._missing = Missing(client, store)
-        self._sealer = sealer
+        self._sealer = sealer(store, settings, where)
 
     async def archive(self, tell: Callable[[Swept], None]) -> Swept:
         """Archive every closed history that is not there yet."""
@@ -118,20 +137,20 @@ class Keeper:
         now = min(datetime.now(UTC), await self._record.clock())
         today = self._calendar.local(now).date()
         ended = self._keeping.ended(today, self._calendar)
-        done = await self._erasure.due(ended, self._keeping.paper, CLOCK, tell=tell)
+        done = await self._erasure.due(ended, self._keeping.paper, CLOCK, "retention", tell)
         log.info("personal data was erased by its period", dossiers=done.erased, kept=done.kept)
         return done
 
     async def replay(self, tell: Callable[[int], None]) -> Replays:
         """Run the deployed code over every history; how it went is in the journal."""
-        found = await self._replaying.all(lambda done, _: tell(done))
+        found = await self._replaying.all(lambda done, _: tell(done), since=None, code=None, jobs=None)
         now = datetime.now(UTC)
         self._diverged.set(len(found.diverged) + len(found.differing))
         event = HistoriesReplayed(
             replayed=found.replayed, diverged=len(found.diverged), differing=len(found.differing)
         )
         line = Line(at=now, actor=CLOCK.id, command=f"replay/{now:%Y-%m-%dT%H:%M:%S.%fZ}", event=event)
-        await self._record.write([line])
+        await self._record.write([line], ())
         for each in (*found.diverged, *found.differing)[:MOST]:
             log.error(
                 "what is on record is not what replays", dossier=each.code, run=each.run, what=each.what
@@ -142,16 +161,7 @@ class Keeper:
 
     async def verify(self, tell: Callable[[int], None]) -> Verification:
         """Verify the whole record; how it went is in the journal."""
-        found = await verify(
-            self._store,
-            tell,
-            office=self._where.office,
-            outside=self._outside,
-            shelf=self._where.shelf(),
-            roots=self._roots,
-            spread_over=(self._where.url, os.cpu_count() or 1),
-            workflows=self._missing,
-        )
+        found = await verify_office(self._store, self._settings, self._where, self._missing, tell)
         self._broken.set(len(found.broken))
         now = datetime.now(UTC)
         for each in found.broken[:MOST]:
@@ -159,7 +169,7 @@ class Keeper:
         told = Verification(dossiers=found.dossiers, facts=found.facts, broken=len(found.broken))
         event = RecordVerified(**told.model_dump())
         command = f"verify/{now:%Y-%m-%dT%H:%M:%S.%fZ}"
-        await self._record.write([Line(at=now, actor=CLOCK.id, command=command, event=event)])
+        await self._record.write([Line(at=now, actor=CLOCK.id, command=command, event=event)], ())
         return told
 
 
@@ -172,15 +182,15 @@ class Watch:
 
     def __init__(
         self,
-        client: Client,
+        archive: Archive,
         record: ProofRecord,
         retention: timedelta,
         meter: MetricMeter,
         *,
-        stamped: bool = False,
+        stamped: bool,
     ) -> None:
         self._stamped = stamped
-        self._archive, self._record, self._retention = Archive(client, record), record, retention
+        self._archive, self._record, self._retention = archive, record, retention
         self._late = meter.create_gauge(
             "motcua_archive_late", "Closed histories past half the retention that are not archived."
         )

@@ -90,10 +90,13 @@ class Replayed(Value):
 async def replay(
     histories: AsyncIterable[WorkflowHistory] | Iterable[WorkflowHistory],
     *,
-    runner: WorkflowRunner | None = None,
-    workflows: Sequence[type] = WORKFLOWS,
+    runner: WorkflowRunner | None,
+    workflows: Sequence[type],
 ) -> Replayed:
-    """Replay each history, one at a time; open dossiers may be among them."""
+    """Replay each history, one at a time; open dossiers may be among them.
+
+    `runner` None runs the workflows outside the sandbox.
+    """
     replayed, diverged, heads = 0, [], dict[str, Head]()
     async with aclosing(retell(histories, runner=runner, workflows=workflows)) as stories:
         async for retold in stories:
@@ -109,8 +112,8 @@ async def replay(
 async def retell(
     histories: AsyncIterable[WorkflowHistory] | Iterable[WorkflowHistory],
     *,
-    runner: WorkflowRunner | None = None,
-    workflows: Sequence[type] = WORKFLOWS,
+    runner: WorkflowRunner | None,
+    workflows: Sequence[type],
 ) -> AsyncGenerator[Retold, None]:
     """Replay each history, one at a time, and tell what came of each before the next is read."""
     spy = _Spy()

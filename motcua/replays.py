@@ -32,7 +32,7 @@ from motcua.audit.found import UNREADABLE, reason
 from motcua.audit.whole import NOT_MOVED
 from motcua.missing import Missing
 from motcua.past import Rules
-from motcua.replay import Head, Retold, retell
+from motcua.replay import WORKFLOWS, Head, Retold, retell
 from motcua.shelf import S3Shelf
 from motcua.store import Store
 from motcua.store.proof import ProofRecord
@@ -58,7 +58,8 @@ class Where(NamedTuple):
     namespace: str | None
     url: str
     office: str
-    archive_url: str = ""
+    archive_url: str
+    """Where the archive's bytes lie; empty where that is PostgreSQL."""
 
     def shelf(self) -> Shelf | None:
         """The archive's store, where one is configured."""
@@ -95,15 +96,16 @@ class Replaying:
 
     async def all(
         self,
-        tell: Callable[[int, int], None] = lambda _done, _of: None,
+        tell: Callable[[int, int], None],
         *,
-        since: datetime | None = None,
-        code: str | None = None,
-        jobs: int | None = None,
+        since: datetime | None,
+        code: str | None,
+        jobs: int | None,
     ) -> Replays:
         """Replay every history: of one dossier, of those that closed since a moment or are open, or all.
 
-        `tell` hears how many histories have been gone through, and of how many.
+        `tell` receives how many histories have been gone through, and of how many. `jobs` is the number of
+        processes; None takes one a core.
         """
         running = await self._running_runs(since, code)
         total = await self._record.history_count(code, since) + sum(
@@ -158,7 +160,7 @@ class Replaying:
     async def _anew(self, told: Told) -> Told:
         """The histories of a workflow as they are now: it may have gone on, or been archived."""
         running = await self._running_runs(None, told.workflow)
-        archived = tuple([each async for each in self._record.histories(told.workflow)])
+        archived = tuple([each async for each in self._record.histories(told.workflow, None)])
         runs = running.get(told.workflow)
         there = {each.run for each in archived}
         left = tuple(run for _, run in sorted(runs.runs) if run not in there) if runs else ()
@@ -187,7 +189,7 @@ class Replaying:
                     if history is not None:
                         yield history
 
-        async with aclosing(retell(histories())) as told_again:
+        async with aclosing(retell(histories(), runner=None, workflows=WORKFLOWS)) as told_again:
             async for retold in told_again:
                 replayed += 1
                 name = retold.history.workflow_id

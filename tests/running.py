@@ -33,17 +33,21 @@ from models.fold import fold
 from models.rules import decide
 from models.service import Answer
 from models.view import row
+from motcua.audit import Verified
 from motcua.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk, Rulebook
 from motcua.guardian import GUARDIAN
+from motcua.keeper import verify_office
 from motcua.local import LocalOffice
+from motcua.missing import Missing
 from motcua.past import recall
 from motcua.replays import Where
 from motcua.store import Store
 from motcua.store.migrate import migrate
 from motcua.temporal import CONVERTER, connect, register
 from motcua.virtual import VirtualClocks
+from tests.auditing import nobody
 from tests.present import always_open as always_open  # noqa: PLC0414 - for tests that import it from here
 from tests.unit.office import CALENDAR, COMMANDS, STAFF, at, procedure
 from tests.waiting import PATIENCE, until
@@ -131,11 +135,18 @@ class Running:
     desk: Desk
     clocks: VirtualClocks
     runtime: Runtime
+    settings: Settings
+    where: Where
 
     @property
     def url(self) -> str:
         """The address of its database, for the application's role."""
         return self.local.run.database_url
+
+    async def verify(self) -> Verified:
+        """What `audit verify` and the nightly check find."""
+        missing = Missing(self.client, self.store)
+        return await verify_office(self.store, self.settings, self.where, missing, nobody)
 
     async def history(self, code: str) -> WorkflowHistory:
         """What Temporal has recorded of a dossier."""
@@ -167,10 +178,10 @@ async def running(
         await register(client, SEARCH_ATTRIBUTES)
         async with Store.connect(local.run.database_url) as store:
             desk = Desk(client, store, rulebook(), rpc_timeout=PATIENCE / 2)
-            where = Where(address, namespace, local.run.database_url, catalogue.office.id)
+            where = Where(address, namespace, local.run.database_url, catalogue.office.id, "")
             settings = settings.model_copy(update={"data_dir": data_dir})
             async with serving(client, store, catalogue, desk, settings, runtime.metric_meter, where):
-                yield Running(local, client, store, desk, VirtualClocks(client), runtime)
+                yield Running(local, client, store, desk, VirtualClocks(client), runtime, settings, where)
 
 
 @asynccontextmanager
@@ -188,10 +199,11 @@ async def elsewhere(office: Running, *arguments: str) -> AsyncIterator[Running]:
         await register(client, SEARCH_ATTRIBUTES)
         desk = Desk(client, office.store, rulebook(), rpc_timeout=PATIENCE / 2)
         settings = SETTINGS.model_copy(update={"data_dir": office.local.data_dir})
-        where = Where(server.client.service_client.config.target_host, client.namespace, office.url, OFFICE)
+        target = server.client.service_client.config.target_host
+        where = office.where._replace(address=target, namespace=client.namespace)
         meter = office.runtime.metric_meter
         async with serving(client, office.store, CATALOGUE, desk, settings, meter, where):
-            yield replace(office, client=client, desk=desk, clocks=VirtualClocks(client))
+            yield replace(office, client=client, desk=desk, clocks=VirtualClocks(client), where=where)
 
 
 @asynccontextmanager

@@ -44,19 +44,24 @@ FEW = 2000
 
 async def verify(
     store: Store,
-    tell: Callable[[int], None] = lambda _: None,
+    tell: Callable[[int], None],
     *,
-    office: str = "",
-    outside: Outside | None = None,
-    shelf: Shelf | None = None,
-    roots: Sequence[Certificate] = (),
-    spread_over: tuple[str, int] | None = None,
-    workflows: Workflows | None = None,
+    office: str,
+    outside: Outside,
+    shelf: Shelf | None,
+    roots: Sequence[Certificate],
+    spread_over: tuple[str, int] | None,
+    workflows: Workflows | None,
 ) -> Verified:
-    """Check the whole record against itself, and against what is kept `outside` the database.
+    """Check the whole record against itself, and against the keys and copies kept `outside` the database.
 
-    Streams: memory does not grow with the office. `tell` hears the number of facts checked so far.
-    `spread_over` is the database's address and how many processes may share the work.
+    No argument has a default: a check that lacks one of them passes over something, or names what is intact.
+    Within the product `motcua.keeper.verify_office` alone calls this, with everything that the office has.
+
+    Streams: memory does not grow with the office. `tell` receives the number of facts checked so far.
+    `shelf` is None where archived histories are kept in PostgreSQL alone. `spread_over` is the database's
+    address and the number of processes for large offices; None checks in this process. `workflows` is None
+    where Temporal cannot be asked, and then open dossiers without a workflow are not looked for.
     """
     record, facts = Record(store), 0
     dossiers, broken = 0, list[Broken]()
@@ -98,7 +103,7 @@ async def verify(
 
 
 async def _whole(
-    store: Store, office: str, outside: Outside | None, shelf: Shelf | None, roots: Sequence[Certificate]
+    store: Store, office: str, outside: Outside, shelf: Shelf | None, roots: Sequence[Certificate]
 ) -> Verified:
     """What is of the office as a whole; a part that cannot be read keeps no other from being looked at."""
     broken: list[Broken] = []
@@ -119,8 +124,7 @@ async def _whole(
         broken.extend(await journal_words_hold(Record(store), journal))
 
     async def keys() -> None:
-        if outside is not None:
-            broken.extend(key_faults(outside.keys.words, journal.words))
+        broken.extend(key_faults(outside.keys.words, journal.words))
 
     async def log() -> None:
         nonlocal seals, sealed
@@ -157,6 +161,7 @@ async def _whole(
         seals=seals,
         sealed=sealed,
         histories=histories,
+        workflows=None,
     )
 
 

@@ -39,9 +39,9 @@ def reason(error: Exception) -> str:
 class Part(Value):
     """What was found in a part of the record."""
 
-    dossiers: int = 0
-    facts: int = 0
-    broken: tuple[Broken, ...] = ()
+    dossiers: int
+    facts: int
+    broken: tuple[Broken, ...]
 
 
 class Verified(Value):
@@ -50,14 +50,14 @@ class Verified(Value):
     dossiers: int
     facts: int
     broken: tuple[Broken, ...]
-    journal: int = 0
+    journal: int
     """Entries of the office's journal."""
-    seals: int = 0
-    sealed: int = 0
+    seals: int
+    sealed: int
     """Heads in the log that seals stand over."""
-    histories: int = 0
+    histories: int
     """Archived histories whose bytes are those that were archived."""
-    workflows: int | None = None
+    workflows: int | None
     """Open dossiers whose workflow Temporal was asked for; None where it could not be asked."""
 
 

@@ -31,6 +31,8 @@ from motcua.store.views import ViewRecord
 
 JOURNAL = "journal"
 NOT_MOVED = "it is open, but no workflow of it runs; `dossiers restart` begins one from its facts"
+MOST = 50
+"""So many looks out of their order are named; one is enough to begin with."""
 
 
 class Outside(Protocol):
@@ -161,25 +163,26 @@ def key_faults(words: Sequence[KeyWord], told: Sequence[dict[str, Any]]) -> list
 
 
 async def seals_hold(
-    record: ProofRecord, outside: Outside | None, roots: Sequence[Certificate] = ()
+    record: ProofRecord, outside: Outside, roots: Sequence[Certificate]
 ) -> tuple[list[Broken], int, int]:
     """(what is broken, seals, heads in the log): links, signatures, stamps, copies, and the root of each."""
     seals = await record.seals()
     found = [Broken(code=f"seal {number}", seq=0, what=what) for number, what in broken_seals(seals)]
     stamps = await record.stamps()
-    if outside is not None:
-        found += _copies(seals, outside.copies())
-        keys, copied = outside.keys, outside.copies() or []
-        believed = 0
-        # Seals before it are named, one by the other, by one whose key is believed: they are older.
-        for seal in reversed(seals):
-            at = _stamped(seal, stamps.get(seal.number), roots, found)
-            faults = seal_faults(seal, keys, Keys(words=()), at)
-            if not faults:
-                believed = max(believed, seal.number)
-            elif seal.number < believed and seal in copied and keys.revoked(seal.statement.key) is not None:
-                faults = [each for each in faults if "revoked as of" not in each]
-            found += (Broken(code=f"seal {seal.number}", seq=0, what=what) for what in faults)
+    copies, keys = outside.copies(), outside.keys
+    found += _copies(seals, copies)
+    believed = 0
+    # Seals before it are named, one by the other, by one whose key is believed: they are older.
+    for seal in reversed(seals):
+        at = _stamped(seal, stamps.get(seal.number), roots, found)
+        faults = seal_faults(seal, keys, Keys(words=()), at)
+        if not faults:
+            believed = max(believed, seal.number)
+        elif (
+            seal.number < believed and seal in (copies or ()) and keys.revoked(seal.statement.key) is not None
+        ):
+            faults = [each for each in faults if "revoked as of" not in each]
+        found += (Broken(code=f"seal {seal.number}", seq=0, what=what) for what in faults)
     sizes: dict[int, list[Seal]] = {}
     for seal in seals:
         sizes.setdefault(seal.statement.size, []).append(seal)
@@ -192,7 +195,7 @@ async def seals_hold(
                 found.append(Broken(code=f"seal {seal.number}", seq=0, what=what))
 
     compare()
-    async for position, _, head in record.log():
+    async for position, _, head in record.log(until=None):
         if position != tree.size:
             what = f"heads {tree.size} to {position - 1} of the log are missing"
             found.append(Broken(code=f"log {tree.size}", seq=0, what=what))
@@ -237,7 +240,7 @@ def _stamped(
     if stamp is None or not roots:
         return None
     try:
-        return stamped_at(seal, stamp, roots)
+        return stamped_at(seal, stamp, roots, None)
     except BadStamp as bad:
         found.append(Broken(code=f"seal {seal.number}", seq=0, what=bad.message))
         return None
@@ -261,7 +264,7 @@ async def views_hold(views: ViewRecord, journal: Journal) -> list[Broken]:
         if (count, digest.hexdigest()) != (told["count"], told["sha256"]):
             what = f"{told['count']} looks were counted in entry {seq}; there are {count}, or others"
             found.append(Broken(code="views", seq=seq, what=what))
-    for number, at in await views.out_of_time():
+    for number, at in await views.out_of_time(MOST):
         what = f"look {number} is dated {at:%Y-%m-%d %H:%M:%S}Z, well before the one written before it"
         found.append(Broken(code="views", seq=0, what=what))
     return found

@@ -245,6 +245,11 @@ def show(found: Verified) -> None:
         print("Temporal could not be asked: open dossiers without a workflow were NOT looked for")
     else:
         print(f"{found.workflows:,} open dossiers: their workflows were looked for")
+    show_broken(found)
+
+
+def show_broken(found: Verified) -> None:
+    """The places that a verification named, for people."""
     for broken in found.broken[:MANY]:
         place = f"{broken.code} fact {broken.seq}" if broken.seq else broken.code
         print(f"  {place}: {broken.what}")

@@ -11,13 +11,13 @@ from typing import Annotated, Any
 import typer
 
 from models.refusals import BadInput
-from motcua.audit import verify
+from motcua.audit import Verified
 from motcua.caseloads.event_log import EventLog
 from motcua.caseloads.player import Tally
 from motcua.caseloads.script import Case, fingerprint
 from motcua.caseloads.town import TownPlan, read_town
 from motcua.catalogue import without_holiday
-from motcua.cli import printing, reporting
+from motcua.cli import audit, printing, reporting
 from motcua.cli.people import Json
 from motcua.cli.workshop import Office, Workshop, until_told, work
 
@@ -48,9 +48,9 @@ def add(app: typer.Typer, shop: Workshop) -> None:
         ] = None,
         leave: Exit = False,
         as_json: Json = False,
-    ) -> None:
+    ) -> int:
         """An office on embedded servers and a town's caseload through it, in virtual time."""
-        work(_demo(shop, dossiers, seed, without_holiday, leave=leave, as_json=as_json))
+        return int(work(_demo(shop, dossiers, seed, without_holiday, leave=leave, as_json=as_json)))
 
     @app.command()
     def up(as_json: Json = False) -> None:
@@ -64,14 +64,14 @@ def add(app: typer.Typer, shop: Workshop) -> None:
         limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many dossiers.")] = None,
         stay: Annotated[bool, typer.Option("--stay", help="Stay up afterwards, until Ctrl-C.")] = False,
         as_json: Json = False,
-    ) -> None:
+    ) -> int:
         """Replay another system's event log through the engine, in virtual time."""
-        work(_import(shop, file, mapping, limit, stay=stay, as_json=as_json))
+        return int(work(_import(shop, file, mapping, limit, stay=stay, as_json=as_json)))
 
 
 async def _demo(
     shop: Workshop, dossiers: int, seed: int, free: str | None, *, leave: bool, as_json: bool
-) -> None:
+) -> int:
     catalogue = shop.catalogue()
     town = read_town(shop.settings.catalog_dir / "caseloads" / "hoa-thanh.toml")
     if not 1 <= dossiers <= town.dossiers:
@@ -91,17 +91,18 @@ async def _demo(
             printing.err.print(f"Temporal's own pages: {office.ui}/namespaces/{name}/workflows")
         played = await _play(office, cases)
         found = await reporting.period(office.desk, office.store, town.first, town.last)
-        checked = await _check(office, as_json=as_json)
+        checked, verified = await _check(office)
         if as_json:
             printing.document({**found.as_json(), **played, **checked})
         else:
             print()
             reporting.show(office.desk, found)
-            _print_run(played, checked)
+            _print_run(played, checked, verified)
         if not leave:
             await office.release()
             _stays(office, checked["code"], as_json=as_json)
             await until_told()
+    return 1 if verified.broken else 0
 
 
 async def _up(shop: Workshop, *, as_json: bool) -> None:
@@ -127,7 +128,7 @@ async def _up(shop: Workshop, *, as_json: bool) -> None:
 
 async def _import(
     shop: Workshop, file: Path, mapping: Path, limit: int | None, *, stay: bool, as_json: bool
-) -> None:
+) -> int:
     catalogue = shop.catalogue()
     log = EventLog.read(file, mapping, catalogue.calendar)
     cases, book = log.cases[:limit], log.rulebook()
@@ -136,7 +137,7 @@ async def _import(
     async with shop.embedded(name, book) as office:
         played = await _play(office, cases)
         found = await reporting.period(office.desk, office.store)
-        checked = await _check(office, as_json=as_json)
+        checked, verified = await _check(office)
         late = await log.late(office.store)
         if as_json:
             printing.document({**found.as_json(), **late, **played, **checked})
@@ -144,11 +145,12 @@ async def _import(
             print()
             reporting.show(office.desk, found)
             _print_late(late)
-            _print_run(played, checked)
+            _print_run(played, checked, verified)
         if stay:
             await office.release()
             _stays(office, checked["code"], as_json=as_json)
             await until_told()
+    return 1 if verified.broken else 0
 
 
 async def _play(office: Office, cases: list[Case]) -> dict[str, Any]:
@@ -178,19 +180,15 @@ async def _play(office: Office, cases: list[Case]) -> dict[str, Any]:
     }
 
 
-async def _check(office: Office, *, as_json: bool) -> dict[str, Any]:
+async def _check(office: Office) -> tuple[dict[str, Any], Verified]:
     """Does the record hold, and has Temporal as many workflows as PostgreSQL dossiers?"""
     counts = await office.store.counts()
     with printing.bar("verifying") as bar:
-        verified = await verify(office.store, lambda facts: bar.to(facts, counts["facts"], "facts"))
+        verified = await office.verify(lambda facts: bar.to(facts, counts["facts"], "facts"))
     workflows = await _workflows(office, counts["dossiers"])
     code = await office.store.latest()
-    return {
-        **counts,
-        "workflows": workflows,
-        "audit": {"broken": [broken.model_dump(mode="json") for broken in verified.broken]},
-        "code": code,
-    }
+    told = verified.model_dump(mode="json")
+    return {**counts, "workflows": workflows, "audit": told, "code": code}, verified
 
 
 async def _workflows(office: Office, expected: int) -> int:
@@ -203,14 +201,15 @@ async def _workflows(office: Office, expected: int) -> int:
         await asyncio.sleep(0.2)
 
 
-def _print_run(played: dict[str, Any], checked: dict[str, Any]) -> None:
-    run, broken = played["run"], checked["audit"]["broken"]
-    verdict = "every chain holds" if not broken else f"{len(broken)} BROKEN"
+def _print_run(played: dict[str, Any], checked: dict[str, Any], verified: Verified) -> None:
+    run = played["run"]
+    verdict = "every chain holds" if not verified.broken else f"{len(verified.broken):,} BROKEN"
     print(
         f"\n{checked['dossiers']:,} dossiers in PostgreSQL, {checked['workflows']:,} workflows in Temporal;"
         f" {checked['facts']:,} facts: {verdict}; {checked['rungs']:,} rungs reached,"
         f" {checked['alarms']:,} alarms told"
     )
+    audit.show_broken(verified)
     spent = ", ".join(f"{name} {seconds:g} s" for name, seconds in run["cpu_seconds"].items())
     print(f"took {run['seconds']:g} s, {run['per_second']:g} dossiers a second; processor time: {spent}")
     if run["known_already"]:

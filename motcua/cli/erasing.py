@@ -83,7 +83,7 @@ async def _erase(
     actor = shop.catalogue().actor(user)
     async with shop.proving() as proving:
         if code is not None:
-            gone = await proving.erasure.erase(code, basis, paper, actor)
+            gone = await proving.erasure.erase(code, basis, paper, actor, None)
             if as_json:
                 printing.document({"code": code, "erased": gone})
             else:

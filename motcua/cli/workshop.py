@@ -41,6 +41,10 @@ class Office(Protocol):
     password: str
     """That of everybody who has set none of their own."""
 
+    async def verify(self, tell: Callable[[int], None]) -> Verified:
+        """Check the whole record; `tell` receives the number of facts checked so far."""
+        ...
+
     async def play(self, cases: Sequence[Case], tell: Callable[[Tally], None]) -> Tally:
         """Put a caseload through it in virtual time."""
         ...
@@ -82,9 +86,9 @@ class Proving(Protocol):
         self,
         tell: Callable[[int, int], None],
         *,
-        since: datetime | None = None,
-        code: str | None = None,
-        jobs: int | None = None,
+        since: datetime | None,
+        code: str | None,
+        jobs: int | None,
     ) -> Replays:
         """Run this code over histories; `tell` hears how many were gone through, and of how many."""
         ...

@@ -28,13 +28,16 @@ class Checked(Value):
     faults: tuple[str, ...]
 
 
-def check(proof: Proof, trusted: Keys, roots: Sequence[Certificate] = ()) -> Checked:
-    """Check a proof against an office's keys as it published them, and its stamp against authorities."""
+def check(proof: Proof, trusted: Keys, roots: Sequence[Certificate]) -> Checked:
+    """Check a proof against an office's keys as it published them, and its stamp against authorities.
+
+    With no `roots` no authority is believed, and a stamp counts for nothing.
+    """
     faults = proof.faults()
     stamp_at = None
     if proof.stamp is not None and roots:
         try:
-            stamp_at = stamped_at(proof.seal, base64.b64decode(proof.stamp, validate=True), roots)
+            stamp_at = stamped_at(proof.seal, base64.b64decode(proof.stamp, validate=True), roots, None)
         except BadStamp as bad:
             faults.append(bad.message)
         except binascii.Error:

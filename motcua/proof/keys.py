@@ -135,7 +135,7 @@ class KeyRing:
             word = word.model_copy(update={"by": before.id})
             word = word.model_copy(update={"signature": self._private(before.id).sign(word.text).hex()})
         pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        self._write(f"{word.id}.pem", pem, mode=0o600)
+        self._write(f"{word.id}.pem", pem, 0o600)
         self._publish([*keys.words, word])
         return word
 
@@ -170,10 +170,11 @@ class KeyRing:
 
     def copy(self, seals: Sequence[Seal]) -> None:
         """Keep all these seals, from the first, outside the database."""
-        self._write("seals.jsonl", b"".join(seal.model_dump_json().encode() + b"\n" for seal in seals))
+        lines = b"".join(seal.model_dump_json().encode() + b"\n" for seal in seals)
+        self._write("seals.jsonl", lines, 0o644)
 
     def _publish(self, words: Sequence[KeyWord]) -> None:
-        self._write("keys.json", Keys(words=tuple(words)).model_dump_json(indent=1).encode() + b"\n")
+        self._write("keys.json", Keys(words=tuple(words)).model_dump_json(indent=1).encode() + b"\n", 0o644)
 
     def _has(self, key: str) -> bool:
         return (self.folder / f"{key}.pem").exists()
@@ -198,7 +199,7 @@ class KeyRing:
         except OSError as error:
             raise SealFolderUnusable(path=self.folder, reason=error.strerror or str(error)) from error
 
-    def _write(self, name: str, content: bytes, mode: int = 0o644) -> None:
+    def _write(self, name: str, content: bytes, mode: int) -> None:
         """Whole or not at all, and on disk before it is counted on."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

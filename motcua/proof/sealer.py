@@ -54,11 +54,7 @@ class Sealer:
     """Seals the record of one office, and proves by its seals."""
 
     def __init__(
-        self,
-        store: Store,
-        ring: KeyRing,
-        clock: Callable[[], datetime],
-        authority: Authority | None = None,
+        self, store: Store, ring: KeyRing, clock: Callable[[], datetime], authority: Authority | None
     ) -> None:
         self._store, self._ring, self._clock, self._authority = store, ring, clock, authority
         self._record, self._views = ProofRecord(store, ring.office), ViewRecord(store)
@@ -165,7 +161,7 @@ class Sealer:
             )
             for word in self._ring.keys.words
         ]
-        await self._record.write(lines)
+        await self._record.write(lines, ())
 
     async def _close_views(self, actor: str) -> None:
         """The looks so far are hashed into the journal."""
@@ -179,7 +175,7 @@ class Sealer:
         if count:
             event = ViewsClosed(after=after, until=until, count=count, sha256=digest.hexdigest())
             line = Line(at=self._clock(), actor=actor, command=f"views/{until}", event=event)
-            await self._record.write([line])
+            await self._record.write([line], ())
 
     def _agree(self, seals: list[Seal]) -> None:
         """The seals on record are those that were made; a crash may have cost the copy of the last."""

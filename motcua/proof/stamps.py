@@ -21,6 +21,8 @@ from models.refusals import BadInput, CheckFailed, Unreachable
 from models.seals import Seal
 from motcua.proof.der import strict
 
+PATIENCE = 20.0
+"""Seconds that an authority may take to answer."""
 MOST = 65536
 """Bytes of an answer, at most: stamps with their certificates take a few thousand."""
 
@@ -53,8 +55,11 @@ def authorities(path: Path) -> tuple[Certificate, ...]:
         raise BadAuthorities(path=path, reason="it is not PEM") from error
 
 
-def stamped_at(seal: Seal, stamp: bytes, roots: Sequence[Certificate], nonce: int | None = None) -> datetime:
-    """When the seal was there at the latest, in UTC; BadStamp where no such root stands behind it."""
+def stamped_at(seal: Seal, stamp: bytes, roots: Sequence[Certificate], nonce: int | None) -> datetime:
+    """When the seal was there at the latest, in UTC; BadStamp where no such root stands behind it.
+
+    `nonce` is that of the request where the answer is fresh; None for a stamp that was kept.
+    """
     try:
         answer = decode_timestamp_response(strict(stamp))
     except ValueError as error:
@@ -69,14 +74,14 @@ def stamped_at(seal: Seal, stamp: bytes, roots: Sequence[Certificate], nonce: in
 class Authority:
     """A time-stamping authority over HTTP."""
 
-    def __init__(self, url: str, roots: Sequence[Certificate], *, timeout: float = 20.0) -> None:
-        self._url, self._roots, self._timeout = url, roots, timeout
+    def __init__(self, url: str, roots: Sequence[Certificate]) -> None:
+        self._url, self._roots = url, roots
 
     async def stamp(self, seal: Seal) -> bytes:
         """Its answer for a seal, checked before it is kept."""
         request = TimestampRequestBuilder().data(seal.stamped).hash_algorithm(HashAlgorithm.SHA256).build()
         try:
-            async with httpx.AsyncClient(timeout=self._timeout) as client:
+            async with httpx.AsyncClient(timeout=PATIENCE) as client:
                 answer = await client.post(
                     self._url,
                     content=request.as_bytes(),

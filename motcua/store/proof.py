@@ -16,6 +16,9 @@ from models.seals import Head, Seal, Statement
 from motcua.store import Store
 from motcua.store.sql import query
 
+ERASED = 200
+"""So many codes of dossiers that can be erased are read at a time."""
+
 
 class Shelf(Protocol):
     """Where archived bytes lie that are not in PostgreSQL (a port; `motcua.shelf` has the real one)."""
@@ -98,13 +101,12 @@ class ProofRecord:
 
     # The journal
 
-    async def write(
-        self, lines: Sequence[Line], archived: Sequence[tuple[Archived, bytes | None]] = ()
-    ) -> int:
+    async def write(self, lines: Sequence[Line], archived: Sequence[tuple[Archived, bytes | None]]) -> int:
         """Write lines into the journal, and with them what they tell of; those whose command is there already
         are left out with theirs. Returns how many were written.
 
-        `archived` goes by the lines, one for one; with its compressed bytes, where they are kept here.
+        `archived` goes by the lines, one for one, with its compressed bytes where they are kept here; it is
+        empty where the lines are of no histories.
         """
         async with self._store._connection() as connection, connection.transaction():
             await connection.execute(query("journal_lock"))
@@ -165,7 +167,7 @@ class ProofRecord:
         return now
 
     async def erase(
-        self, code: str, line: Callable[[tuple[str, ...]], Line], ended: Ended | None = None
+        self, code: str, line: Callable[[tuple[str, ...]], Line], ended: Ended | None
     ) -> tuple[str, ...] | str:
         """Erase a dossier's personal data and free text, with a line in the journal.
 
@@ -201,17 +203,17 @@ class ProofRecord:
             rows = await connection.fetch(query("holds"))
         return [dict(row) for row in rows if row["kind"] == "hold-placed"]
 
-    async def erasable(self, ended: Ended, *, most: int = 200) -> AsyncIterator[str]:
+    async def erasable(self, ended: Ended) -> AsyncIterator[str]:
         """Codes of dossiers whose period is over and that have something to erase, the oldest first."""
         at: datetime | None = None
         code = ""
         while True:
             async with self._store._connection() as connection:
-                rows = await connection.fetch(query("erasable"), *_periods(ended), at, code, most)
+                rows = await connection.fetch(query("erasable"), *_periods(ended), at, code, ERASED)
             for row in rows:
                 at, code = row["finished_at"], row["code"]
                 yield code
-            if len(rows) < most:
+            if len(rows) < ERASED:
                 return
 
     async def journal(self) -> AsyncIterator[dict[str, Any]]:
@@ -258,8 +260,8 @@ class ProofRecord:
             row = await connection.fetchrow(query("seal_of"), number)
         return _seal(row) if row else None
 
-    async def log(self, until: int | None = None) -> AsyncIterator[tuple[int, int, Head]]:
-        """(position, seal, head) of the log up to a size, streamed."""
+    async def log(self, until: int | None) -> AsyncIterator[tuple[int, int, Head]]:
+        """(position, seal, head) of the log up to a size, or of all of it, streamed."""
         async with self._store._connection() as connection, connection.transaction(readonly=True):
             async for row in connection.cursor(query("sealed_until"), until, prefetch=5000):
                 yield row["position"], row["seal"], _head(row)
@@ -305,9 +307,7 @@ class ProofRecord:
             rows = await connection.fetch(query("archived_of"), list(runs))
         return {row["run"] for row in rows}
 
-    async def histories(
-        self, workflow: str | None = None, since: datetime | None = None
-    ) -> AsyncIterator[Archived]:
+    async def histories(self, workflow: str | None, since: datetime | None) -> AsyncIterator[Archived]:
         """What is in the archive, by workflow and the moment it closed; streamed."""
         async with self._store._connection() as connection, connection.transaction(readonly=True):
             async for row in connection.cursor(query("histories"), workflow, since, prefetch=1000):
@@ -328,7 +328,7 @@ class ProofRecord:
         async with self._store._connection() as connection:
             return [row["run"] for row in await connection.fetch(query("histories_gone"))]
 
-    async def history_count(self, workflow: str | None = None, since: datetime | None = None) -> int:
+    async def history_count(self, workflow: str | None, since: datetime | None) -> int:
         """How many histories are in the archive: all, of one workflow, or that closed since a moment."""
         async with self._store._connection() as connection:
             count: int = await connection.fetchval(query("history_count"), workflow, since)
@@ -340,7 +340,7 @@ class ProofRecord:
             async for row in connection.cursor(query("deliveries_alone"), prefetch=5000):
                 yield row["notice"], row["round"], row["outcome"]
 
-    async def without_history(self, code: str | None = None) -> AsyncIterator[str]:
+    async def without_history(self, code: str | None) -> AsyncIterator[str]:
         """Codes of dossiers (or of this one) of which nothing is archived, streamed: mostly open ones."""
         async with self._store._connection() as connection, connection.transaction(readonly=True):
             async for row in connection.cursor(query("without_history"), code, prefetch=5000):
@@ -358,7 +358,7 @@ class ProofRecord:
             return await self.history_bytes(archived.run)
         return await shelf.get(archived.place) if shelf is not None else None
 
-    async def unarchived(self, before: datetime, most: int = 1000) -> list[tuple[str, datetime]]:
+    async def unarchived(self, before: datetime, most: int) -> list[tuple[str, datetime]]:
         """(code, since) of dossiers that ended before a moment and are not archived, the oldest first."""
         async with self._store._connection() as connection:
             rows = await connection.fetch(query("unarchived"), before, most)

@@ -26,7 +26,7 @@ class TraceFilter(Value):
     """Which acts and looks to find."""
 
     person: str | None = None
-    unit: str | None = None
+    unit: str | None
     kind: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -55,12 +55,12 @@ class ViewRecord:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def saw(self, person: str, address: str, what: Sight, code: str | None, about: str = "") -> None:
+    async def saw(self, person: str, address: str, what: Sight, code: str | None, about: str) -> None:
         """Somebody looks at personal data."""
         async with self._store._connection() as connection:
             await connection.execute(query("saw"), person, address[:100], what, code, about[:100])
 
-    async def of(self, code: str, most: int | None = None) -> list[dict[str, Any]]:
+    async def of(self, code: str, most: int | None) -> list[dict[str, Any]]:
         """Who looked at a dossier, the latest first; all, or so many at most."""
         async with self._store._connection() as connection:
             return [dict(row) for row in await connection.fetch(query("views_of"), code, most)]
@@ -82,7 +82,7 @@ class ViewRecord:
             async for row in connection.cursor(query("views_between"), after, until, prefetch=2000):
                 yield dict(row)
 
-    async def out_of_time(self, most: int = 50) -> list[tuple[int, datetime]]:
+    async def out_of_time(self, most: int) -> list[tuple[int, datetime]]:
         """(number, at) of looks that are dated well before the look that was written before them."""
         async with self._store._connection() as connection:
             rows = await connection.fetch(query("views_out_of_time"), most)
@@ -100,7 +100,7 @@ class ViewRecord:
         return [dict(row) for row in rows]
 
     async def suspicions(
-        self, since: datetime, until: datetime, zone: str, unit: str | None = None, most: int = 50
+        self, since: datetime, until: datetime, zone: str, unit: str | None, most: int
     ) -> list[Suspicion]:
         """What an auditor may want to look at in a period, of a unit or all; so many of each kind at most."""
         night, morning = NIGHT

@@ -23,6 +23,8 @@ from motcua.web.language import marked as _
 from motcua.web.visit import Visit
 
 router = APIRouter()
+UNUSUAL = 50
+"""So many are shown of each kind of what is unusual."""
 LINES, DAYS, SHOWN = 100, 31, 500
 """Lines of a page; days that are looked through for what is unusual, unless told otherwise; looks at one
 dossier on its page, while print and JSON have them all."""
@@ -74,7 +76,7 @@ async def _dossier(
     views = await house.views.of(code, None if form in ("json", "pdf") else SHOWN + 1)
     notices = await house.notices.listed(NoticeFilter(code=code, limit=10_000))
     journal = await house.proof.journal_about(code)
-    archived = [each async for each in house.proof.histories(code)]
+    archived = [each async for each in house.proof.histories(code, None)]
     sealed = await house.proof.sealed(code)
     if form == "json":
         told: dict[str, Any] = {
@@ -141,7 +143,7 @@ async def keep_or_erase(visit: Member, request: Request, code: str, act: str) ->
             case "erase":
                 if given["sure"] != code:
                     raise NotSure(code=code)
-                await erasure.erase(code, given["basis"], given["paper"], visit.actor)
+                await erasure.erase(code, given["basis"], given["paper"], visit.actor, None)
             case _:
                 raise UnknownHoldAct(act=act[:40])
     except Problem as problem:
@@ -237,7 +239,11 @@ async def audit(visit: Member, request: Request) -> Response:
         following = visit.address(at=end["at"].isoformat(), place=end["place"])
     last = until or visit.now + timedelta(days=1)
     unusual = await visit.house.views.suspicions(
-        since or last - timedelta(days=DAYS), last, visit.house.calendar.zone, visit.unit or wanted.unit
+        since or last - timedelta(days=DAYS),
+        last,
+        visit.house.calendar.zone,
+        visit.unit or wanted.unit,
+        UNUSUAL,
     )
     if given["person"]:
         unusual = [each for each in unusual if each.person == given["person"]]

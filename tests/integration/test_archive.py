@@ -19,13 +19,14 @@ from temporalio.service import RPCError
 
 from models.archive import HERE, Archived, HistoryDamaged, unpacked
 from motcua.archive import Archive, UnknownHistory
-from motcua.audit import verify
 from motcua.guardian import GUARDIAN
 from motcua.keeper import Watch
+from motcua.proof.keys import KeyRing
 from motcua.replays import Replaying, Where
 from motcua.shelf import S3Shelf, ShelfUnreachable
 from motcua.store.proof import ProofRecord
 from motcua.temporal import retention
+from tests.auditing import nobody, replayed, verified
 from tests.needs import needs
 from tests.running import OFFICE, PLAIN, Life, Running, Telemetry, running, scrape
 from tests.waiting import until
@@ -48,7 +49,7 @@ def record(shop: Running) -> ProofRecord:
 
 async def of(shop: Running, code: str) -> list[Archived]:
     """What is archived of a dossier."""
-    return [each async for each in record(shop).histories(code)]
+    return [each async for each in record(shop).histories(code, None)]
 
 
 async def closed(shop: Running) -> Life:
@@ -66,8 +67,8 @@ async def closed(shop: Running) -> Life:
 async def test_every_closed_history_once(shop: Running) -> None:
     """Byte for byte; what is open is left; a second sweep adds nothing."""
     life, still = await closed(shop), await Life.begin(shop, "receiver1 accept")
-    archive = Archive(shop.client, record(shop))
-    first = await archive.sweep()
+    archive = Archive(shop.client, record(shop), None)
+    first = await archive.sweep(nobody)
     assert first.archived == first.closed >= 1
     (kept,) = await of(shop, life.code)
     assert (kept.type, kept.status, kept.place) == ("Dossier", "completed", HERE)
@@ -76,7 +77,7 @@ async def test_every_closed_history_once(shop: Running) -> None:
     assert History.FromString(content).events == History(events=history.events).events
     assert (kept.events, kept.size) == (len(history.events), len(content))
     assert await of(shop, still.code) == []
-    again = await archive.sweep()
+    again = await archive.sweep(nobody)
     assert (again.archived, again.lost) == (0, 0)
 
 
@@ -84,7 +85,7 @@ async def test_a_sweep_that_is_cut_short_goes_on(shop: Running, monkeypatch: pyt
     """At any moment: nothing is there twice, nothing is left out."""
     lives = [await closed(shop) for _ in range(3)]
     monkeypatch.setattr("motcua.archive.WRITTEN", 1)
-    archive, told = Archive(shop.client, record(shop)), 0
+    archive, told = Archive(shop.client, record(shop), None), 0
 
     def tell(_swept: object) -> None:
         nonlocal told
@@ -95,10 +96,10 @@ async def test_a_sweep_that_is_cut_short_goes_on(shop: Running, monkeypatch: pyt
     with pytest.raises(asyncio.CancelledError):
         await archive.sweep(tell)
     assert sum([len(await of(shop, life.code)) for life in lives]) == 2
-    rest, at_once = await asyncio.gather(archive.sweep(), archive.sweep())
+    rest, at_once = await asyncio.gather(archive.sweep(nobody), archive.sweep(nobody))
     assert rest.archived + at_once.archived == 1
     assert [len(await of(shop, life.code)) for life in lives] == [1, 1, 1]
-    verified = await verify(shop.store, office=OFFICE)
+    verified = await shop.verify()
     assert verified.broken == ()
     assert verified.histories == verified.journal
 
@@ -106,9 +107,9 @@ async def test_a_sweep_that_is_cut_short_goes_on(shop: Running, monkeypatch: pyt
 async def test_what_temporal_has_forgotten(shop: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is archived is replayed and exported from there; the rest is counted as lost, stops no other."""
     kept, gone, stays = await closed(shop), await closed(shop), await closed(shop)
-    archive = Archive(shop.client, record(shop))
+    archive = Archive(shop.client, record(shop), None)
     await _keep_only(archive, kept.code, monkeypatch)
-    before = await archive.export(kept.code)
+    before = await archive.export(kept.code, None)
     listed = archive._closed
 
     async def late(query: str) -> AsyncIterator[list[object]]:
@@ -118,20 +119,20 @@ async def test_what_temporal_has_forgotten(shop: Running, monkeypatch: pytest.Mo
 
     with monkeypatch.context() as patched:
         patched.setattr(archive, "_closed", late)
-        swept = await archive.sweep()
+        swept = await archive.sweep(nobody)
     assert swept.lost == 1
     assert await of(shop, gone.code) == []
     assert len(await of(shop, stays.code)) == 1
-    where = Where(None, None, shop.url, OFFICE)
+    where = Where(None, None, shop.url, OFFICE, "")
     replaying = Replaying(shop.client, shop.store, where)
-    assert await archive.export(kept.code) == before
-    found = await replaying.all(code=kept.code)
+    assert await archive.export(kept.code, None) == before
+    found = await replayed(replaying, kept.code)
     assert (found.replayed, found.diverged, found.differing) == (1, (), ())
     with pytest.raises(UnknownHistory):
-        await archive.export("H53.26-260302-9999")
+        await archive.export("H53.26-260302-9999", None)
     with pytest.raises(UnknownHistory):
         await archive.export(kept.code, "no such run")
-    (lost,) = (await replaying.all()).differing
+    (lost,) = (await replayed(replaying)).differing
     assert (lost.code, lost.what) == (
         gone.code,
         "no history of it is left, neither in Temporal nor in the archive",
@@ -143,7 +144,7 @@ async def _keep_only(archive: Archive, code: str, monkeypatch: pytest.MonkeyPatc
     listed = archive._closed
     with monkeypatch.context() as patched:
         patched.setattr(archive, "_closed", lambda query: listed(f"{query} AND WorkflowId = '{code}'"))
-        assert (await archive.sweep()).archived == 1
+        assert (await archive.sweep(nobody)).archived == 1
 
 
 async def _forget(shop: Running, *codes: str) -> None:
@@ -241,35 +242,36 @@ async def test_an_s3_server_as_the_shelf(
         monkeypatch.setenv(name, value)
     url = "s3://archive/histories"
     where = Where(None, None, shop.url, OFFICE, url)
-    await Archive(shop.client, record(shop)).sweep()
+    await Archive(shop.client, record(shop), None).sweep(nobody)
     life = await closed(shop)
     shelf = S3Shelf(url)
     archive = Archive(shop.client, record(shop), shelf)
+    ring = KeyRing(tmp_path / "ring", OFFICE)
     async with s3(tmp_path, port):
-        swept = await archive.sweep()
+        swept = await archive.sweep(nobody)
         assert swept.archived >= 1
         (kept,) = await of(shop, life.code)
         assert kept.place == f"{url}/{kept.run}.gz"
         assert await record(shop).history_bytes(kept.run) is None
         file = tmp_path / "archive" / "histories" / f"{kept.run}.gz"
         assert History.FromString(gzip.decompress(file.read_bytes())).events
-        found = await Replaying(shop.client, shop.store, where).all(code=life.code)
+        found = await replayed(Replaying(shop.client, shop.store, where), life.code)
         assert (found.replayed, found.diverged, found.differing) == (1, (), ())
-        assert (await verify(shop.store, office=OFFICE, shelf=shelf)).broken == ()
+        assert (await verified(shop.store, ring, shelf=shelf)).broken == ()
     file.write_bytes(file.read_bytes()[:-9])
     async with s3(tmp_path, port):
-        (broken,) = (await verify(shop.store, office=OFFICE, shelf=shelf)).broken
+        (broken,) = (await verified(shop.store, ring, shelf=shelf)).broken
         assert broken.what == f"of {life.code} cannot be unpacked"
     file.unlink()
     async with s3(tmp_path, port):
-        (broken,) = (await verify(shop.store, office=OFFICE, shelf=shelf)).broken
+        (broken,) = (await verified(shop.store, ring, shelf=shelf)).broken
         assert broken.what == f"of {life.code} is not where it was put"
     later = await closed(shop)
     with pytest.raises(ShelfUnreachable):
-        await archive.sweep()
+        await archive.sweep(nobody)
     assert await of(shop, later.code) == []
     async with s3(tmp_path, port):
-        assert (await archive.sweep()).archived == 1
+        assert (await archive.sweep(nobody)).archived == 1
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
     async with s3(tmp_path, port):
         with pytest.raises(ShelfUnreachable):
@@ -278,8 +280,8 @@ async def test_an_s3_server_as_the_shelf(
 
 async def test_a_gap_is_seen_and_retention_not_shortened_over_it(shop: Running, telemetry: Telemetry) -> None:
     """As long as something would be lost by it; metrics tell of it."""
-    archive = Archive(shop.client, record(shop))
-    await archive.sweep()
+    archive = Archive(shop.client, record(shop), None)
+    await archive.sweep(nobody)
     await archive.keep_for(timedelta(days=90))
     assert await retention(shop.client) == timedelta(days=90)
     life = await closed(shop)
@@ -290,11 +292,11 @@ async def test_a_gap_is_seen_and_retention_not_shortened_over_it(shop: Running, 
     gap = await archive.gap(later)
     assert gap.missing == 1
     assert gap.oldest == ended
-    watch = Watch(shop.client, record(shop), timedelta(hours=1), telemetry.runtime.metric_meter)
+    watch = Watch(archive, record(shop), timedelta(hours=1), telemetry.runtime.metric_meter, stamped=False)
     await watch.look(ended + timedelta(hours=2))
     assert await scrape(telemetry.port, "motcua_archive_late") == 1
     assert await scrape(telemetry.port, "motcua_archive_late_age_seconds") == 7200
-    await archive.sweep()
+    await archive.sweep(nobody)
     assert (await archive.gap(later)).missing == 0
     await watch.look(ended + timedelta(hours=2))
     assert await scrape(telemetry.port, "motcua_archive_late") == 0

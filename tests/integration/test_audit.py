@@ -9,7 +9,6 @@ import pytest
 
 from models.refusals import UnknownDossier
 from models.view import row
-from motcua.audit import verify
 from motcua.past import BeforeItsTime, NoSuchFact, recall
 from tests.integration.test_clock import when
 from tests.running import PLAIN, Life, Running
@@ -49,7 +48,7 @@ async def test_an_altered_procedure_is_found(office: Running) -> None:
     try:
         kept = await connection.fetch("select * from rules where kind = 'procedure'")
         await connection.execute(longer)
-        found = (await verify(office.store)).broken
+        found = (await office.verify()).broken
         await connection.executemany(
             "update rules set body = $2 where fingerprint = $1",
             [(row["fingerprint"], row["body"]) for row in kept],
@@ -57,4 +56,4 @@ async def test_an_altered_procedure_is_found(office: Running) -> None:
     finally:
         await connection.close()
     assert {broken.code for broken in found} == {f"procedure {row['fingerprint']}" for row in kept}
-    assert (await verify(office.store)).broken == ()
+    assert (await office.verify()).broken == ()

@@ -15,7 +15,6 @@ from models.changes import Change, Day, carries
 from models.facts import CalendarAmended, Fact
 from models.refusals import WrongRole
 from models.view import row
-from motcua.audit import verify
 from motcua.calendars import (
     CalendarChangedSince,
     Calendars,
@@ -148,7 +147,7 @@ async def test_a_preview_is_what_is_done_then_and_undone_exactly(office: Running
         await acts_of(office).undo("exact", "admin1")
     with pytest.raises(ChangeUndone):
         await acts_of(office).apply(wanted, "admin1")
-    assert (await verify(office.store)).broken == ()
+    assert (await office.verify()).broken == ()
 
 
 async def test_alarms_sound_at_the_new_instants(office: Running) -> None:

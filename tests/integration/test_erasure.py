@@ -18,7 +18,6 @@ from models.journal import Erased, HoldLifted, HoldPlaced
 from models.keeping import Cleared, Ended
 from models.refusals import UnknownDossier
 from motcua.archive import Archive, opened
-from motcua.audit import verify
 from motcua.documents import Document
 from motcua.erasure import (
     Erasure,
@@ -34,6 +33,7 @@ from motcua.proof.keys import KeyRing
 from motcua.proof.sealer import Sealer
 from motcua.replays import Replaying, Where
 from motcua.store.proof import ProofRecord
+from tests.auditing import nobody, replayed, verified
 from tests.files import PDF
 from tests.present import present
 from tests.running import (
@@ -117,7 +117,7 @@ async def histories(shop: Running, code: str) -> list[WorkflowHistory]:
         if each.id.startswith(code) or code in each.id
     ]
     record = ProofRecord(shop.store, OFFICE)
-    async for each in record.histories():
+    async for each in record.histories(None, None):
         if code in each.workflow:
             packed = await record.history_bytes(each.run)
             assert packed is not None
@@ -130,15 +130,15 @@ async def test_no_name_is_left_and_every_check_is_green(shop: Running, tmp_path:
     life, beside = await lived(shop), await Life.begin(shop, *PLAIN, procedure="unrated")
     ring = KeyRing(tmp_path / "ring", OFFICE)
     sealer, archive = (
-        Sealer(shop.store, ring, lambda: datetime.now(UTC)),
-        Archive(shop.client, ProofRecord(shop.store, OFFICE)),
+        Sealer(shop.store, ring, lambda: datetime.now(UTC), None),
+        Archive(shop.client, ProofRecord(shop.store, OFFICE), None),
     )
-    replaying = Replaying(shop.client, shop.store, Where(None, None, shop.url, OFFICE))
-    await archive.sweep()
+    replaying = Replaying(shop.client, shop.store, Where(None, None, shop.url, OFFICE, ""))
+    await archive.sweep(nobody)
     await sealer.seal("clock")
     before, facts = await everything(shop), await life.facts()
     assert [word for word in WORDS if word not in before] == []
-    gone = await erasure(shop).erase(life.code, "request", "CV 12/2026", by("admin1"))
+    gone = await erasure(shop).erase(life.code, "request", "CV 12/2026", by("admin1"), None)
     assert len(gone) >= 3
     after = await everything(shop)
     assert [word for word in WORDS if word in after] == []
@@ -149,19 +149,19 @@ async def test_no_name_is_left_and_every_check_is_green(shop: Running, tmp_path:
     assert [word for word in WORDS if word in logs] == []
 
     assert await life.facts() == facts
-    assert (await verify(shop.store, office=OFFICE, outside=ring)).broken == ()
-    found = await replaying.all()
+    assert (await verified(shop.store, ring)).broken == ()
+    found = await replayed(replaying)
     assert (found.diverged, found.differing) == ((), ())
     proof, _ = await sealer.prove(life.code)
-    assert check(proof, ring.keys).faults == ()
+    assert check(proof, ring.keys, ()).faults == ()
     await sealer.seal("clock")
-    assert (await verify(shop.store, office=OFFICE, outside=ring)).broken == ()
+    assert (await verified(shop.store, ring)).broken == ()
     (entry,) = await ProofRecord(shop.store, OFFICE).journal_about(life.code)
     assert entry.event == Erased(code=life.code, basis="request", paper="CV 12/2026", ids=gone)
     assert entry.actor == "admin1"
     assert await beside.facts()
     with pytest.raises(NothingToErase):
-        await erasure(shop).erase(life.code, "request", "CV 12/2026", by("admin1"))
+        await erasure(shop).erase(life.code, "request", "CV 12/2026", by("admin1"), None)
     await _still_shown(shop, life.code, facts)
 
 
@@ -186,15 +186,17 @@ async def test_a_hold_keeps_everything(shop: Running) -> None:
     with pytest.raises(HeldAlready):
         await erase.hold(life.code, "KN 4/2026", by("auditor1"))
     with pytest.raises(UnderHold):
-        await erase.erase(life.code, "order", "QĐ 1", by("admin1"))
-    assert (await erase.due(EVERYTHING, "TT 1", CLOCK)).kept == 1  # all the others are gone
+        await erase.erase(life.code, "order", "QĐ 1", by("admin1"), None)
+    assert (
+        await erase.due(EVERYTHING, "TT 1", CLOCK, "retention", nobody)
+    ).kept == 1  # all the others are gone
     assert await shop.store.private(life.code) != {}
     assert [each["code"] for each in await erase.holds()] == [life.code]
     await erase.lift(life.code, "KN 3/2026-KL", by("head1"))
     with pytest.raises(NoSuchHold):
         await erase.lift(life.code, "KN 3/2026-KL", by("head1"))
     assert await erase.holds() == []
-    assert await erase.due(EVERYTHING, "TT 1", CLOCK) == Cleared(erased=1, kept=0)
+    assert await erase.due(EVERYTHING, "TT 1", CLOCK, "retention", nobody) == Cleared(erased=1, kept=0)
     kinds = [type(entry.event) for entry in await ProofRecord(shop.store, OFFICE).journal_about(life.code)]
     assert kinds == [HoldPlaced, HoldLifted, Erased]
 
@@ -206,9 +208,9 @@ async def test_what_is_kept_does_not_keep_others_from_going(
     erase, lives = erasure(shop), [await lived(shop) for _ in range(5)]
     for life in lives[:3]:
         await erase.hold(life.code, "KN 5", by("auditor1"))
-    monkeypatch.setattr(ProofRecord.erasable, "__kwdefaults__", {"most": 2})
+    monkeypatch.setattr("motcua.store.proof.ERASED", 2)
     told: list[Cleared] = []
-    done = await erase.due(EVERYTHING, "TT 1", CLOCK, tell=told.append)
+    done = await erase.due(EVERYTHING, "TT 1", CLOCK, "retention", told.append)
     assert done == told[-1]
     assert done.kept >= 3
     left = [bool(await shop.store.private(life.code)) for life in lives]
@@ -232,9 +234,9 @@ async def test_each_procedure_has_its_period(shop: Running) -> None:
         Ended({"usual": datetime(2100, 1, 1, tzinfo=UTC)}, None),
         Ended({}, ended),
     ):
-        await erase.due(kept, "TT 1", CLOCK)
+        await erase.due(kept, "TT 1", CLOCK, "retention", nobody)
         assert await shop.store.private(life.code) != {}
-    await erase.due(Ended({"unrated": ended + instant}, None), "TT 1", CLOCK)
+    await erase.due(Ended({"unrated": ended + instant}, None), "TT 1", CLOCK, "retention", nobody)
     assert await shop.store.private(life.code) == {}
 
 
@@ -242,9 +244,9 @@ async def test_what_cannot_be_erased(shop: Running) -> None:
     """A dossier that somebody still works on, or that there is not."""
     still = await Life.begin(shop, "receiver1 accept", applicant=APPLICANT)
     with pytest.raises(NotOverYet, match="is received"):
-        await erasure(shop).erase(still.code, "request", "CV 1", by("admin1"))
+        await erasure(shop).erase(still.code, "request", "CV 1", by("admin1"), None)
     with pytest.raises(UnknownDossier):
-        await erasure(shop).erase("H53.26-260302-9999", "request", "CV 1", by("admin1"))
+        await erasure(shop).erase("H53.26-260302-9999", "request", "CV 1", by("admin1"), None)
     with pytest.raises(UnknownDossier):
         await erasure(shop).hold("H53.26-260302-9999", "CV 1", by("admin1"))
     assert (await shop.store.private(still.code)) != {}
@@ -254,10 +256,10 @@ async def test_a_dossier_without_a_word_of_its_own(shop: Running, tmp_path: Path
     """What was handed in lies under the request's id; that it was erased is found all the same."""
     life = await Life.begin(shop, applicant=APPLICANT)
     await life.do("receiver1 withdraw")
-    gone = await erasure(shop).erase(life.code, "request", "CV 7", by("admin1"))
+    gone = await erasure(shop).erase(life.code, "request", "CV 7", by("admin1"), None)
     assert all(name.startswith("intake/") for name in gone)
     ring = KeyRing(tmp_path / "ring", OFFICE)
-    found = (await verify(shop.store, office=OFFICE)).broken
+    found = (await verified(shop.store, ring)).broken
     assert life.code not in {broken.code for broken in found}, found
     assert ring.copies() is None
 
@@ -282,7 +284,7 @@ async def test_a_linked_dossier_still_needs_it(shop: Running) -> None:
     await erasure(shop).hold(child, "KN 9", by("auditor1"))
     await life.do("receiver1 withdraw")
     with pytest.raises(StillNeeded, match="opened for it"):
-        await erasure(shop).erase(life.code, "request", "CV 8", by("admin1"))
+        await erasure(shop).erase(life.code, "request", "CV 8", by("admin1"), None)
     assert await shop.store.private(life.code) != {}
 
 
@@ -300,11 +302,11 @@ async def test_a_linked_dossier_may_be_kept_for_longer(shop: Running) -> None:
     assert row is not None
     later = datetime(2100, 1, 1, tzinfo=UTC)
     kept = await erasure(shop).due(
-        Ended({row.procedure: datetime(1900, 1, 1, tzinfo=UTC)}, later), "TT 1", CLOCK
+        Ended({row.procedure: datetime(1900, 1, 1, tzinfo=UTC)}, later), "TT 1", CLOCK, "retention", nobody
     )
     assert kept.kept >= 1
     assert await shop.store.private(life.code) != {}
-    await erasure(shop).due(Ended({}, later), "TT 1", CLOCK)
+    await erasure(shop).due(Ended({}, later), "TT 1", CLOCK, "retention", nobody)
     assert await shop.store.private(life.code) == {}
 
 
@@ -314,7 +316,7 @@ async def test_a_row_that_cannot_be_read_stops_no_other(shop: Running) -> None:
     connection = await asyncpg.connect(shop.local.run.admin_database_url)
     try:
         await connection.execute("update dossiers set status = 'xyz' where code = $1", spoilt.code)
-        await erasure(shop).due(EVERYTHING, "TT 1", CLOCK)
+        await erasure(shop).due(EVERYTHING, "TT 1", CLOCK, "retention", nobody)
         assert await shop.store.private(other.code) == {}
     finally:
         await connection.execute(
@@ -330,7 +332,7 @@ async def test_a_hold_and_an_erasure_at_once(shop: Running) -> None:
         life = await lived(shop)
         erase = erasure(shop)
         erased, _ = await asyncio.gather(
-            erase.erase(life.code, "request", "CV 1", by("admin1")),
+            erase.erase(life.code, "request", "CV 1", by("admin1"), None),
             erase.hold(life.code, "KN 1", by("auditor1")),
             return_exceptions=True,
         )

@@ -20,13 +20,13 @@ from temporalio.service import RPCError
 from models.commands import Assign
 from models.notices import EMAIL, Notice
 from models.people import Absence
-from motcua.audit import verify
 from motcua.desk import Desk
-from motcua.replays import Replaying, Where
+from motcua.replays import Replaying
 from motcua.schedules import DIGEST, keep_digest
 from motcua.store.notices import NoticeFilter
+from tests.auditing import replayed
 from tests.present import always_open, now
-from tests.running import ISSUE, OFFICE, Life, Telemetry, rulebook, scrape, submission
+from tests.running import ISSUE, Life, Telemetry, rulebook, scrape, submission
 from tests.servers import Answer, Mood
 from tests.telling import APPLICANT, HELD, Post, away, plain, telling, told
 from tests.unit.office import ZONE, at
@@ -77,15 +77,14 @@ async def test_what_became_of_a_letter_is_held_against_its_history(post: Post) -
     await life.forward("2026-03-13 12:00")
     sent = await post.settled(life.code, 11)
     run = post.office.local.run
-    where = Where(run.temporal.address, run.temporal.namespace, run.database_url, OFFICE)
-    replaying = Replaying(post.office.client, post.office.store, where)
-    found = await verify(post.office.store, office=OFFICE)
+    replaying = Replaying(post.office.client, post.office.store, post.office.where)
+    found = await post.office.verify()
     assert [each for each in found.broken if each.code == life.code] == []
     (one, *_), (other, *_) = (
         [each["id"] for each in sent if each["recipient"] == who and each["channel"] == EMAIL]
         for who in ("leader1", "head1")
     )
-    assert (await replaying.all(code=f"notice/{one}")).differing == ()
+    assert (await replayed(replaying, f"notice/{one}")).differing == ()
     connection = await asyncpg.connect(run.admin_database_url)
     try:
         await connection.execute("set session_replication_role = replica")
@@ -102,12 +101,12 @@ async def test_what_became_of_a_letter_is_held_against_its_history(post: Post) -
         )
     finally:
         await connection.close()
-    (said,) = (await replaying.all(code=f"notice/{one}")).differing
+    (said,) = (await replayed(replaying, f"notice/{one}")).differing
     assert said.what == "its history says that it was sent, the record that it was void"
-    (said,) = (await replaying.all(code=f"notice/{other}")).differing
+    (said,) = (await replayed(replaying, f"notice/{other}")).differing
     assert said.what == "its history says that it was sent; there is no such notice on record"
     assert said.code == f"notice/{other}"
-    (said,) = (await replaying.all(code=f"notice/{never}")).differing
+    (said,) = (await replayed(replaying, f"notice/{never}")).differing
     assert said.what == "the record says that it was sent; no history of it is left"
 
 

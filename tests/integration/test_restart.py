@@ -31,7 +31,7 @@ from models.rules import decide
 from models.service import Opening, Restarted
 from models.simulation import struck
 from motcua.archive import Archive
-from motcua.audit import Verified, verify
+from motcua.audit import Verified
 from motcua.desk import Desk, WorkflowMissing
 from motcua.erasure import Erasure
 from motcua.links import Messages
@@ -45,6 +45,7 @@ from motcua.restarts import (
     WorkflowRuns,
 )
 from motcua.store.proof import ProofRecord
+from tests.auditing import nobody
 from tests.integration.test_linked import Together, child_done
 from tests.running import (
     ISSUE,
@@ -152,13 +153,13 @@ async def forget(shop: Running, code: str) -> None:
 
 async def verified(shop: Running) -> Verified:
     """What `audit verify` finds."""
-    return await verify(shop.store, office=OFFICE, workflows=Missing(shop.client, shop.store))
+    return await shop.verify()
 
 
 async def replayed(shop: Running, code: str) -> Replays:
     """What `audit replay CODE` finds."""
     where = Where(None, None, shop.url, OFFICE, "")
-    return await Replaying(shop.client, shop.store, where).all(code=code)
+    return await Replaying(shop.client, shop.store, where).all(nobody, since=None, code=code, jobs=None)
 
 
 async def entries(shop: Running, code: str) -> list[tuple[str, DossierRestarted]]:
@@ -367,20 +368,20 @@ async def test_of_two_restarts_at_once_one_wins(shop: Running) -> None:
 async def test_lost_again_and_again(shop: Running) -> None:
     """Several runs of one dossier, each from the facts of the one before; each has its entry."""
     life = await Life.begin(shop, *RECEIVED, procedure="unrated")
-    archive = Archive(shop.client, ProofRecord(shop.store, OFFICE))
+    archive = Archive(shop.client, ProofRecord(shop.store, OFFICE), None)
     lines = ["receiver1 complete", *FROM_PROCESS]
     for number, line in enumerate(lines):
         way: Way = "deleted" if number == 2 else "terminated"
         await lose(shop, life.code, way)
         if number % 2:
-            await archive.sweep()
+            await archive.sweep(nobody)
         await restarts(shop).restart(life.code, ADMIN, f"{REASON} {number}")
         await life.run(line)
     await shop.client.get_workflow_handle(life.code).result()
     assert len(await entries(shop, life.code)) == len(lines)
     await sound(shop, life.code)
-    await archive.sweep()
-    kept = [each.status async for each in ProofRecord(shop.store, OFFICE).histories(life.code)]
+    await archive.sweep(nobody)
+    kept = [each.status async for each in ProofRecord(shop.store, OFFICE).histories(life.code, None)]
     assert (kept.count("completed"), set(kept)) == (1, {"completed", "terminated"})
     await sound(shop, life.code)
 

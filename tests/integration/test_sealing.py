@@ -14,12 +14,12 @@ import pytest
 from models.chain import GENESIS
 from models.refusals import UnknownDossier
 from models.seals import Seal
-from motcua.audit import verify
 from motcua.proof.check import check
 from motcua.proof.keys import KeyMissing, KeyRing
 from motcua.proof.sealer import ClockWentBack, NotSealedYet, Sealer
 from motcua.proof.stamps import Authority, AuthorityUnreachable, BadStamp, authorities
 from motcua.store.proof import ProofRecord
+from tests.auditing import verified
 from tests.authority import TimeStamps
 from tests.running import OFFICE, PLAIN, Life, Running, Telemetry, running
 
@@ -41,7 +41,7 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
 
 async def test_seals_stand_over_what_is_new_and_all_before(shop: Running, ring: KeyRing) -> None:
     """Each dossier's head, and the journal's; a dossier is proved under the first seal over its last fact."""
-    sealer = Sealer(shop.store, ring, lambda: NOW)
+    sealer = Sealer(shop.store, ring, lambda: NOW, None)
     life = await Life.begin(shop, *PLAIN)
     with pytest.raises(NotSealedYet):
         await sealer.prove(life.code)
@@ -50,7 +50,7 @@ async def test_seals_stand_over_what_is_new_and_all_before(shop: Running, ring: 
     first = await sealer.seal("clock")
     assert (first.number, first.statement.previous, first.statement.size) == (1, GENESIS, 2)
     proof, later = await sealer.prove(life.code)
-    assert (check(proof, ring.keys).faults, later) == ((), 0)
+    assert (check(proof, ring.keys, ()).faults, later) == ((), 0)
     nothing_new = await sealer.seal("clock")
     assert (nothing_new.number, nothing_new.statement.previous) == (2, first.hash)
     assert (nothing_new.statement.size, nothing_new.statement.root) == (2, first.statement.root)
@@ -60,14 +60,14 @@ async def test_seals_stand_over_what_is_new_and_all_before(shop: Running, ring: 
     third = await sealer.seal("clock")
     assert third.statement.size == 3
     proof, later = await sealer.prove(life.code)
-    assert (check(proof, ring.keys).faults, proof.seal.number, later) == ((), 3, 0)
-    verified = await verify(shop.store, office=OFFICE, outside=ring)
-    assert (verified.broken, verified.seals, verified.sealed) == ((), 3, 3)
+    assert (check(proof, ring.keys, ()).faults, proof.seal.number, later) == ((), 3, 0)
+    found = await verified(shop.store, ring)
+    assert (found.broken, found.seals, found.sealed) == ((), 3, 3)
 
 
 async def test_many_seal_at_once(shop: Running, ring: KeyRing) -> None:
     """One after another, each over the one before; keys change meanwhile, and every copy is kept."""
-    sealer = Sealer(shop.store, ring, lambda: NOW)
+    sealer = Sealer(shop.store, ring, lambda: NOW, None)
     before = len(await ProofRecord(shop.store, OFFICE).seals())
     made = await asyncio.gather(
         *(sealer.seal("clock") for _ in range(4)),
@@ -77,16 +77,16 @@ async def test_many_seal_at_once(shop: Running, ring: KeyRing) -> None:
     numbers = sorted(each.number for each in made if isinstance(each, Seal))
     assert numbers == list(range(before + 1, before + 8))
     assert ring.copies() == await ProofRecord(shop.store, OFFICE).seals()
-    assert (await verify(shop.store, office=OFFICE, outside=ring)).broken == ()
+    assert (await verified(shop.store, ring)).broken == ()
 
 
 async def test_a_clock_that_went_back_seals_nothing(shop: Running, ring: KeyRing) -> None:
     """It says so, and the next one by the right clock is made."""
     before = len(await ProofRecord(shop.store, OFFICE).seals())
     with pytest.raises(ClockWentBack):
-        await Sealer(shop.store, ring, lambda: NOW - timedelta(seconds=1)).seal("clock")
+        await Sealer(shop.store, ring, lambda: NOW - timedelta(seconds=1), None).seal("clock")
     assert len(await ProofRecord(shop.store, OFFICE).seals()) == before
-    assert (await Sealer(shop.store, ring, lambda: NOW).seal("clock")).number == before + 1
+    assert (await Sealer(shop.store, ring, lambda: NOW, None).seal("clock")).number == before + 1
 
 
 async def test_a_crash_between_the_seal_and_its_copy(
@@ -97,22 +97,22 @@ async def test_a_crash_between_the_seal_and_its_copy(
     def crash(_self: KeyRing, _seals: object) -> None:
         raise KeyboardInterrupt
 
-    sealer = Sealer(shop.store, ring, lambda: NOW)
+    sealer = Sealer(shop.store, ring, lambda: NOW, None)
     with monkeypatch.context() as broken:
         broken.setattr(KeyRing, "copy", crash)
         with pytest.raises(KeyboardInterrupt):
             await sealer.seal("clock")
-    assert (await verify(shop.store, office=OFFICE, outside=ring)).broken == ()
+    assert (await verified(shop.store, ring)).broken == ()
     last = await sealer.seal("clock")
     assert (ring.copies() or [])[-1] == last
-    assert (await verify(shop.store, office=OFFICE, outside=ring)).broken == ()
+    assert (await verified(shop.store, ring)).broken == ()
 
 
 async def test_a_key_that_is_lost(shop: Running, ring: KeyRing) -> None:
     """Nothing is sealed; once it is back, all goes on."""
     signer = ring.keys.signer(10_000)
     assert signer is not None
-    sealer, file = Sealer(shop.store, ring, lambda: NOW), ring.folder / f"{signer.id}.pem"
+    sealer, file = Sealer(shop.store, ring, lambda: NOW, None), ring.folder / f"{signer.id}.pem"
     pem = file.read_bytes()
     file.unlink()
     with pytest.raises(KeyMissing):
@@ -150,8 +150,8 @@ async def test_seals_are_stamped(shop: Running, ring: KeyRing, tmp_path: Path) -
     checked = check(proof, ring.keys, roots)
     assert checked.faults == ()
     assert checked.stamped_at is not None
-    assert (await verify(shop.store, office=OFFICE, outside=ring, roots=roots)).broken == ()
-    found = (await verify(shop.store, office=OFFICE, outside=ring, roots=authorities(other.root))).broken
+    assert (await verified(shop.store, ring, roots=roots)).broken == ()
+    found = (await verified(shop.store, ring, roots=authorities(other.root))).broken
     assert {broken.code for broken in found} == {f"seal {number}" for number in stamps}
 
 
@@ -159,7 +159,7 @@ async def test_a_revoked_key_vouches_for_nothing_more(shop: Running, ring: KeyRi
     """The record's own seals hold, for a later one that is believed names them. Whoever has one of them, and
     no stamp, is told; and what the key signs now is no seal.
     """
-    sealer = Sealer(shop.store, ring, lambda: NOW)
+    sealer = Sealer(shop.store, ring, lambda: NOW, None)
     life = await Life.begin(shop, "receiver1 accept")
     await sealer.seal("clock")
     before = ring.keys.signer(10_000)
@@ -168,8 +168,8 @@ async def test_a_revoked_key_vouches_for_nothing_more(shop: Running, ring: KeyRi
     await sealer.rotate("admin1")
     await sealer.seal("clock")
     await sealer.revoke(before.id, datetime.now(UTC), "nó bị lộ", "admin1")
-    assert (await verify(shop.store, office=OFFICE, outside=ring)).broken == ()
-    (fault,) = check(proof, ring.keys).faults
+    assert (await verified(shop.store, ring)).broken == ()
+    (fault,) = check(proof, ring.keys, ()).faults
     assert "revoked as of" in fault
     connection = await asyncpg.connect(shop.local.run.admin_database_url)
     last = (await ProofRecord(shop.store, OFFICE).seals())[-1]
@@ -178,10 +178,10 @@ async def test_a_revoked_key_vouches_for_nothing_more(shop: Running, ring: KeyRi
         await connection.execute("set session_replication_role = replica")
         change = "update seals set key = $2, root = $3, signature = $4 where number = $1"
         await connection.execute(change, last.number, before.id, "0" * 64, forged.signature)
-        found = (await verify(shop.store, office=OFFICE, outside=ring)).broken
+        found = (await verified(shop.store, ring)).broken
         said = last.statement
         await connection.execute(change, last.number, said.key, said.root, last.signature)
     finally:
         await connection.close()
     assert any(f"key {before.id} does not sign seal {last.number}" in broken.what for broken in found)
-    assert (await verify(shop.store, office=OFFICE, outside=ring)).broken == ()
+    assert (await verified(shop.store, ring)).broken == ()

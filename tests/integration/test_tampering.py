@@ -20,12 +20,13 @@ import pytest
 
 from models.chain import GENESIS, digest, instant
 from motcua.archive import Archive
-from motcua.audit import Broken, Verified, verify
+from motcua.audit import Broken, Verified
 from motcua.documents import Document
 from motcua.proof.keys import KeyRing
 from motcua.proof.sealer import LogAltered, Sealer, SealsDiffer
-from motcua.replays import Replaying, Where
+from motcua.replays import Replaying
 from motcua.store.proof import ProofRecord
+from tests.auditing import nobody, replayed, verified
 from tests.files import PDF
 from tests.running import OFFICE, PLAIN, Life, Running, Telemetry, running
 
@@ -43,19 +44,18 @@ class Attacked:
         self.office, self.connection = office, connection
         self.ring = KeyRing(folder, OFFICE)
         self.record = ProofRecord(office.store, OFFICE)
-        self.sealer = Sealer(office.store, self.ring, lambda: datetime.now(UTC))
-        run = office.local.run
-        self.where = Where(run.temporal.address, run.temporal.namespace, run.database_url, OFFICE)
-        self.archive = Archive(office.client, self.record)
+        self.sealer = Sealer(office.store, self.ring, lambda: datetime.now(UTC), None)
+        self.where = office.where
+        self.archive = Archive(office.client, self.record, None)
         self.closed = self.open = self.fresh = ""
 
     async def verify(self) -> Verified:
         """What `audit verify` finds."""
-        return await verify(self.office.store, office=OFFICE, outside=self.ring)
+        return await verified(self.office.store, self.ring)
 
     async def replay(self) -> tuple[Broken, ...]:
         """What `audit replay` finds, in the same form."""
-        found = await Replaying(self.office.client, self.office.store, self.where).all()
+        found = await replayed(Replaying(self.office.client, self.office.store, self.where))
         return tuple(
             Broken(code=each.code, seq=0, what=each.what) for each in (*found.diverged, *found.differing)
         )
@@ -126,7 +126,7 @@ async def attacked(tmp_path_factory: pytest.TempPathFactory, telemetry: Telemetr
             )
         await attacked.sealer.seal("clock")
         await opened.run("@ 2026-03-03 10:00", "handler1 note text=xem")
-        await attacked.archive.sweep()
+        await attacked.archive.sweep(nobody)
         await attacked.sealer.rotate("admin1")
         await attacked.sealer.seal("clock")
         fresh = await Life.begin(office, "receiver1 accept", "receiver1 complete", "handler1 claim")
@@ -619,7 +619,7 @@ async def test_one_dossier_that_was_invented(attacked: Attacked) -> None:
     replaying = Replaying(attacked.office.client, attacked.office.store, attacked.where)
     try:
         await _invented_dossier(attacked)
-        found = await replaying.all(code="H53.26-260302-7777")
+        found = await replayed(replaying, "H53.26-260302-7777")
     finally:
         await attacked.put_back()
     assert found.replayed == 0
@@ -655,9 +655,9 @@ async def test_somebody_takes_the_folder_of_the_seals_over(attacked: Attacked, t
             await attacked.execute(f"delete from {table}")
         await attacked.execute("delete from history_bytes")
         await attacked.execute("delete from histories")
-        await Sealer(attacked.office.store, forger, lambda: datetime.now(UTC)).seal("clock")
+        await Sealer(attacked.office.store, forger, lambda: datetime.now(UTC), None).seal("clock")
         # By what is in that folder all is well; the keys that were published, or a replay, say otherwise.
-        assert (await verify(attacked.office.store, office=OFFICE, outside=forger)).broken == ()
+        assert (await verified(attacked.office.store, forger)).broken == ()
         attacked_ring = (await attacked.verify()).broken
         assert any("which no trusted key vouches for" in broken.what for broken in attacked_ring)
         assert any(broken.code == attacked.closed for broken in await attacked.replay())

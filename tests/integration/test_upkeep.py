@@ -11,13 +11,13 @@ import pytest
 from models.archive import Replays, Swept
 from models.calendar import Calendar
 from models.keeping import Cleared
-from motcua.audit import verify
 from motcua.desk import Desk
 from motcua.proof.keys import KeyRing
-from motcua.replay import replay
-from motcua.replays import Replaying, Where
+from motcua.replay import WORKFLOWS, replay
+from motcua.replays import Replaying
 from motcua.schedules import ARCHIVE, ERASE, REPLAY, SEAL, keep_proof
 from motcua.store.proof import ProofRecord
+from tests.auditing import replayed
 from tests.running import OFFICE, PLAIN, SETTINGS, Life, Running, Telemetry, rulebook, running
 from tests.waiting import until
 from workflows.upkeep import UPKEEP_QUEUE, ArchiveWorkflow, EraseWorkflow, ReplayWorkflow, SealWorkflow
@@ -56,7 +56,7 @@ async def test_archive_seal_verify_and_replay_on_a_worker(shop: Running) -> None
     folder = SETTINGS.model_copy(update={"data_dir": shop.local.data_dir}).seals(shop.client.namespace)
     assert KeyRing(folder, OFFICE).copies() == await record.seals()
     own = [await shop.history(name) for name in ("archive", "seal", "replay")]
-    assert (await replay(own)).diverged == ()
+    assert (await replay(own, runner=None, workflows=WORKFLOWS)).diverged == ()
 
 
 async def test_what_is_over_for_ten_years_is_erased_by_night(shop: Running) -> None:
@@ -79,8 +79,8 @@ async def test_what_is_over_for_ten_years_is_erased_by_night(shop: Running) -> N
     assert entry.actor == "clock"
     again = await shop.client.execute_workflow(EraseWorkflow.run, id="erase", task_queue=UPKEEP_QUEUE)
     assert again == Cleared()
-    assert (await verify(shop.store, office=OFFICE)).broken == ()
-    assert (await replay([await shop.history("erase")])).diverged == ()
+    assert (await shop.verify()).broken == ()
+    assert (await replay([await shop.history("erase")], runner=None, workflows=WORKFLOWS)).diverged == ()
 
 
 async def test_the_schedules(shop: Running) -> None:
@@ -105,19 +105,17 @@ async def test_the_same_by_many_processes(
 ) -> None:
     """What is spread over processes finds what one finds, and says nothing of its own on standard output."""
     lives = [await Life.begin(shop, *PLAIN[:3]) for _ in range(3)]
-    run = shop.local.run
-    where = Where(run.temporal.address, run.temporal.namespace, shop.url, OFFICE)
-    replaying = Replaying(shop.client, shop.store, where)
-    alone, checked = await replaying.all(), await verify(shop.store, office=OFFICE)
+    replaying = Replaying(shop.client, shop.store, shop.where)
+    alone, checked = await replayed(replaying), await shop.verify()
     monkeypatch.setattr("motcua.replays.FEW", 0)
     monkeypatch.setattr("motcua.replays.TOGETHER", 2)
     monkeypatch.setattr("motcua.audit.FEW", 0)
     monkeypatch.setattr("motcua.audit.TOGETHER", 2)
     told: list[int] = []
-    together = await replaying.all(lambda done, _: told.append(done), jobs=2)
+    together = await replaying.all(lambda done, _: told.append(done), since=None, code=None, jobs=2)
     assert together == alone
     assert (told[-1], len(told)) == (alone.replayed, len(told))
     assert len(told) > 1
-    assert await verify(shop.store, office=OFFICE, spread_over=(shop.url, 2)) == checked
+    assert await shop.verify() == checked
     assert checked.dossiers >= len(lives)
     assert capfd.readouterr().out == ""

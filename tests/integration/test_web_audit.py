@@ -75,10 +75,10 @@ async def test_no_look_passes_by(shop: Running, desk: Web) -> None:
     handler, leader = await desk.visitor("handler1"), await desk.visitor("leader1")
     views = ViewRecord(shop.store)
     page = await handler.get(f"/dossiers/{life.code}")
-    before = len(await views.of(life.code))
+    before = len(await views.of(life.code, None))
     refused = await handler.send(page.form(f"/dossiers/{life.code}/note"), text="")
     assert refused.status == 422
-    assert len(await views.of(life.code)) > before
+    assert len(await views.of(life.code, None)) > before
 
     async def lists(person: str) -> int:
         rows = await views.traces(TraceFilter(person=person, kind="saw-list"))
@@ -273,9 +273,9 @@ async def test_every_look_is_in_print_and_json(shop: Running, desk: Web) -> None
     """After five hundred others the first one was gone, and nothing told of it."""
     life = await Life.begin(shop, "receiver1 accept")
     views = ViewRecord(shop.store)
-    await views.saw("leader1", "10.0.0.9", "dossier", life.code)
+    await views.saw("leader1", "10.0.0.9", "dossier", life.code, "")
     for _ in range(510):
-        await views.saw("returner1", "10.0.0.1", "dossier", life.code)
+        await views.saw("returner1", "10.0.0.1", "dossier", life.code, "")
     auditor = await desk.visitor("auditor1")
     told = json.loads((await auditor.get(f"/dossiers/{life.code}/audit?form=json")).text)
     assert len(told["views"]) == 512
@@ -334,9 +334,9 @@ async def test_what_is_unusual(shop: Running, desk: Web) -> None:
     views = ViewRecord(shop.store)
     calm = await Life.begin(shop, *PLAIN, procedure="unrated")
     for number in range(30):
-        await views.saw("clerk1", "127.0.0.1", "dossier", f"H53.26-260302-9{number:03}")
+        await views.saw("clerk1", "127.0.0.1", "dossier", f"H53.26-260302-9{number:03}", "")
     found = await views.suspicions(
-        at("2026-03-01 00:00"), datetime.now(UTC) + timedelta(days=1), "Asia/Ho_Chi_Minh"
+        at("2026-03-01 00:00"), datetime.now(UTC) + timedelta(days=1), "Asia/Ho_Chi_Minh", None, 50
     )
     told = {(each.pattern, each.person) for each in found}
     assert ("hasty", "approver1") in told
@@ -361,7 +361,7 @@ async def test_what_is_unusual(shop: Running, desk: Web) -> None:
 
 async def test_looks_are_never_changed(shop: Running, desk: Web) -> None:
     """Not by the application's role, nor by the owner as long as the trigger is there."""
-    await ViewRecord(shop.store).saw("clerk1", "::1", "dossier", "x")
+    await ViewRecord(shop.store).saw("clerk1", "::1", "dossier", "x", "")
     connection = await asyncpg.connect(shop.local.run.admin_database_url)
     try:
         for sql in ("update views set person = 'x'", "delete from views", "truncate views"):

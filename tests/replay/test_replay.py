@@ -19,7 +19,7 @@ from models.dossier import Dossier
 from models.facts import Fact
 from models.rules import decide
 from models.service import Answer, Opening
-from motcua.replay import replay
+from motcua.replay import WORKFLOWS, replay
 from motcua.temporal import sandbox
 from tests.replay.make_histories import HISTORIES, LINES, SCENES, read
 from tests.running import count_events
@@ -46,7 +46,7 @@ def test_every_life_has_its_history() -> None:
 async def test_replays(path: Path, runner: WorkflowRunner) -> None:
     """The same commands to Temporal, and the very facts that went on record, by the hash of the last."""
     kept = read(path)
-    replayed = await replay([kept.history], runner=runner)
+    replayed = await replay([kept.history], runner=runner, workflows=WORKFLOWS)
     assert (replayed.replayed, replayed.diverged) == (1, ())
     assert replayed.heads == {kept.history.workflow_id: kept.head}
 
@@ -59,11 +59,11 @@ async def test_many_are_replayed_one_after_another() -> None:
         for history in (OPEN, spoilt, PLAIN):
             yield history
 
-    replayed = await replay(histories())
+    replayed = await replay(histories(), runner=None, workflows=WORKFLOWS)
     assert replayed.replayed == 3
     assert [divergence.code for divergence in replayed.diverged] == ["spoilt"]
     assert set(replayed.heads) == {OPEN.workflow_id, PLAIN.workflow_id}
-    assert (await replay([])).replayed == 0
+    assert (await replay([], runner=None, workflows=WORKFLOWS)).replayed == 0
 
 
 class Changed(DossierWorkflow):
@@ -134,7 +134,7 @@ async def test_a_changed_workflow_is_found_out(
     variant: type[DossierWorkflow], reason: str, history: WorkflowHistory
 ) -> None:
     """These tests can fail: a change with which open dossiers could not go on does not pass."""
-    replayed = await replay([history], workflows=[variant])
+    replayed = await replay([history], runner=None, workflows=[variant])
     (divergence,) = replayed.diverged
     assert divergence.code == history.workflow_id
     assert re.match(rf"\[TMPRL1100\] Nondeterminism error: [^{{]*{reason}", divergence.reason)
@@ -149,7 +149,7 @@ async def test_a_changed_rule_is_found_out(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr("workflows.dossier.decide", hasty)
     kept = read(HISTORIES / "open.json")
-    replayed = await replay([kept.history])
+    replayed = await replay([kept.history], runner=None, workflows=WORKFLOWS)
     assert replayed.diverged == ()
     head = replayed.heads[kept.history.workflow_id]
     assert head.seq == kept.head.seq

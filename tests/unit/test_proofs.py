@@ -68,7 +68,7 @@ def sealed(ring: KeyRing, number: int = 1, *, at: datetime = AT, key: str = "") 
 def test_a_proof_holds(ring: KeyRing) -> None:
     """Also after it has been a file."""
     proof = Proof.model_validate_json(sealed(ring).model_dump_json())
-    checked = check(proof, ring.keys)
+    checked = check(proof, ring.keys, ())
     assert (checked.faults, checked.facts, checked.seal, checked.at) == ((), len(life()), 1, AT)
     assert checked.stamped_at is None
 
@@ -110,7 +110,7 @@ def said(proof: Proof, **changes: object) -> Proof:
 def test_a_proof_that_was_changed(ring: KeyRing, how: object, fault: str) -> None:
     """What is wrong is named."""
     assert callable(how)
-    faults = check(how(sealed(ring)), ring.keys).faults
+    faults = check(how(sealed(ring)), ring.keys, ()).faults
     assert any(fault in found for found in faults), faults
 
 
@@ -125,7 +125,7 @@ def test_any_bit_of_a_proof(ring: KeyRing) -> None:
             proof = Proof.read(bytes(flipped))
         except ValueError:
             continue
-        assert check(proof, ring.keys).faults, bytes(flipped[max(0, place - 40) : place + 40])
+        assert check(proof, ring.keys, ()).faults, bytes(flipped[max(0, place - 40) : place + 40])
 
 
 def test_a_key_of_nobody(ring: KeyRing, tmp_path: Path) -> None:
@@ -133,17 +133,17 @@ def test_a_key_of_nobody(ring: KeyRing, tmp_path: Path) -> None:
     forger = KeyRing(tmp_path / "forger", "demo")
     forger.add(since=1)
     proof = sealed(forger)
-    assert check(proof, forger.keys).faults == ()
-    (fault,) = check(proof, ring.keys).faults
+    assert check(proof, forger.keys, ()).faults == ()
+    (fault,) = check(proof, ring.keys, ()).faults
     assert "which no trusted key vouches for" in fault
     # Nor does it help to name the real key, or to say that it has vouched.
-    faults = check(said(proof, key=ring.keys.words[0].id), ring.keys).faults
+    faults = check(said(proof, key=ring.keys.words[0].id), ring.keys, ()).faults
     assert any("does not bear the signature" in fault for fault in faults)
     word = forger.keys.words[0].model_copy(
         update={"by": ring.keys.words[0].id, "signature": "0" * 128, "since": 2}
     )
     told = Keys(words=(*ring.keys.words, word))
-    faults = check(spoil(proof, keys=told), ring.keys).faults
+    faults = check(spoil(proof, keys=told), ring.keys, ()).faults
     assert any("which no trusted key vouches for" in fault for fault in faults)
 
 
@@ -154,14 +154,14 @@ def test_keys_follow_each_other(ring: KeyRing) -> None:
     ring.add(since=2)
     ring.add(since=5)
     assert broken_keys(ring.keys) == []
-    assert check(sealed(ring, 7), first).faults == ()
-    assert check(old, ring.keys).faults == ()
+    assert check(sealed(ring, 7), first, ()).faults == ()
+    assert check(old, ring.keys, ()).faults == ()
     second, third = ring.keys.words[1], ring.keys.words[2]
     assert isinstance(third, KeyAdded)
     late = sealed(ring, 7, key=second.id)
-    assert check(late, first).faults == (f"key {second.id} does not sign seal 7",)
+    assert check(late, first, ()).faults == (f"key {second.id} does not sign seal 7",)
     early = sealed(ring, 3, key=third.id)
-    assert check(early, first).faults == (f"key {third.id} does not sign seal 3",)
+    assert check(early, first, ()).faults == (f"key {third.id} does not sign seal 3",)
 
 
 def test_a_revoked_key(ring: KeyRing, tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_revoked_key(ring: KeyRing, tmp_path: Path) -> None:
     with pytest.raises(KeyRevokedBefore):
         ring.revoke(key, AT, "it was stolen", 2)
     assert broken_keys(ring.keys) == []
-    (fault,) = check(proof, ring.keys).faults
+    (fault,) = check(proof, ring.keys, ()).faults
     assert "revoked as of 2026-03-02 17:10:00Z (it was stolen), and no stamp shows that it is older" in fault
     authority = TimeStamps(tmp_path / "authority")
     root = load_pem_x509_certificate(authority.root.read_bytes())
@@ -187,12 +187,12 @@ def test_a_revoked_key(ring: KeyRing, tmp_path: Path) -> None:
     later = word.model_copy(update={"at": datetime.now(UTC) + timedelta(minutes=1)})
     keys = Keys(words=(*ring.keys.words[:2], later))
     assert check(stamped, keys, [root]).faults == ()
-    assert check(stamped, keys).faults  # nobody believes the authority: then its stamp says nothing
+    assert check(stamped, keys, ()).faults  # nobody believes the authority: then its stamp says nothing
     # The word may come with the proof; it counts if an office's other key has signed it.
     before = Keys(words=ring.keys.words[:1])
-    assert check(spoil(proof, keys=ring.keys), before).faults
+    assert check(spoil(proof, keys=ring.keys), before, ()).faults
     forged = word.model_copy(update={"signature": "0" * 128})
-    (fault,) = check(spoil(proof, keys=Keys(words=(*ring.keys.words[:2], forged))), before).faults
+    (fault,) = check(spoil(proof, keys=Keys(words=(*ring.keys.words[:2], forged))), before, ()).faults
     assert "is not signed by a key of the office" in fault  # it revokes nothing, but it is no proof of ours
 
 
@@ -206,12 +206,12 @@ def test_a_stolen_key_that_signs_no_more_vouches_for_nobody(ring: KeyRing, tmp_p
     own = thief.add(since=25)
     assert (own.by, broken_keys(thief.keys)) == (stolen.id, [])
     proof = sealed(thief, 25)
-    (fault,) = check(proof, ring.keys).faults
+    (fault,) = check(proof, ring.keys, ()).faults
     assert "which no trusted key vouches for" in fault
     ring.revoke(stolen.id, AT, "it was stolen", 10)
-    (fault,) = check(proof, ring.keys).faults
+    (fault,) = check(proof, ring.keys, ()).faults
     assert "which no trusted key vouches for" in fault
-    (fault,) = check(sealed(thief, 99, key=stolen.id), ring.keys).faults
+    (fault,) = check(sealed(thief, 99, key=stolen.id), ring.keys, ()).faults
     assert fault == f"key {stolen.id} does not sign seal 99"
 
 
@@ -290,8 +290,8 @@ def test_after_a_lost_key_another_stands_by_itself(ring: KeyRing) -> None:
     word = ring.add(since=2)
     assert (word.by, word.signature) == (None, None)
     assert broken_keys(ring.keys) == []
-    assert check(sealed(ring, 2), Keys(words=(lost,))).faults
-    assert check(sealed(ring, 2), ring.keys).faults == ()
+    assert check(sealed(ring, 2), Keys(words=(lost,)), ()).faults
+    assert check(sealed(ring, 2), ring.keys, ()).faults == ()
 
 
 def row_of_seals(ring: KeyRing, count: int) -> list[Seal]:

@@ -1,0 +1,123 @@
+"""The demo, again and again on one data directory: what it says of the record is the truth."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from motcua.local import read_run
+from tests.story.cli import ROOT, starter
+
+DEMO = ("demo", "--dossiers", "10")
+WABO = ROOT / "catalog" / "mappings" / "wabo.toml"
+LOG = """\
+case:concept:name,case:channel,case:department,case:deadline,case:startdate,case:enddate,case:responsible,\
+concept:name,org:resource,time:timestamp
+c1,Desk,General,2011-04-20 10:00:00+02:00,2011-03-01 10:00:00+01:00,2011-03-10 10:00:00+01:00,R9,\
+Confirmation of receipt,R1,2011-03-01 10:05:00+01:00
+c2,Post,General,2011-03-05 10:00:00+01:00,2011-03-01 11:00:00+01:00,2011-03-10 10:00:00+01:00,R9,\
+Confirmation of receipt,R1,2011-03-01 11:05:00+01:00
+"""
+ALTERED = (
+    "update facts set actor = 'nobody' where seq = 2 and code = (select min(code) from facts) returning code"
+)
+
+
+@contextmanager
+def staying(data_dir: Path, *arguments: str) -> Iterator[tuple[Any, subprocess.Popen[str]]]:
+    """A command that stays up after it has printed its JSON; ended by Ctrl-C at the end of the block."""
+    process = subprocess.Popen(
+        [sys.executable, "starter.py", *arguments, "--json"],
+        cwd=ROOT,
+        env={**os.environ, "MOTCUA_DATA_DIR": str(data_dir)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            assert process.stdout
+            yield json.loads(process.stdout.readline()), process
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=100)
+        finally:
+            process.kill()
+
+
+def alter(data_dir: Path) -> str:
+    """Change a fact as somebody with all rights on PostgreSQL may; returns its dossier's code."""
+
+    async def change() -> str:
+        run = read_run(data_dir)
+        assert run
+        connection = await asyncpg.connect(run.admin_database_url)
+        try:
+            await connection.execute("set session_replication_role = replica")
+            code: str = await connection.fetchval(ALTERED)
+            return code
+        finally:
+            await connection.close()
+
+    return asyncio.run(change())
+
+
+@pytest.mark.timeout(600)
+def test_the_demo_again_after_the_archive_and_after_tampering(tmp_path: Path) -> None:
+    """Whole a second time and a third, with an archive and seals; altered, it is named, and the code is 1."""
+    with staying(tmp_path, *DEMO) as (first, process):
+        assert first["audit"]["broken"] == []
+        swept = starter(tmp_path, "audit", "archive", "--json").json
+        assert swept["archived"] >= first["dossiers"] // 2
+        assert starter(tmp_path, "audit", "seal", "--json").code == 0
+    assert process.returncode == 0
+    for _ in range(2):
+        again = starter(tmp_path, *DEMO, "--exit", "--json")
+        assert (again.code, again.json["audit"]["broken"]) == (0, []), again.err
+        assert again.json["run"]["known_already"] == 10
+        assert again.json["audit"]["histories"] >= swept["archived"]
+        assert again.json["audit"]["seals"] >= 1
+    with staying(tmp_path, *DEMO) as (whole, process):
+        assert whole["audit"]["broken"] == []
+        code = alter(tmp_path)
+        verified = starter(tmp_path, "audit", "verify", "--json")
+        assert verified.code == 1
+    assert process.returncode == 0  # it was whole when it was checked
+    told = starter(tmp_path, *DEMO, "--exit", "--json")
+    assert told.code == 1
+    assert told.json["audit"]["broken"] == verified.json["broken"]
+    assert {"code": code, "seq": 2, "what": "content does not match its hash"} in told.json["audit"]["broken"]
+    people = starter(tmp_path, *DEMO, "--exit")
+    assert people.code == 1
+    assert f"{len(verified.json['broken'])} BROKEN" in people.out
+    assert f"  {code} fact 2: content does not match its hash" in people.out
+
+
+@pytest.mark.timeout(400)
+def test_an_imported_log_that_was_altered(tmp_path: Path) -> None:
+    """The same check: whole with exit code 0; altered, it is named, and the code is 1."""
+    log = tmp_path / "log.csv"
+    log.write_text(LOG, encoding="utf-8")
+    command = ("import-log", str(log), "--mapping", str(WABO))
+    with staying(tmp_path, *command, "--stay") as (first, process):
+        assert (first["dossiers"], first["audit"]["broken"]) == (2, [])
+        assert starter(tmp_path, "audit", "archive", "--json").json["archived"] == 2
+    assert process.returncode == 0
+    with staying(tmp_path, *command, "--stay") as (again, process):
+        assert again["audit"]["broken"] == []
+        code = alter(tmp_path)
+    told = starter(tmp_path, *command, "--json")
+    assert told.code == 1
+    assert {"code": code, "seq": 2, "what": "content does not match its hash"} in told.json["audit"]["broken"]
+    people = starter(tmp_path, *command)
+    assert people.code == 1
+    assert f"  {code} fact 2: content does not match its hash" in people.out
