@@ -26,12 +26,12 @@ class TraceFilter(Value):
     """Which acts and looks to find."""
 
     person: str | None = None
-    unit: str | None
+    unit: str | None = None
     kind: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    within: str | None = None
-    """Only what concerns dossiers that are with this unit now."""
+    within: str | None
+    """Only what concerns dossiers that are with this unit now; None for those who may see every unit."""
     after: tuple[datetime, str] | None = None
     """Further from here: (at, place) of the last one shown."""
     limit: int = 100

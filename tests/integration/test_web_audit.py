@@ -61,7 +61,7 @@ async def test_who_saw_a_dossier(shop: Running, desk: Web) -> None:
         "127.0.0.1",
     ):
         assert words in page.words, words
-    rows = await ViewRecord(shop.store).of(life.code)
+    rows = await ViewRecord(shop.store).of(life.code, None)
     assert [row["what"] for row in rows][:3] == ["history", "paper", "document"]
     assert {row["person"] for row in rows} == {"handler1", "auditor1"}
     searched = await auditor.get("/audit?kind=saw-search")
@@ -81,7 +81,7 @@ async def test_no_look_passes_by(shop: Running, desk: Web) -> None:
     assert len(await views.of(life.code, None)) > before
 
     async def lists(person: str) -> int:
-        rows = await views.traces(TraceFilter(person=person, kind="saw-list"))
+        rows = await views.traces(TraceFilter(person=person, kind="saw-list", within=None))
         return len(rows)
 
     assert await lists("handler2") == 0
@@ -311,9 +311,9 @@ async def test_acts_across_dossiers(shop: Running, desk: Web) -> None:
     assert lives[0].code not in (await auditor.get("/audit?kind=accepted&until=2026-03-01")).words
     assert lives[0].code not in (await auditor.get("/audit?kind=accepted&unit=police")).words
     views = ViewRecord(shop.store)
-    whole = await views.traces(TraceFilter(limit=10_000))
+    whole = await views.traces(TraceFilter(limit=10_000, within=None))
     seen, after = [], None
-    while rows := await views.traces(TraceFilter(limit=7, after=after)):
+    while rows := await views.traces(TraceFilter(limit=7, after=after, within=None)):
         seen += rows
         after = rows[-1]["at"], rows[-1]["place"]
     assert [(row["at"], row["place"]) for row in seen] == [(row["at"], row["place"]) for row in whole]

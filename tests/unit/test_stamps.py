@@ -316,4 +316,4 @@ NESTED = st.builds(
 def test_bytes_that_are_no_answer_are_refused(chain: Chain, data: bytes) -> None:
     """With one error, however they are nested."""
     with pytest.raises(BadStamp):
-        stamped_at(SEAL, data, [chain.root])
+        stamped_at(SEAL, data, [chain.root], None)
