@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
-from models.calendar import Calendar, Hours
+from models.calendar import Calendar, Hours, SpecialDay
 from motcua.catalogue import Catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -76,10 +76,22 @@ def present(kind: Kind | None = None, at: datetime | None = None) -> Calendar:
 
 
 def shipped(at: datetime | None = None) -> Calendar:
-    """The calendar of the catalogue; it knows the next year, also when the catalogue knows it no more."""
+    """The calendar of the catalogue, with the days around the present as `--calendar` wants them.
+
+    It knows the next year, also when the catalogue knows it no more.
+    """
     calendar = Catalogue.load(ROOT / "catalog").calendar("vn")
-    enough = date(_local(at).year + 1, 12, 31)
-    return calendar if calendar.last >= enough else calendar.model_copy(update={"last": enough})
+    today, chosen = _local(at).date(), os.environ.get(CHOSEN, "open")
+    last = max(calendar.last, date(today.year + 1, 12, 31))
+    special = {each.date: each for each in calendar.special}
+    if chosen != "open":
+        moved = present(at=at)
+        for number in range(-3, 8):
+            hours = moved.hours(changed := today + timedelta(days=number))
+            kind = "make-up" if hours else "swap"
+            special[changed] = SpecialDay(date=changed, kind=kind, name=chosen, source="a test", hours=hours)
+    days = tuple(special[each] for each in sorted(special))
+    return calendar.model_copy(update={"last": last, "special": days})
 
 
 def catalog_with(calendar: Calendar, folder: Path) -> Path:

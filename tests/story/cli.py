@@ -128,7 +128,8 @@ def office(data_dir: Path) -> Iterator[RunInfo]:
     with process:
         try:
             assert process.stdout
-            assert "temporal_ui" in json.loads(process.stdout.readline())
+            started = json.loads(process.stdout.readline())
+            assert "temporal_ui" in started, started
             run = read_run(data_dir)
             assert run
             yield run

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
 from motcua.catalogue import Catalogue
-from tests.present import CHOSEN, ROOT, catalog_with, present, shipped
+from tests.present import ROOT, catalog_with, shipped
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The catalogue as it ships, unless its calendar ends too soon or another calendar was chosen."""
-    calendar = shipped() if os.environ[CHOSEN] == "open" else present()
+    calendar = shipped()
     if calendar == Catalogue.load(ROOT / "catalog").calendar("vn"):
         yield
         return
