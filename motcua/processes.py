@@ -138,7 +138,7 @@ class Child:
                 GUARDIAN.forget(self._process.pid)
             if time.monotonic() - since >= HEALTHY_AFTER:
                 delay = FIRST_DELAY
-            log.warning("process exited", name=self.name, pid=self.pid, code=code, restart_in=delay)
+            log.error("process exited", name=self.name, pid=self.pid, code=code, restart_in=delay)
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_DELAY)
             try:

@@ -136,6 +136,7 @@ class Soak:
             await _until(lambda: self.load.idle, GIVE_UP_SECONDS)
             for lane in lanes:
                 lane.cancel()
+            await self._whole_again(GIVE_UP_SECONDS, asyncio.Event())
             await self._audit()
             self.problems += await self.load.losses()
 

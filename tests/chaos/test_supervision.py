@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import psutil
 import pytest
@@ -132,3 +134,32 @@ def test_half_sent_requests_take_no_descriptors_from_the_supervisor(tmp_path: Pa
             with half_sent(url, 300):
                 blocking_until(lambda: ready(url)[0] == 200)
     assert (tmp_path / "up.log").stat().st_size < 200_000, (tmp_path / "up.log").read_text()[:2000]
+
+
+@pytest.mark.timeout(400)
+def test_a_worker_whose_background_task_fails_ends_loudly_and_comes_back(tmp_path: Path) -> None:
+    """A worker whose outbox was dead served on, and no letter left any more."""
+    folder = tmp_path / "office"
+    with office(tmp_path) as (_, url):
+        blocking_until(lambda: ready(url)[0] == 200)
+        before = read_run(folder)
+        assert before
+        asyncio.run(_execute(before.database_url, "alter table outbox rename to away"))
+        try:
+            blocking_until(lambda: other(folder, "worker-1", before.children["worker-1"]))
+        finally:
+            asyncio.run(_execute(before.database_url, "alter table away rename to outbox"))
+        blocking_until(lambda: ready(url)[0] == 200)
+    lines = [json.loads(line) for line in (folder / "logs/worker-1.log").read_text().splitlines()]
+    (failed,) = {line["task"] for line in lines if line["event"] == "a supervised task ended"}
+    assert failed == "outbox"
+    assert any("UndefinedTable" in line.get("exception", "") for line in lines)
+    assert '"code": 70' in (folder.parent / "up.log").read_text()
+
+
+async def _execute(url: str, sql: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
