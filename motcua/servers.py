@@ -160,6 +160,8 @@ class Postgres:
             "port": "5432",
             "fsync": "on",
             "synchronous_commit": "on",
+            # A query that runs long would not notice that server and client were killed.
+            "client_connection_check_interval": "1s",
             "timezone": "UTC",
             "log_timezone": "UTC",
         }

@@ -242,6 +242,32 @@ async def test_nothing_outlives_a_killed_office(tmp_path: Path) -> None:
         await until(lambda: not any(runs(each.pid) for each in family))
 
 
+CLIENT = """
+import asyncio, sys
+import asyncpg
+
+async def main(url):
+    connection = await asyncpg.connect(url)
+    await connection.execute("do $$ begin loop null; end loop; end $$")
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+async def test_a_long_query_does_not_outlive_its_client_and_server(tmp_path: Path) -> None:
+    """A process of PostgreSQL that computes without ever waiting does not notice that the server is dead."""
+    with office_process(tmp_path) as (process, run):
+        client = subprocess.Popen([sys.executable, "-c", CLIENT, run.database_url])  # noqa: ASYNC220
+        with client:
+            sql = "select count(*) from pg_stat_activity where query like 'do %' and state = 'active'"
+            while await ask(run.database_url, sql) != 1:
+                assert client.poll() is None
+            family = psutil.Process(process.pid).children(recursive=True)
+            for pid in (process.pid, run.children["postgres"], client.pid):
+                os.kill(pid, signal.SIGKILL)
+            await until(lambda: not any(runs(each.pid) for each in family))
+
+
 async def test_leftovers_of_a_killed_office_and_its_killed_guardian_are_stopped(tmp_path: Path) -> None:
     """Only then do servers run on; the next office ends those, and no stranger."""
     with stranger() as pid:
