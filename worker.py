@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -46,7 +46,7 @@ from motcua.outbox import Outbox
 from motcua.papers import Papers
 from motcua.replays import Where
 from motcua.rulebook import rulebook
-from motcua.schedules import keep_digest, keep_proof
+from motcua.schedules import keep_digest, keep_proof, keep_staffing
 from motcua.store import Store
 from motcua.store.migrate import migrate
 from motcua.store.notices import NoticeRecord
@@ -55,6 +55,7 @@ from motcua.supervision import supervised
 from motcua.telemetry import Counts, configure_logging, runtime
 from motcua.temporal import connect, register, sandbox
 from motcua.texts import Texts
+from motcua.vacancies import Vacancies
 from motcua.web.server import answering, bound
 from workflows.dossier import SEARCH_ATTRIBUTES, TASK_QUEUE, DossierWorkflow
 from workflows.notice import NOTICE_QUEUE, NoticeWorkflow
@@ -86,7 +87,7 @@ async def serving(
         notifying = Notifying(post)
         keeping, calendar = catalogue.office.keeping, catalogue.calendar(catalogue.office.calendar)
         keeper = Keeper(client, store, settings, where, meter, keeping, calendar)
-        upkeep = Upkeep(keeper)
+        upkeep = Upkeep(keeper, Vacancies(desk, store, lambda: datetime.now(UTC)))
         common: dict[str, Any] = {
             "workflow_runner": sandbox() if settings.sandbox else UnsandboxedWorkflowRunner(),
             "workflow_task_poller_behavior": PollerBehaviorAutoscaling(),
@@ -119,6 +120,7 @@ async def serving(
             workflows=UPKEEP,
             activities=[
                 *(upkeep.archive, upkeep.seal, upkeep.stamp, upkeep.erase, upkeep.verify, upkeep.replay),
+                upkeep.free,
             ],
             max_cached_workflows=10,
             max_concurrent_activities=3,
@@ -240,6 +242,7 @@ async def serve(settings: Settings) -> None:
     zone = catalogue.calendar(catalogue.office.calendar).zone
     await keep_digest(client, rules.digest, zone)
     await keep_proof(client, settings.retention, zone)
+    await keep_staffing(client, zone)
     where = Where(address, namespace, url, catalogue.office.id, settings.archive_url)
     async with Store.connect(url, most=20) as store:
         await Archive(client, ProofRecord(store, where.office), where.shelf()).keep_for(settings.retention)

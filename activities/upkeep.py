@@ -1,4 +1,7 @@
-"""Upkeep: what keeps the record provable. Each of these may be cut short, and goes on by what it finds."""
+"""Upkeep: the record stays provable, and work stays with people who are there.
+
+Each of these may be cut short, and goes on by what it finds.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from temporalio import activity
 
 from models.archive import Replays, Swept, Verification
 from models.keeping import Cleared
+from models.people import Vacated
 
 BEAT = 30.0
 """Seconds."""
@@ -44,6 +48,14 @@ class Keeper(Protocol):
         ...
 
 
+class Staffing(Protocol):
+    """Who knows the staff (a port; `motcua.vacancies` has the real one)."""
+
+    async def free(self, tell: Callable[[int], None]) -> Vacated:
+        """Free the tasks of those who cannot do them any more."""
+        ...
+
+
 @asynccontextmanager
 async def alive() -> AsyncIterator[None]:
     """Let Temporal know that the work goes on, also while it has nothing to tell."""
@@ -63,8 +75,14 @@ async def alive() -> AsyncIterator[None]:
 class Upkeep:
     """The activities of upkeep."""
 
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
+    def __init__(self, keeper: Keeper, staffing: Staffing) -> None:
+        self._keeper, self._staffing = keeper, staffing
+
+    @activity.defn(name="free")
+    async def free(self) -> Vacated:
+        """Free the tasks of those who cannot do them any more."""
+        async with alive():
+            return await self._staffing.free(activity.heartbeat)
 
     @activity.defn(name="archive")
     async def archive(self) -> Swept:

@@ -17,6 +17,11 @@ News = Literal["opened", "acknowledged", "late", "promised", "ready", "refused",
 """What a linked dossier tells; the last four end the waiting."""
 
 
+Vacancy = Literal["left", "not-begun", "unknown", "unit", "role"]
+"""Why somebody cannot have a task: their time at the office has ended or has not begun, they are not in its
+catalogue, they work for another unit, or they do not have the task's role."""
+
+
 def _in_bytes(text: str) -> str:
     if len(text.encode()) > ID_BYTES:
         raise ValueError(f"must have at most {ID_BYTES} bytes")
@@ -121,6 +126,15 @@ class Assign(Asked):
     task: int | None = None
     holder: Actor | None = added(None)
     """Who that is, filled in by the desk: rules know no directory. None in commands of earlier releases."""
+
+
+class Free(Asked):
+    """Take a task from somebody who cannot do it any more; the desk asks, for rules know no directory."""
+
+    kind: Literal["free"] = "free"
+    task: int
+    assignee: Identifier
+    why: Vacancy
 
 
 class Complete(Asked):
@@ -360,6 +374,7 @@ Command = Annotated[
     | Claim
     | Release
     | Assign
+    | Free
     | Complete
     | SendBack
     | RequestSupplement

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from models.base import Instant, Reference, Value, added
 from models.calendar import Calendar
-from models.commands import Channel, Told
+from models.commands import Channel, Told, Vacancy
 from models.limits import Limit
 from models.procedure import Stage
 from models.terms import Mode, Pause
@@ -87,6 +87,15 @@ class Released(Happened):
 
     kind: Literal["released"] = "released"
     task: int
+
+
+class TaskFreed(Happened):
+    """A task was taken from somebody who cannot do it any more; it is open to their colleagues."""
+
+    kind: Literal["task-freed"] = "task-freed"
+    task: int
+    assignee: str
+    why: Vacancy
 
 
 class Assigned(Happened):
@@ -435,6 +444,7 @@ Event = Annotated[
     | StepOpened
     | Claimed
     | Released
+    | TaskFreed
     | Assigned
     | StepCompleted
     | Decided

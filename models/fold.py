@@ -91,7 +91,7 @@ def _changes(d: Dossier, fact: Fact) -> dict[str, Any]:
             return {"stage": e.stage, "task": task, "terms": terms}
         case f.Claimed():
             return {"task": _task(d, assignee=fact.actor)}
-        case f.Released():
+        case f.Released() | f.TaskFreed():
             return {"task": _task(d, assignee=None)}
         case f.Assigned() as e:
             return {"task": _task(d, assignee=e.to)}

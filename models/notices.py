@@ -26,11 +26,14 @@ DESK, EMAIL = "desk", "email"
 NO_RUNG = -1
 """Stands in a key for what a fact itself tells."""
 CITIZENS = (APPLICANT,)
+FOR_LEADERS = ("apology-drafted", "task-freed")
+"""The facts that are told to the unit's leader; the others are for the applicant."""
 Kind = Literal[
     "reminder",
     "due",
     "escalation",
     "apology-drafted",
+    "task-freed",
     "accepted",
     "supplement-requested",
     "refused",
@@ -136,7 +139,7 @@ def occasions(d: Dossier, facts: Iterable[Fact]) -> list[Occasion]:
                     name=kind,
                     at=fact.at,
                     tell_at=_tell(d, fact.at, fact.at),
-                    to=(Role.UNIT_LEADER.value,) if kind == "apology-drafted" else CITIZENS,
+                    to=(Role.UNIT_LEADER.value,) if kind in FOR_LEADERS else CITIZENS,
                     fact=fact.seq,
                 )
             )
@@ -171,6 +174,8 @@ def _kind(d: Dossier, event: Event) -> Kind | None:
     """What a fact by itself tells, if anything. A linked dossier's applicant hears from the first one."""
     if isinstance(event, f.ApologyDrafted):
         return "apology-drafted"
+    if isinstance(event, f.TaskFreed):
+        return "task-freed"
     if d.parent is not None:
         return None
     match event:

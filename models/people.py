@@ -11,8 +11,10 @@ from pydantic import ConfigDict
 
 from models.addresses import Email
 from models.base import Dated, Value
+from models.commands import Vacancy
 from models.procedure import Role
-from models.rights import STAFF, WATCHING
+from models.refusals import NotThere
+from models.rights import EVERYWHERE, STAFF, WATCHING
 
 Language = Literal["vi", "en"]
 
@@ -52,6 +54,40 @@ class Absence(Dated):
 
     person: str
     substitute: str | None = None
+
+
+def vacancy(person: Person | None, role: Role, unit: str, day: date) -> Vacancy | None:
+    """Why a task of this role and unit cannot be with somebody on a day; None where it can.
+
+    `person` is None for somebody whom the catalogue does not name any more. An absence is no reason.
+    """
+    if person is None:
+        return "unknown"
+    if person.until is not None and person.until < day:
+        return "left"
+    if not person.holds(day):
+        return "not-begun"
+    if person.unit != unit and not any(each in EVERYWHERE for each in person.roles):
+        return "unit"
+    return None if role in person.roles else "role"
+
+
+def check_there(person: Person, day: date) -> None:
+    """Refuse somebody whose time at the office has ended by a day, or has not begun."""
+    if not person.holds(day):
+        begins = person.since is not None and day < person.since
+        reason = f"they begin on {person.since}." if begins else f"their time ended on {person.until}."
+        raise NotThere(person=person.id, day=day, reason=reason)
+
+
+class Vacated(Value):
+    """What became of the tasks of those who cannot do them any more."""
+
+    freed: int = 0
+    moved: int = 0
+    """Which somebody else had, or nobody, when it was their turn."""
+    failed: int = 0
+    """Whose dossier did not answer; each is in the log, and the next look tries again."""
 
 
 class Told(NamedTuple):

@@ -173,6 +173,12 @@ class NotTheirTask(Refusal):
     sentence = "{assignee} cannot be given this task of dossier {code}: it is for a {needed} of {unit}."
 
 
+class NotThere(Refusal):
+    """Somebody does not work at the office on a day."""
+
+    sentence = "{person} does not work at this office on {day}: {reason}"
+
+
 class FourEyes(Refusal):
     """An approver must never have handled the same dossier."""
 

@@ -38,6 +38,7 @@ COMMANDS: dict[str, Right] = {
     "claim": Right(OF_THE_TASK),
     "release": Right(OF_THE_TASK),
     "assign": Right(LEADERS),
+    "free": Right((Role.CLOCK,)),
     "complete": Right(OF_THE_TASK, _UNDECIDED),
     "send-back": Right(OF_THE_TASK, _UNDECIDED),
     "request-supplement": Right((Role.RECEIVER, Role.HANDLER, Role.UNIT_LEADER), _EARLY),

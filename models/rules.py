@@ -269,6 +269,13 @@ def _assign(d: Dossier, command: c.Assign, at: datetime) -> Iterator[Event]:
     yield f.Assigned(task=task.id, to=command.to)
 
 
+def _free(d: Dossier, command: c.Free, at: datetime) -> Iterator[Event]:
+    task = d.task
+    if task is None or (task.id, task.assignee) != (command.task, command.assignee):
+        raise r.StaleTask(code=d.code, task=command.task)  # somebody has acted meanwhile: it is theirs
+    yield f.TaskFreed(task=task.id, assignee=command.assignee, why=command.why)
+
+
 def _decides(d: Dossier, task: Task) -> bool:
     return task.step != INTAKE and d.procedure.steps[d.procedure.position(task.step)].decides
 
@@ -655,6 +662,7 @@ _RULES: dict[str, Rule] = {
     "claim": _claim,
     "release": _release,
     "assign": _assign,
+    "free": _free,
     "complete": _complete,
     "send-back": _send_back,
     "request-supplement": _request_supplement,

@@ -9,7 +9,7 @@ from models.base import Instant, Value, added
 from models.commands import File
 from models.dossier import Dossier, Status
 from models.linked import Message
-from models.procedure import Stage
+from models.procedure import Role, Stage
 
 
 class Opening(Value):
@@ -29,6 +29,16 @@ class Opening(Value):
     """After a restart: messages to linked dossiers whose delivery is not on record."""
 
 
+class Held(Value):
+    """An open task that is with somebody, and the moment of the last fact by which it is."""
+
+    task: int
+    role: Role
+    unit: str
+    assignee: str
+    at: Instant
+
+
 class Answer(Value):
     """What a person is told once their command is on record."""
 
@@ -38,6 +48,8 @@ class Answer(Value):
     status: Status
     received_at: Instant | None
     due_at: Instant | None
+    held: Held | None = None
+    """The open task, where somebody has it: the desk, which knows the staff, looks whether they still can."""
 
 
 class Restarted(Value):

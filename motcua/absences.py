@@ -6,7 +6,7 @@ from datetime import date
 
 from models.base import YEARS
 from models.commands import Actor
-from models.people import Absence
+from models.people import Absence, check_there
 from models.procedure import Role
 from models.refusals import BadInput, Refusal
 from models.rights import OFFICE, WATCHING
@@ -55,6 +55,9 @@ class Absences:
             if stand_in.unit != away.unit and not stand_in.has(*WATCHING):
                 reason = f"{substitute} may not see the dossiers of the unit {away.unit}"
                 raise BadAbsence(person=person, reason=reason)
+            if (dated := self._rulebook.dated(substitute)) is not None:
+                for day in (since, until):
+                    check_there(dated, day)
         absence = Absence(person=person, since=since, until=until, substitute=substitute)
         return await self._record.add_absence(absence, user)
 

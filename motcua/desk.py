@@ -30,13 +30,25 @@ from models.base import Value
 from models.calendar import Calendar
 from models.chain import fingerprint, request_digest
 from models.changes import Acts, amended, name_of
-from models.commands import CLOCK, MESSENGER, Actor, Assign, Command, File, SimulatedTime, Tick, Transfer
+from models.commands import (
+    CLOCK,
+    MESSENGER,
+    Actor,
+    Assign,
+    Command,
+    File,
+    Free,
+    SimulatedTime,
+    Tick,
+    Transfer,
+    Vacancy,
+)
 from models.dossier import Dossier, Parent
 from models.facts import Fact, Filed
 from models.fold import fold
 from models.limits import Limit
 from models.linked import OpenLinked
-from models.people import STAFF_ROLES
+from models.people import STAFF_ROLES, Person, check_there, vacancy
 from models.procedure import Procedure, Role, Stage
 from models.refusals import (
     BadInput,
@@ -48,7 +60,7 @@ from models.refusals import (
     revive,
 )
 from models.rules import decide
-from models.service import Answer, Opening
+from models.service import Answer, Held, Opening
 from models.units import Span, UnknownUnit, check_works, heir
 from models.view import DossierRow
 from motcua.documents import Document
@@ -141,9 +153,13 @@ class Rulebook:
         procedure: Callable[[str, date], Procedure],
         actor: Callable[[str], Actor],
         calendar: Calendar,
+        person: Callable[[str], Person | None] | None = None,
     ) -> None:
+        """`person` is a member of staff by their id; None where nobody knows who works there and until when,
+        as in an imported log."""
         self.office, self.agency, self.units = office, agency, units
         self.procedure, self.actor, self.calendar = procedure, actor, calendar
+        self._person = person
         self.epoch = 0
         """The last act on the office's calendar that is in it."""
         self._catalogued = calendar
@@ -156,6 +172,18 @@ class Rulebook:
             if ordered.change.calendar == name_of(calendar):
                 calendar = amended(calendar, ordered.change)
         self.calendar, self.epoch, self._excerpts = calendar, acts.epoch, {}
+
+    def vacancy(self, held: Held) -> Vacancy | None:
+        """Why a task cannot be with whom it is; None where it can."""
+        if self._person is None:
+            return None
+        day = self.calendar.local(held.at).date()
+        return vacancy(self._person(held.assignee), held.role, held.unit, day)
+
+    def dated(self, user: str) -> Person | None:
+        """A member of staff whose time at the office has a beginning or an end."""
+        person = None if self._person is None else self._person(user)
+        return None if person is None or person.since is person.until is None else person
 
     def excerpt(self, day: date) -> Calendar:
         """The part of the calendar that travels with a dossier filed on a day: to the year after next."""
@@ -208,6 +236,8 @@ class Desk:
         """
         submission = data if isinstance(data, Submission) else self.read_submission(data)
         now = datetime.now(UTC) if simulated is None else simulated.at
+        if officer is not None and (person := self.rulebook.dated(officer)) is not None:
+            check_there(person, self.rulebook.calendar.local(now).date())
         if simulated is None:
             await self._check_backdated(submission, now)
 
@@ -419,6 +449,8 @@ class Desk:
         caseloads: when a simulated dossier is asked, and from what invented texts are salted.
         """
         actor = user if isinstance(user, Actor) else self._actor(user)
+        if not isinstance(user, Actor):
+            await self._check_there(user, code)
         request_id = request_id or str(uuid.uuid4())
         calendar = self.rulebook.calendar
         command, rows = read_command(
@@ -438,7 +470,7 @@ class Desk:
         """Ask a dossier to carry out a command; whoever made it answers for what it refers to."""
         handle: WorkflowHandle[Any, Any] = self._client.get_workflow_handle(code)
         try:
-            return await handle.execute_update(
+            answer = await handle.execute_update(
                 DossierWorkflow.act,
                 command,
                 # The server answers for an id it knows without asking anybody: what else the same request
@@ -453,6 +485,33 @@ class Desk:
             if problem is error:
                 raise
             raise problem from error
+        if answer.held is not None and (why := self.rulebook.vacancy(answer.held)) is not None:
+            try:
+                await self.free(code, answer.held, answer.seq, why, command.simulated)
+            except Problem as problem:  # what was asked is done; the nightly look frees what is left
+                log.warning("a task was not freed", dossier=code, why=problem.message)
+        return answer
+
+    async def free(
+        self, code: str, held: Held, seq: int, why: Vacancy, simulated: SimulatedTime | None = None
+    ) -> None:
+        """Open a task to the colleagues of somebody who cannot do it any more; `seq` is a fact of the dossier
+        by which it was with them. Refused (StaleTask) where it is not with them now."""
+        await self.send(
+            code,
+            Free(
+                id=f"free/{held.task}/{seq}",
+                actor=CLOCK,
+                simulated=simulated,
+                task=held.task,
+                assignee=held.assignee,
+                why=why,
+            ),
+        )
+
+    async def _check_there(self, user: str, code: str) -> None:
+        if (person := self.rulebook.dated(user)) is not None:
+            check_there(person, await self._day(code))
 
     async def strike(self, code: str, simulated: SimulatedTime | None = None) -> None:
         """Record all that the clock of a simulated dossier brings until a moment, and let it stop there.
@@ -476,6 +535,7 @@ class Desk:
                 check_works(self.rulebook.units, unit, await self._day(code))
             case Assign(to=to):
                 holder = self.rulebook.actor(to)  # refuses a name that nobody has
+                await self._check_there(to, code)
                 command = command.model_copy(update={"holder": holder})
         if not rows:
             return command, []

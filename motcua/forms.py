@@ -33,7 +33,7 @@ _KINDS = {
     for model in get_args(get_args(Command)[0])
     for kind in get_args(model.model_fields["kind"].annotation)
 }
-INTERNAL = ("file", "hear", "tick")
+INTERNAL = ("file", "free", "hear", "tick")
 """Commands that `act` does not take: submit, linked dossiers and the clock give them."""
 
 

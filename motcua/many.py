@@ -14,6 +14,7 @@ AT_ONCE = 20
 
 Tell = Callable[[int, int], None]
 Fate = TypeVar("Fate", bound=str)
+Asked = TypeVar("Asked")
 
 
 def silently(_done: int, _total: int) -> None:
@@ -21,7 +22,7 @@ def silently(_done: int, _total: int) -> None:
 
 
 async def each(
-    codes: Sequence[str], ask: Callable[[str], Awaitable[Fate]], tell: Tell = silently
+    codes: Sequence[Asked], ask: Callable[[Asked], Awaitable[Fate]], tell: Tell = silently
 ) -> Counter[Fate]:
     """What became of each dossier, counted. The first problem that `ask` lets through ends it all.
 

@@ -16,5 +16,6 @@ def rulebook(catalogue: Catalogue, calendar: Calendar | None = None) -> Rulebook
         units={unit.id: unit for unit in office.units},
         procedure=catalogue.procedure,
         actor=catalogue.actor,
+        person=office.staff.get,
         calendar=calendar or catalogue.calendar(office.calendar),
     )

@@ -1,4 +1,4 @@
-"""What Temporal starts by the office's clock: morning mail, archive, the day's seal, replay."""
+"""What Temporal starts by the office's clock: morning mail, archive, the day's seal, replay, staff."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ from workflows.upkeep import (
     ArchiveWorkflow,
     DigestWorkflow,
     EraseWorkflow,
+    FreeWorkflow,
     ReplayWorkflow,
     SealWorkflow,
 )
 
 DIGEST, ARCHIVE, SEAL = "motcua-digest", "motcua-archive", "motcua-seal"
-ERASE, REPLAY = "motcua-erase", "motcua-replay"
+ERASE, REPLAY, FREE = "motcua-erase", "motcua-replay", "motcua-free"
 CATCH_UP = timedelta(hours=3)
 """After servers were away a morning mail still makes sense for so long."""
-SEAL_AT, ERASE_AT, REPLAY_AT = time(0, 10), time(1, 0), time(2, 0)
+FREE_AT, SEAL_AT, ERASE_AT, REPLAY_AT = time(0, 5), time(0, 10), time(1, 0), time(2, 0)
 """Office time: when the day is over, and when nobody works."""
 
 
@@ -90,6 +91,14 @@ async def keep_proof(client: Client, retention: timedelta, zone: str) -> None:
 def _daily(at: time, zone: str) -> ScheduleSpec:
     hour, minute = [ScheduleRange(at.hour)], [ScheduleRange(at.minute)]
     return ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=hour, minute=minute)], time_zone_name=zone)
+
+
+async def keep_staffing(client: Client, zone: str) -> None:
+    """Have the tasks of those who have gone freed every day, and now: the catalogue may have changed."""
+    action = ScheduleActionStartWorkflow(FreeWorkflow.run, id="free", task_queue=UPKEEP_QUEUE)
+    policy = SchedulePolicy(overlap=ScheduleOverlapPolicy.BUFFER_ONE, catchup_window=timedelta(hours=20))
+    await _keep(client, FREE, Schedule(action=action, spec=_daily(FREE_AT, zone), policy=policy))
+    await client.get_schedule_handle(FREE).trigger(rpc_timeout=RPC_TIMEOUT)
 
 
 async def _keep(client: Client, name: str, schedule: Schedule) -> None:

@@ -12,7 +12,7 @@ import signal
 import sys
 import urllib.request
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -30,6 +30,7 @@ from models.commands import Command
 from models.dossier import Dossier
 from models.facts import Fact
 from models.fold import fold
+from models.people import Person
 from models.rules import decide
 from models.service import Answer
 from models.view import row
@@ -49,7 +50,7 @@ from motcua.temporal import CONVERTER, connect, register
 from motcua.virtual import VirtualClocks
 from tests.auditing import nobody
 from tests.present import always_open as always_open  # noqa: PLC0414 - for tests that import it from here
-from tests.unit.office import CALENDAR, COMMANDS, STAFF, at, procedure
+from tests.unit.office import CALENDAR, COMMANDS, PEOPLE, STAFF, at, procedure
 from tests.waiting import PATIENCE, until
 from worker import serving
 from workflows.dossier import SEARCH_ATTRIBUTES
@@ -106,7 +107,12 @@ CATALOGUE = Catalogue.load(SETTINGS.catalog_dir)
 _numbers = itertools.count(1)
 
 
-def rulebook(calendar: Calendar = CALENDAR) -> Rulebook:
+def rulebook(
+    calendar: Calendar = CALENDAR,
+    person: Callable[[str], Person | None] = lambda user: (
+        PEOPLE.people.get(user) or CATALOGUE.office.staff.get(user)
+    ),
+) -> Rulebook:
     """What a desk of the sample office goes by."""
     return Rulebook(
         office=OFFICE,
@@ -114,6 +120,7 @@ def rulebook(calendar: Calendar = CALENDAR) -> Rulebook:
         units={unit.id: unit for unit in CATALOGUE.office.units},
         procedure=lambda code, day: PROCEDURES.get(code) or CATALOGUE.procedure(code, day),
         actor=lambda user: STAFF.get(user) or CATALOGUE.actor(user),
+        person=person,
         calendar=calendar,
     )
 

@@ -23,7 +23,7 @@ from models.linked import Message, messages
 from models.notices import occasions
 from models.refusals import Problem, RequestReused
 from models.rules import decide
-from models.service import Answer, Opening
+from models.service import Answer, Held, Opening
 from models.simulation import moment, struck
 from models.view import row
 
@@ -333,7 +333,10 @@ class DossierWorkflow:
         self._requests = [request for request in self._requests if request not in decision.requests]
 
     def _standing(self, seq: int) -> Answer:
-        d = self._dossier
+        d, task = self._dossier, self._dossier.task
+        held = None
+        if task is not None and task.assignee is not None and d.latest is not None:
+            held = Held(task=task.id, role=task.role, unit=d.unit, assignee=task.assignee, at=d.latest)
         return Answer(
             code=d.code,
             seq=seq,
@@ -341,6 +344,7 @@ class DossierWorkflow:
             status=d.status,
             received_at=d.received_at,
             due_at=d.term.due_at if d.term else None,
+            held=held,
         )
 
     def _show(self) -> None:

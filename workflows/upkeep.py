@@ -12,6 +12,7 @@ from activities.notify import Notifying
 from activities.upkeep import Upkeep
 from models.archive import Replays, Swept
 from models.keeping import Cleared
+from models.people import Vacated
 
 UPKEEP_QUEUE = "motcua-upkeep"
 """A task queue of their own: what takes minutes takes no slot away from people."""
@@ -75,6 +76,22 @@ class SealWorkflow:
         return number
 
 
+@workflow.defn(name="Free")
+class FreeWorkflow:
+    """Tasks do not stay with somebody who has gone."""
+
+    @workflow.run
+    async def run(self) -> Vacated:
+        """Free what is with people who cannot do it any more."""
+        return await workflow.execute_activity_method(
+            Upkeep.free,
+            start_to_close_timeout=timedelta(hours=6),
+            heartbeat_timeout=timedelta(minutes=5),
+            retry_policy=_PATIENT,
+            summary="free the tasks of those who have gone",
+        )
+
+
 @workflow.defn(name="Erase")
 class EraseWorkflow:
     """Personal data goes when its period is over."""
@@ -123,5 +140,5 @@ class ReplayWorkflow:
         return replays
 
 
-UPKEEP = (ArchiveWorkflow, SealWorkflow, EraseWorkflow, ReplayWorkflow)
+UPKEEP = (ArchiveWorkflow, SealWorkflow, FreeWorkflow, EraseWorkflow, ReplayWorkflow)
 """What a worker of UPKEEP_QUEUE knows."""

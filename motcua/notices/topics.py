@@ -123,6 +123,8 @@ class Topics:
         match facts[notice.fact - 1].event:
             case f.ApologyDrafted(due_at=due_at, proposed_at=proposed_at, reason=cause):
                 return {"until": due_at, "proposed_at": proposed_at, "cause": cause}
+            case f.TaskFreed(assignee=assignee, why=why):
+                return {"officer": self._name(assignee), "vacancy": why}
             case f.Ready():
                 decided, issued = _decided(facts)
                 return {
@@ -139,6 +141,11 @@ class Topics:
             case f.Refused(reason=reason) | f.Withdrawn(reason=reason):
                 return {"reason": await self._text(reason)}
         return {}
+
+    def _name(self, user: str) -> str:
+        """A member of staff by their name; by their id where the catalogue does not name them any more."""
+        person = self._catalogue.office.staff.get(user)
+        return person.name if person else user
 
     async def _text(self, reference: Reference | None) -> str | None:
         """A free text; None where there is none, or not any more."""

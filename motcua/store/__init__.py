@@ -326,6 +326,17 @@ class Store:
             )
         return [dict(row) for row in rows]
 
+    async def holders(self) -> list[dict[str, Any]]:
+        """Who has open tasks of which role and unit (assignee, role, unit), simulated dossiers apart."""
+        async with self._connection() as connection:
+            return [dict(row) for row in await connection.fetch(query("task_holders"))]
+
+    async def held(self, assignee: str, role: str, unit: str) -> list[tuple[str, int, int]]:
+        """(code, task, last fact's number) of somebody's open tasks of a role and unit; no simulated ones."""
+        async with self._connection() as connection:
+            rows = await connection.fetch(query("tasks_held"), assignee, role, unit)
+        return [(row["code"], row["id"], row["seq"]) for row in rows]
+
     async def open_codes(self, unit: str | None = None) -> list[str]:
         """The codes of the dossiers that still work towards a result, of one unit or all."""
         async with self._connection() as connection:

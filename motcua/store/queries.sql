@@ -151,6 +151,14 @@ limit $7
 -- name: unclosed_codes
 select code from dossiers where stage <> 'closed' order by code
 
+-- name: task_holders
+select t.assignee, t.role, t.unit from tasks t join dossiers d using (code)
+where t.assignee is not null and not d.simulated group by 1, 2, 3 order by 1, 2, 3
+
+-- name: tasks_held
+select t.code, t.id, d.seq from tasks t join dossiers d using (code)
+where t.assignee = $1 and t.role = $2 and t.unit = $3 and not d.simulated order by t.code
+
 -- name: open_codes
 select code from dossiers
 where outcome is null and ready_at is null and ($1::text is null or unit = $1) order by code
@@ -235,6 +243,9 @@ select n.*, o."to", o.by, o.at_once, o.kind, d.outcome as ended, b.tell_at as me
                ) then 'superseded' end
            when n.alarm = 'supplement-requested' then case when t.id is null then 'answered' end
            when n.alarm = 'apology-drafted' then case when h.apology_at is null then 'decided' end
+           when n.alarm = 'task-freed' then case when not exists (
+                   select from facts f join tasks k on k.code = f.code and k.id = (f.data ->> 'task')::integer
+                   where f.code = n.code and f.seq = n.fact and k.assignee is null) then 'taken' end
            when n.alarm = 'stopped' then case when h.status <> 'stopped' then 'resumed' end
            when n.alarm = 'ready' then case when h.outcome is not null then 'returned'
                                             when h.ready_at is null then 'corrected' end
@@ -349,8 +360,8 @@ where t.alarmed_at is not null and not t.paused and ($1::text is null or d.unit 
 order by t.alarmed_at desc, t.code desc, t.id desc limit $5
 
 -- name: bell
--- What is still so by $3: the alarms of these terms, and the latest $6 drafts that nobody has decided on: of unit $4, or
--- all, as far as it is one of $5.
+-- What is still so by $3: the alarms of these terms, the latest $6 drafts that nobody has decided on, and the latest $6
+-- tasks that were freed and that nobody has taken: of unit $4, or all, as far as it is one of $5.
 with causes as (
     select o.*, t.rests_until from unnest($1::text[], $2::integer[]) x(code, id),
     lateral (select * from terms where code = x.code and id = x.id limit 1) t
@@ -361,6 +372,13 @@ with causes as (
         where apology_at is not null and unit = any($5::text[]) and ($4::text is null or unit = $4)
         order by apology_at desc limit $6) d
     join occasions o on o.code = d.code and o.kind = 'apology-drafted'
+    union all
+    select * from (
+        select o.*, null::timestamptz from occasions o
+        join facts f on f.code = o.code and f.seq = o.fact
+        join tasks k on k.code = o.code and k.id = (f.data ->> 'task')::integer and k.assignee is null
+        where o.kind = 'task-freed' and k.unit = any($5::text[]) and ($4::text is null or k.unit = $4)
+        order by o.tell_at desc limit $6) freed
 )
 select c.code, c.term, c.generation, c.rung, c.occurrence, c.kind as alarm, c.name, c.at as due_at, c.tell_at,
        c."to", d.unit, d.procedure, d.status, d.due_at as dossier_due_at,

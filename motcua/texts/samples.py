@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, get_args
 
 from models.base import Value
+from models.commands import Vacancy
 from models.dossier import Status
 from models.facts import ApologyReason
 from motcua.texts.topic import STAFF, Alarm, Digest, Line, Place, Subject, Topic
@@ -23,6 +24,7 @@ MAY_LACK: dict[str, tuple[str, ...]] = {
         ("in_place_of", "dossier.step", "dossier.assignee", "alarm.overdue", "alarm.left", "alarm.late"),
     ),
     "apology-drafted": ("in_place_of", "dossier.step", "dossier.assignee", "until", "proposed_at", "cause"),
+    "task-freed": ("in_place_of", "dossier.step", "dossier.assignee", "officer", "vacancy"),
     "digest": ("digest.late", "digest.today", "digest.soon", "digest.more", "digest.stands_in_for"),
     "accepted": ("attached",),
     "supplement-requested": ("reason", "until", "attached"),
@@ -182,6 +184,8 @@ def _more(name: str, index: int) -> dict[str, Any]:
             return {"alarm": _alarm("escalation", "dossier", index, **more)}
         case "apology-drafted":
             return {"until": _at(19, 9, 32), "proposed_at": _at(24, 9, 0), "cause": "work-does-not-fit"}
+        case "task-freed":
+            return {"officer": "Hồ Văn Khải", "vacancy": "left"}
         case "accepted":
             return {"attached": True}
         case "supplement-requested":
@@ -213,6 +217,8 @@ def _others(name: str, full: Topic) -> Iterator[Topic]:
     match name:
         case "apology-drafted":
             yield from (full.model_copy(update={"cause": cause}) for cause in get_args(ApologyReason))
+        case "task-freed":
+            yield from (full.model_copy(update={"vacancy": why}) for why in get_args(Vacancy))
         case "ready":
             yield from (full.model_copy(update={"approved": approved}) for approved in (True, None))
         case "stopped":

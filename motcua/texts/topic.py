@@ -8,10 +8,11 @@ from typing import Literal
 from pydantic import Field
 
 from models.base import Instant, Value
+from models.commands import Vacancy
 from models.dossier import Status
 from models.facts import ApologyReason
 
-STAFF = ("reminder", "due", "escalation", "apology-drafted", "digest")
+STAFF = ("reminder", "due", "escalation", "apology-drafted", "task-freed", "digest")
 """The texts that go to staff: nothing personal of an applicant is in them, so none of them has `reason`."""
 APPLICANT = (
     *("accepted", "supplement-requested", "applicant-reminder", "applicant-due", "applicant-late"),
@@ -115,6 +116,10 @@ class Topic(Value):
     """The new date that a drafted apology proposes."""
     cause: ApologyReason | None = None
     """Why an apology was drafted."""
+    officer: str | None = None
+    """The name of whom a task was taken from."""
+    vacancy: Vacancy | None = None
+    """Why it was."""
     final: bool = False
     """Whether processing stopped for good."""
     attached: bool = False

@@ -59,6 +59,13 @@ STAGES: dict[Stage, str] = {
 }
 CHANNELS: dict[str, str] = {"counter": _("at the counter"), "online": _("online"), "post": _("by post")}
 TIMELINESS: dict[str, str] = {"early": _("early"), "on_time": _("on time"), "overdue": _("overdue")}
+VACANCIES: dict[str, str] = {
+    "left": _("does not work at this office any more"),
+    "not-begun": _("does not work at this office yet"),
+    "unknown": _("does not work at this office any more"),
+    "unit": _("works for another unit"),
+    "role": _("does not have the role for it any more"),
+}
 WAITS: dict[str, str] = {
     "supplement": _("missing papers"),
     "payment": _("payment"),
@@ -81,6 +88,7 @@ ALARMS: dict[str, str] = {
     "due": _("due now"),
     "escalation": _("escalation"),
     "apology-drafted": _("an apology waits for you"),
+    "task-freed": _("a task waits to be assigned"),
 }
 NEWS: dict[str, str] = {
     "opened": _("it has been opened"),

@@ -10,7 +10,7 @@ from models.dossier import Dossier
 from models.facts import Fact
 from motcua.papers.words import paper
 from motcua.web.language import marked as _
-from motcua.web.names import ALARMS, CHANNELS, NEWS, TIMELINESS, WAITS
+from motcua.web.names import ALARMS, CHANNELS, NEWS, TIMELINESS, VACANCIES, WAITS
 from motcua.web.visit import Visit
 
 _BARE: dict[str, str] = {
@@ -57,6 +57,9 @@ def said(fact: Fact, visit: Visit, dossier: Dossier) -> str:
             if e.assignee:
                 return say(_("“{step}” begins, with {who}"), step=step, who=visit.name(e.assignee))
             return say(_("“{step}” begins"), step=step)
+        case f.TaskFreed():
+            who, why = visit.name(e.assignee), say(VACANCIES[e.why])
+            return say(_("Task open to colleagues again: {who} {why}"), who=who, why=why)
         case f.Decided():
             return say(_("Approved")) if e.approved else say(_("Rejected"))
         case f.Ready():

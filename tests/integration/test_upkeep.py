@@ -7,20 +7,43 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from temporalio.client import ScheduleHandle
 
 from models.archive import Replays, Swept
 from models.calendar import Calendar
+from models.commands import Actor
 from models.keeping import Cleared
+from models.people import Vacated
+from models.procedure import Role
 from motcua.desk import Desk
 from motcua.proof.keys import KeyRing
 from motcua.replay import WORKFLOWS, replay
 from motcua.replays import Replaying
-from motcua.schedules import ARCHIVE, ERASE, REPLAY, SEAL, keep_proof
+from motcua.schedules import ARCHIVE, ERASE, FREE, REPLAY, SEAL, keep_proof, keep_staffing
 from motcua.store.proof import ProofRecord
 from tests.auditing import replayed
-from tests.running import OFFICE, PLAIN, SETTINGS, Life, Running, Telemetry, rulebook, running
+from tests.running import (
+    OFFICE,
+    PLAIN,
+    SETTINGS,
+    Life,
+    Running,
+    Telemetry,
+    always_open,
+    rulebook,
+    running,
+    submission,
+)
+from tests.unit.office import PEOPLE
 from tests.waiting import until
-from workflows.upkeep import UPKEEP_QUEUE, ArchiveWorkflow, EraseWorkflow, ReplayWorkflow, SealWorkflow
+from workflows.upkeep import (
+    UPKEEP_QUEUE,
+    ArchiveWorkflow,
+    EraseWorkflow,
+    FreeWorkflow,
+    ReplayWorkflow,
+    SealWorkflow,
+)
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +104,38 @@ async def test_what_is_over_for_ten_years_is_erased_by_night(shop: Running) -> N
     assert again == Cleared()
     assert (await shop.verify()).broken == ()
     assert (await replay([await shop.history("erase")], runner=None, workflows=WORKFLOWS)).diverged == ()
+
+
+async def test_tasks_of_people_who_are_gone_are_freed_by_night(shop: Running) -> None:
+    """What is with somebody whom the catalogue does not name; the workflow's history replays."""
+    ghost = Actor(id="ghost", roles=(Role.HANDLER,), unit="demo")
+    trusting = Desk(shop.client, shop.store, rulebook(always_open(), person=PEOPLE.people.get))
+    trusting.rulebook._person = None  # as an office that knows no dates
+    code = (await trusting.submit(submission("unrated"), officer="receiver1")).code
+    await trusting.act(code, "complete", "receiver1")
+    await trusting.act(code, "claim", ghost)
+    done = await shop.client.execute_workflow(FreeWorkflow.run, id="free", task_queue=UPKEEP_QUEUE)
+    assert done == Vacated(freed=1)
+    (fact,) = [fact for fact in await shop.store.facts(code) if fact.kind == "task-freed"]
+    assert (fact.actor, fact.event.model_dump(include={"assignee", "why"})) == (
+        "clock",
+        {"assignee": "ghost", "why": "unknown"},
+    )
+    assert (await replay([await shop.history("free")], runner=None, workflows=WORKFLOWS)).diverged == ()
+
+
+async def test_the_staff_is_looked_through_at_each_start(shop: Running) -> None:
+    """Every day, and when a worker has read a catalogue that may have changed."""
+    for starts in (1, 2):
+        await keep_staffing(shop.client, "Asia/Ho_Chi_Minh")
+        handle = shop.client.get_schedule_handle(FREE)
+
+        async def begun(handle: ScheduleHandle = handle, starts: int = starts) -> bool:
+            return (await handle.describe()).info.num_actions >= starts
+
+        await until(begun)
+    spec = (await handle.describe()).schedule.spec
+    assert (spec.time_zone_name, spec.calendars[0].hour[0].start) == ("Asia/Ho_Chi_Minh", 0)
 
 
 async def test_the_schedules(shop: Running) -> None:

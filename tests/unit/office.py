@@ -145,6 +145,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "file": {"channel": "counter", "unit": "demo", "applicant": TEXT},
     "refuse": {"reason": TEXT},
     "reject": {"reason": TEXT},
+    "free": {"task": 1, "assignee": "handler1", "why": "left"},
     "send-back": {"reason": TEXT},
     "request-supplement": {"reason": TEXT},
     "request-payment": {"amount": 100_000},

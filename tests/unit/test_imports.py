@@ -86,6 +86,7 @@ TABLE = (
     Row(("motcua.links",), ("models", "motcua.desk"), ("structlog",)),
     Row(("motcua.many",), ("models",), ()),
     Row(("motcua.outages", "motcua.succession"), ("models", "motcua.desk", STORE, "motcua.many"), ()),
+    Row(("motcua.vacancies",), ("models", "motcua.desk", STORE, "motcua.many"), ("structlog",)),
     Row(("motcua.rulebook",), ("models", "motcua.desk", CATALOGUE), ()),
     Row(("motcua.documents",), ("models", STORE), ()),
     Row(("motcua.forms",), ("models", "motcua.documents", STORE), ("pydantic",)),

@@ -146,6 +146,11 @@ def test_what_facts_themselves_tell() -> None:
     drafted = stage("handling", rules=procedure(apology="-1 day", ladder=[], step_ladder=[]))
     found = told(drafted, drafted.tick("2026-03-06 08:30"))
     assert [(each.alarm, each.recipient) for each in found] == [("apology-drafted", "leader1")]
+    for case in (stage("handling", "handler1 claim"), child.run("receiver1 claim")):
+        assert case.dossier.task is not None
+        task, who = case.dossier.task.id, case.dossier.task.assignee
+        found = told(case, case.do("clock free", task=task, assignee=who))
+        assert [(each.alarm, each.recipient) for each in found] == [("task-freed", "leader1")]
 
 
 def test_each_notice_has_a_key_of_its_own() -> None:

@@ -57,7 +57,7 @@ def test_every_template_can_be_read(language: str) -> None:
 
 def test_each_command_that_people_give_has_a_name() -> None:
     """Those of machines, of the office as a whole and of citizens have none."""
-    others = {"file", "hear", "tick", "observe", "outage", "amend-calendar", "rate"}
+    others = {"file", "free", "hear", "tick", "observe", "outage", "amend-calendar", "rate"}
     assert set(names.COMMANDS) == set(COMMANDS) - others
     assert Command is not None
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.people import UPWARD, Absence, Directory, Person
+from models.people import UPWARD, Absence, Directory, Person, check_there, vacancy
 from models.procedure import Role
+from models.refusals import NotThere
 
 DAY = date(2026, 3, 2)
 
@@ -168,3 +170,31 @@ def test_one_whose_sight_ends_at_their_unit() -> None:
     for unit, name in (("police", "i1"), ("demo", "l1")):
         (found,) = directory.told(("auditor",), assignee=None, unit=unit, day=DAY)
         assert found.person.id == name
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({}, None),
+        ({"until": DAY}, None),
+        ({"since": DAY}, None),
+        ({"until": date(2026, 3, 1)}, "left"),
+        ({"since": date(2026, 3, 3)}, "not-begun"),
+        ({"until": date(2026, 3, 1), "unit": "police"}, "left"),
+        ({"unit": "police"}, "unit"),
+        ({"unit": "police", "roles": (Role.OFFICE_LEADER, Role.HANDLER)}, None),
+        ({"unit": "police", "roles": (Role.OFFICE_LEADER,)}, "role"),
+        ({"roles": (Role.CLERK, Role.UNIT_LEADER)}, "role"),
+        (None, "unknown"),
+    ],
+)
+def test_why_a_task_cannot_be_with_somebody(change: dict[str, object] | None, why: str | None) -> None:
+    """Their days, both included; their unit and their role; whether they are known at all."""
+    holder = None if change is None else PEOPLE["h1"].model_copy(update=change)
+    assert vacancy(holder, Role.HANDLER, "demo", DAY) == why
+    if holder is None or why in (None, "unit", "role"):
+        if holder is not None:
+            check_there(holder, DAY)
+        return
+    with pytest.raises(NotThere, match="h1 does not work at this office on 2026-03-02: the"):
+        check_there(holder, DAY)

@@ -58,6 +58,7 @@ ALLOWED: dict[str, tuple[str, tuple[str, ...], str, list[str]]] = {
     "claim": ("handling", (), "handler1 claim", ["claimed"]),
     "release": ("handling", ("handler1 claim",), "handler1 release", ["released"]),
     "assign": ("handling", ("handler1 claim",), "head1 assign to=handler2", ["assigned"]),
+    "free": ("handling", ("handler1 claim",), "clock free task=5 assignee=handler1", ["task-freed"]),
     "complete": ("handling", (), "handler1 complete step=handle", ["step-completed", "step-opened"]),
     "send-back": ("deciding", (), "approver1 send-back step=review", ["sent-back", "step-opened"]),
     "request-supplement": (
@@ -130,6 +131,9 @@ REFUSED: list[tuple[str, type[Refusal], str, tuple[str, ...], Procedure | None]]
     ("both1 claim", r.FourEyes, "handling", BOTH_HANDLED, None),
     ("returner1 claim", r.WrongStage, "returned", (), None),
     ("handler1 release task=1", r.StaleTask, "handling", ("handler1 claim",), None),
+    ("clock free task=4 assignee=handler1", r.StaleTask, "handling", ("handler1 claim",), None),
+    ("clock free task=5 assignee=handler2", r.StaleTask, "handling", ("handler1 claim",), None),
+    ("clock free task=5 assignee=handler1", r.StaleTask, "handling", (), None),
     ("handler1 release", r.TaskNotClaimed, "handling", (), None),
     ("handler1 release", r.TaskTaken, "handling", ("handler2 claim",), None),
     ("leader1 assign to=returner1", r.WrongStage, "returned", (), None),
@@ -318,7 +322,7 @@ def test_no_command_without_its_role(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", sorted(KINDS - {"file", "amend-calendar", "outage", "observe", "rate", "hear", "tick"})
+    "kind", sorted(KINDS - {"file", "amend-calendar", "outage", "observe", "rate", "hear", "tick", "free"})
 )
 def test_no_command_from_another_unit(kind: str) -> None:
     """All roles at another unit allow nothing; the administrator, citizen and clock have no unit."""
@@ -337,7 +341,7 @@ def test_no_command_before_the_dossier_is_filed(kind: str) -> None:
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_no_command_after_the_end(kind: str) -> None:
     """A closed dossier accepts nothing, not even from the clock."""
-    who = "clock" if kind in ("hear", "tick") else "admin1"
+    who = "clock" if kind in ("hear", "tick", "free") else "admin1"
     for ended in (
         stage("closed"),
         stage("filed", "receiver1 refuse"),
@@ -364,7 +368,7 @@ def test_every_command_and_refusal_has_a_test() -> None:
     assert KINDS == set(COMMANDS) == set(rules._RULES) == set(ALLOWED)
     tested = {(line.split()[1], refusal.__name__) for line, refusal, *_ in REFUSED}
     assert raised_by_rules() - tested == UNREACHABLE
-    of_the_desk = {"UnitEnded", "UnitNotBegun"}
+    of_the_desk = {"UnitEnded", "UnitNotBegun", "NotThere"}
     of_the_gate = {
         "DossierClosed",
         "RealClock",

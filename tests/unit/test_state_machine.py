@@ -89,6 +89,8 @@ def details(kind: str, draw: Any, now: datetime) -> dict[str, Any]:
             return {"task": draw(st.sampled_from([None, None, 1, 3]))}
         case "assign":
             return {"to": draw(st.sampled_from(HANDED))}
+        case "free":
+            return {"task": draw(st.sampled_from([1, 3])), "assignee": draw(st.sampled_from(HANDED))}
         case "complete":
             return draw(st.sampled_from([{}, {}, {"number": "1", "date": now}, {"step": "handle"}]))
         case "send-back":
