@@ -28,12 +28,24 @@ async def desk(office: Running) -> AsyncIterator[Web]:
 async def proxied(url: str, most: int, refusal: bytes) -> AsyncIterator[str]:
     """A proxy before the desk that answers larger bodies itself; without an answer it hangs up."""
     host, _, port = url.removeprefix("http://").partition(":")
+    served: set[asyncio.Task[None]] = set()
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while chunk := await reader.read(65536):
             writer.write(chunk)
             await writer.drain()
-        writer.close()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        served.add(task)
+        try:
+            await serve(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # the browser needs it no more
+        finally:
+            served.discard(task)
+            writer.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -42,19 +54,24 @@ async def proxied(url: str, most: int, refusal: bytes) -> AsyncIterator[str]:
         if length > most:
             await reader.readexactly(length)
             writer.write(refusal)
-            writer.close()
             return
         to_desk, from_desk = await asyncio.open_connection(host, int(port))
         from_desk.write(
             head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n").replace(b"keep-alive", b"close")
         )
         from_desk.write(await reader.readexactly(length))
-        await pump(to_desk, writer)
-        from_desk.close()
+        try:
+            await pump(to_desk, writer)
+        finally:
+            from_desk.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        open_still = list(served)
+        for task in open_still:  # a page that is live listens for as long as it is open
+            task.cancel()
+        await asyncio.gather(*open_still, return_exceptions=True)
 
 
 _PAGE = b"<html><body><h1>413 Request Entity Too Large</h1></body></html>"
