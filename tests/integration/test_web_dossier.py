@@ -286,7 +286,7 @@ WRONG: list[tuple[str, str, tuple[str, ...], dict[str, Any], str]] = [
     ),
     ("handler1", "send-back", PROCESSING, {"step": None, "reason": "x"}, "Step: Field required"),
     ("handler1", "send-back", PROCESSING, {"step": "digitise", "reason": "x" * 20_001}, "20,001 characters"),
-    ("handler1", "request-supplement", PROCESSING, {"reason": "", "papers": "một giấy"}, "at least 1"),
+    ("handler1", "request-supplement", PROCESSING, {"reason": "", "papers": "một giấy"}, "can be seen"),
     (
         "handler1",
         "request-supplement",
