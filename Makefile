@@ -1,4 +1,4 @@
-# Every target does its own set-up: a fresh machine needs Python 3.11 or later and make, nothing else.
+# Every target does its own set-up: a fresh machine needs Python 3.11 or later with venv, and make, nothing else.
 # Versions and hashes are locked in requirements.txt; `make lock` renews them.
 
 PYTHON ?= python3
@@ -11,9 +11,14 @@ JOBS ?= 3
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-.venv/run.done: requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "motcua needs Python 3.11 or later; this is " + sys.version.split()[0])'
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+# A virtual environment without pip was left half made (or its Python is gone): it is made anew.
+.venv/made.done:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here. Install Python 3.11 or later (Debian, Ubuntu: apt-get install python3 python3-venv), or name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) motcua/machine.py
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@touch $@
+
+.venv/run.done: requirements.txt | .venv/made.done
 	@echo "installing locked packages into .venv ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@

@@ -257,6 +257,10 @@ class BadOutage(BadInput):
     sentence = "{what} cannot be {value}: {reason}"
 
 
+class EndNotAhead(BadDate):
+    """A limit with a fixed end that does not lie after its start."""
+
+
 class ConsultationOpen(Refusal):
     """A consulted agency has not answered yet."""
 

@@ -183,7 +183,7 @@ def _end(d: Dossier, limit: Limit, start: datetime) -> datetime:
     """The due instant of a limit that a person may have given: it must lie ahead."""
     end = due(d.calendar, limit, start)
     if end <= start:
-        raise r.BadDate(
+        raise r.EndNotAhead(
             what="The end of the limit", value=d.calendar.shown(end), reason="it must lie after its start."
         )
     return end

@@ -54,6 +54,7 @@ from models.refusals import (
     BadInput,
     CheckFailed,
     DossierClosed,
+    EndNotAhead,
     Problem,
     UnknownDossier,
     Unreachable,
@@ -292,7 +293,10 @@ class Desk:
             opening, rows = make()
             assert opening.filing is not None
             # A refusal must come before anything is stored; rules are pure, so the desk can ask them.
-            filed = fold(opening.dossier, decide(opening.dossier, opening.filing, now))
+            try:
+                filed = fold(opening.dossier, decide(opening.dossier, opening.filing, now))
+            except EndNotAhead as problem:
+                raise InvalidSubmission(field="due_at", reason=problem.facts["reason"]) from problem
             await self._keep_rules(opening.dossier)
             day = opening.dossier.calendar.local(now).date()
             taken = await self._store.take_in(
@@ -461,9 +465,12 @@ class Desk:
             return await self.send(code, command)
         except Unreachable:
             raise  # it may still be carried out
-        except Problem:
+        except Problem as problem:
             if kept:
                 await self._store.drop_private(code, request_id, kept)
+            if isinstance(problem, EndNotAhead):  # by the dossier's clock, but it is what was typed
+                field = "due" if kind == "accept" else "limit"
+                raise InvalidCommand(command=kind, field=field, reason=problem.facts["reason"]) from problem
             raise
 
     async def send(self, code: str, command: Command) -> Answer:

@@ -26,7 +26,6 @@ TEXT_LIMIT = 20_000
 """Characters of one free text; longer papers are files, not reasons."""
 _UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
 UNKEEPABLE = "holds a character that cannot be kept (NUL, or half of a surrogate pair)"
-
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
 _KINDS = {
     kind: model

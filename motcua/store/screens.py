@@ -18,7 +18,7 @@ _FEW = 1000
 _FIRST, _EVER = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
-CODE_BEGINS = re.compile(r"[A-Za-z]\d[A-Za-z0-9.-]*")
+CODE_BEGINS = re.compile(r"(?:\d{3}\.\d{2}\.\d{2}\.)?[A-Za-z]\d[A-Za-z0-9.-]*")
 """How a code begins: with the letter and number of an agency. Telephone numbers and names do not."""
 
 _NUMBER = re.compile(r"[\d\s.+()/-]{6,}")

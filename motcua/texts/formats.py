@@ -19,7 +19,7 @@ from models.dossier import Status
 from models.facts import ApologyReason
 from models.limits import HOURS_A_DAY
 from motcua.catalogue.files import BadCatalogue, Text, check, read
-from motcua.texts.plain import one_line
+from motcua.texts.plain import one_line, unlinked
 from motcua.texts.topic import NAMES, Alarm
 
 Language = Literal["vi", "en"]
@@ -177,7 +177,7 @@ class Formats:
 
     def term(self, alarm: Alarm) -> str:
         """thời hạn giải quyết hồ sơ | the time limit of the dossier."""
-        return self._words.term[alarm.of].of(self._language).replace("{name}", one_line(alarm.name))
+        return self._words.term[alarm.of].of(self._language).replace("{name}", unlinked(one_line(alarm.name)))
 
     def cause(self, code: str) -> str:
         """Why an apology was drafted, as part of a sentence."""

@@ -16,7 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from models.base import Value
 from motcua.texts.formats import FILTERS
-from motcua.texts.plain import lines, one_line
+from motcua.texts.plain import lines, one_line, unlinked
 from motcua.texts.topic import Digest, Subject
 
 PARTICULARS, TASKS = "\x01particulars\x01", "\x01tasks\x01"
@@ -27,6 +27,8 @@ BLOCKS: dict[str, type[Value]] = {"particulars": Subject, "tasks": Digest}
 """Filters that put a whole table there, and what they take."""
 
 _MANY_LINES = ("reason",)
+_PEOPLE = ("recipient", "in_place_of", "assignee", "stands_in_for", "name")
+"""Fields with names that people have or were given: no mail program makes a link of them."""
 _LOOP = ("first", "last", "index", "length")
 
 
@@ -92,6 +94,8 @@ def shown(value: Any, path: str) -> Any:
     match value:
         case str():
             text = lines(value) if path in _MANY_LINES else one_line(value)
+            if path.rpartition(".")[2] in _PEOPLE:
+                text = unlinked(text)
             if not text:
                 return Absent(name=path)
             return _SPECIAL.get(path, str)(text)

@@ -10,6 +10,7 @@ from starlette.datastructures import FormData, UploadFile
 from models.dossier import Dossier
 from models.limits import MOST
 from models.offers import Offer
+from models.people import Directory
 from models.refusals import BadInput
 from motcua.web.language import marked as _
 from motcua.web.names import CHANNELS
@@ -66,12 +67,12 @@ _WORDS: dict[str, str] = {
 }
 
 
-def form(offer: Offer, visit: Visit, d: Dossier) -> Form:
-    """The form of an offered command."""
-    return Form(offer.command, tuple(_fields(offer, visit, d)))
+def form(offer: Offer, visit: Visit, d: Dossier, directory: Directory) -> Form:
+    """The form of an offered command; `directory` says who is away."""
+    return Form(offer.command, tuple(_fields(offer, visit, d, directory)))
 
 
-def _fields(offer: Offer, visit: Visit, d: Dossier) -> list[Field]:
+def _fields(offer: Offer, visit: Visit, d: Dossier, directory: Directory) -> list[Field]:
     say = visit.say
 
     def words(name: str, *, required: bool = False, hint: str = "") -> Field:
@@ -88,7 +89,7 @@ def _fields(offer: Offer, visit: Visit, d: Dossier) -> list[Field]:
         case "withdraw":
             return [words("reason")]
         case "assign":
-            return [Field("to", "choice", say(_("To")), True, options=_colleagues(visit, d))]
+            return [Field("to", "choice", say(_("To")), True, options=_colleagues(visit, d, directory))]
         case "complete":
             return [words("note"), *_result(visit, d)]
         case "approve":
@@ -204,11 +205,11 @@ def _days(limit: object) -> str:
     return number if unit in ("day", "days") else ""
 
 
-def _colleagues(visit: Visit, d: Dossier) -> tuple[tuple[str, str], ...]:
+def _colleagues(visit: Visit, d: Dossier, directory: Directory) -> tuple[tuple[str, str], ...]:
     """Who could have the open task: those of its role in the dossier's unit."""
     role = d.task.role if d.task else None
     return tuple(
-        (person.id, person.name)
+        (person.id, visit.listed(person, directory))
         for person in visit.house.people.values()
         if person.unit == d.unit
         and role in person.roles

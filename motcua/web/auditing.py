@@ -249,6 +249,7 @@ async def audit(visit: Member, request: Request) -> Response:
         unusual = [each for each in unusual if each.person == given["person"]]
     return visit.page(
         "audit.html",
+        directory=await visit.house.directory(visit.now),
         rows=rows[:LINES],
         following=following,
         given=given,

@@ -134,6 +134,7 @@ async def tasks(visit: Member, request: Request) -> Response:
     roles = {row["role"] for row in shown}
     return visit.page(
         "assign.html",
+        directory=await visit.house.directory(visit.now),
         tasks=shown,
         who=who,
         colleagues=[
@@ -239,6 +240,7 @@ async def _absences(
     leads = visit.may("absences")
     return visit.page(
         "absences.html",
+        directory=await visit.house.directory(visit.now),
         status=status,
         rows=rows,
         leads=leads,

@@ -108,7 +108,8 @@ async def _page(
     await visit.saw("dossier", code)  # also where a form was refused: the page shows all of it again
     d, say = shown.dossier, visit.say
     offered = offers(d, visit.actor, shown.now)
-    forms = [asking.form(offered[name], visit, d) for name in names.COMMANDS if name in offered]
+    directory = await visit.house.directory(shown.now)
+    forms = [asking.form(offered[name], visit, d, directory) for name in names.COMMANDS if name in offered]
     lines = [shown.line(fact) for fact in shown.past.facts]
     applicant = shown.private.get(d.applicant.id) if d.applicant else None
     notices = await visit.house.notices.listed(NoticeFilter(code=code, limit=50))
@@ -221,8 +222,6 @@ async def act(visit: Member, request: Request, code: str, command: str) -> Respo
     try:
         check_size(request)
         data, upload = asking.read(command, form)
-        if "due" in data:
-            data["due"] = _fixed(visit, str(given["due"]))
         if (last := whole(seen)) is not None:
             data["seen"] = last
         document = None
@@ -259,14 +258,6 @@ class UnknownPage(BadInput):
     """Nothing here is called so."""
 
     sentence = "There is no {what} here."
-
-
-def _fixed(visit: Visit, text: str) -> str:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UnknownPage(what=text[:40]) from error
-    return f"until {visit.house.calendar.instant(at.date(), at.time()).isoformat()}"
 
 
 @router.get("/dossiers/{code}/documents/{number}")

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Path, Request, Response
 from models.base import YEARS
 from models.refusals import BadInput, Problem
 from motcua.store.screens import CODE_BEGINS, State, Wanted
+from motcua.web.codes import whole_code
 from motcua.web.doors import Member, form_of, whole
 from motcua.web.language import marked as _
 from motcua.web.names import COMMANDS, STATES
@@ -127,7 +128,9 @@ def _wanted(visit: Visit, view: str, state: State | None) -> Wanted:
 
 def _narrowing(text: str, asked: Any) -> dict[str, str | None]:
     text = text.strip()[:200]
-    code = text.upper() if CODE_BEGINS.match(text) and _CODE.fullmatch(text) else None
+    code = whole_code(text)
+    if code is None and CODE_BEGINS.match(text) and _CODE.fullmatch(text):
+        code = text.upper()
     return {
         "code": code,
         "words": text if text and not code else None,
@@ -266,6 +269,7 @@ async def search(visit: Member, request: Request) -> Response:
     visit.must("work")
     asked = request.query_params
     text = asked.get("q", "").strip()[:200]
+    wanted = whole_code(text) or text
     before = None
     if asked.get("before"):
         at, _, code = asked["before"].partition("~")
@@ -275,7 +279,7 @@ async def search(visit: Member, request: Request) -> Response:
                 raise ValueError(at)
         except ValueError as error:
             raise BadAddress(what=asked["before"][:60]) from error
-    rows = await visit.house.screens.search(visit.unit, text, before, PAGE + 1) if text or before else []
+    rows = await visit.house.screens.search(visit.unit, wanted, before, PAGE + 1) if text or before else []
     last = rows[PAGE - 1] if len(rows) > PAGE else None
     following = visit.address(before=f"{last['submitted_at'].isoformat()}~{last['code']}") if last else None
     if rows:

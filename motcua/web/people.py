@@ -37,6 +37,7 @@ async def _people(
     accounts = await visit.house.accounts.record.accounts()
     return visit.page(
         "people.html",
+        directory=await visit.house.directory(visit.now),
         status=status,
         staff=sorted(visit.house.people.values(), key=lambda person: (person.unit, person.id)),
         accounts=accounts,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import time
 from collections import OrderedDict
 from typing import Any
@@ -17,6 +16,7 @@ from models.facts import Extended, SupplementRequested
 from models.procedure import Role, Stage
 from models.refusals import Forbidden, Problem, UnknownDossier, http_status
 from motcua.accounts import BadPassword
+from motcua.web.codes import read_off
 from motcua.web.doors import Guest, Newcomer, file_of, form_of, typed_form, whole
 from motcua.web.language import LANGUAGES
 from motcua.web.visit import COOKIE, LANGUAGE, Visit, local
@@ -190,7 +190,7 @@ class _Looks:
 async def track_form(visit: Guest, code: str = "") -> Response:
     """Where one types a code."""
     if code.strip():
-        return visit.go(f"/track/{_quoted(_read_off(code))}")
+        return visit.go(f"/track/{_quoted(read_off(code))}")
     return visit.page("track.html", row=None, code="", problem=None)
 
 
@@ -198,7 +198,7 @@ async def track_form(visit: Guest, code: str = "") -> Response:
 async def track(visit: Guest, code: str, k: str = "", rated: str = "") -> Response:
     """How a dossier stands, in words, and nothing of whom it is about."""
     looks: _Looks = _looks_of(visit)
-    code = _read_off(code)
+    code = read_off(code)
     try:
         looks.count(visit.origin.address)
         row = await visit.house.desk.row(code)
@@ -243,11 +243,6 @@ async def rate(visit: Guest, request: Request, code: str) -> Response:
     said = hashlib.sha256(f"{score} {text}".encode()).hexdigest()[:32]
     await visit.house.desk.act(code, "rate", actor, data, f"rate/{said}")
     return visit.go(f"/track/{_quoted(code)}?k={_quoted(key)}&rated=1")
-
-
-def _read_off(code: str) -> str:
-    """A code as it is, from how somebody reads it off a paper: in small letters, with any hyphens."""
-    return re.sub("[\u2010-\u2015\u2212]", "-", "".join(code.split())).upper()
 
 
 async def _fits(visit: Visit, code: str, key: str) -> bool:

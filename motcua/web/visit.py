@@ -18,7 +18,7 @@ from markupsafe import Markup
 from models.commands import Actor
 from models.dossier import NATIONAL_STATUS
 from models.limits import Limit
-from models.people import Person
+from models.people import Directory, Person
 from models.procedure import Role, Stage
 from models.refusals import Forbidden, Problem, Unreachable
 from models.rights import LEADERS, OFFICE
@@ -226,6 +226,15 @@ class Visit:
         if person in names.OUTSIDE:
             return self.say(names.OUTSIDE[person])
         return self.house.person_name(person)
+
+    def listed(self, person: Person, directory: Directory) -> str:
+        """A person's name in a list to choose from, marked where they are away today."""
+        absence = directory.away(person.id, self.today())
+        if absence is None:
+            return person.name
+        if absence.until is None:
+            return self.say("{name} (away)", name=person.name)
+        return self.say("{name} (away until {day})", name=person.name, day=self.date(absence.until))
 
     def procedure_name(self, code: str, version: str = "") -> str:
         """A procedure's name, its code where the catalogue has it no more."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.running import Life, Running, Telemetry, running
+from tests.running import CATALOGUE, Life, Running, Telemetry, running
 from tests.unit.office import CALENDAR, at
 from tests.web import Web, web
 
@@ -49,6 +49,19 @@ async def test_a_substitute_hears_the_alarms_until_the_absence_ends(office: Runn
     assert "in place of" in (await other.get("/inbox")).words
     board = (await leader.get("/board")).words
     assert "away" in board
+    name = CATALOGUE.office.staff["handler1"].name
+    admin = await desk.visitor("admin1")
+    await Life.begin(office, *HANDLING[:-1])  # a task that nobody has yet
+    hand_out = "/board/tasks?unit=demo&role=handler&who="
+    for visitor, page in (
+        (leader, "/absences"),
+        (leader, f"/dossiers/{life.code}"),
+        (leader, hand_out),
+        (admin, "/people"),
+        (admin, "/audit"),
+    ):
+        shown = (await visitor.get(page)).words
+        assert f"{name} (away until 20/03/2026)" in shown, page
     form = (await leader.get("/absences")).form("/absences/")
     assert form.action.endswith("/end")
     stranger = await desk.visitor("police1")

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
+from models.refusals import BadInput
 from motcua.web.names import COMMANDS
 from tests import pdf
 from tests.present import day, present
@@ -351,6 +352,21 @@ async def test_wrong_fields_are_named(
                 assert kept[name].strip() == text.strip()
         await visitor.get("/language?to=vi&back=/inbox")
         assert "Field required" not in (await visitor.send(form, **fields)).words
+
+
+@pytest.mark.parametrize("due", ["0001-01-01T00:00", "1899-12-31T00:00", "2026-03-01", "9999-12-31T23:59"])
+async def test_a_due_date_that_cannot_be_is_a_wrong_field(office: Running, now: Web, due: str) -> None:
+    """Before today, or beyond every calendar: on the page and for the command line, and nothing is done."""
+    life = await Life.begin(office, procedure="fixed")
+    with pytest.raises(BadInput):
+        await office.desk.act(life.code, "accept", "receiver1", {"due": f"until {due}"})
+    visitor = await now.visitor("receiver1")
+    form = (await visitor.get(f"/dossiers/{life.code}")).form(f"/dossiers/{life.code}/accept")
+    answered = await visitor.send(form, due=due)
+    assert answered.status == 422, answered.words[:300]
+    assert (await office.desk.row(life.code)).status == "submitted"
+    with pytest.raises(BadInput):
+        await office.desk.submit(submission("fixed", due_at=due), officer="receiver1")
 
 
 async def test_commands_of_other_fields_are_refused(now: Web) -> None:

@@ -196,6 +196,17 @@ async def test_applicants_are_found_as_people_type_them(office: Running, then: W
         assert life.code not in other.text
 
 
+async def test_a_code_is_found_as_people_read_it_off_a_paper(office: Running, then: Web) -> None:
+    """By the staff's search, the inbox and the tracking page alike."""
+    life = await Life.begin(office)
+    parts = life.code.split("-")
+    visitor, guest = await then.visitor("receiver1"), await then.visitor()
+    for typed in (life.code, life.code.lower(), " ".join(parts), "".join(parts).lower(), "–".join(parts)):
+        assert life.code in (await visitor.get("/search", params={"q": typed})).text
+        assert life.code in (await visitor.get("/inbox", params={"q": typed, "view": "unit"})).text
+        assert (await guest.get("/track", params={"code": typed})).status == 200
+
+
 @pytest.mark.parametrize("number", NUMBERS)
 async def test_a_number_is_found_by_its_digits(office: Running, then: Web, number: str) -> None:
     """However it was written down (found as one with dots that nobody could find)."""

@@ -539,7 +539,7 @@ def unit(name: str, **more: str) -> str:
         (
             (OFFICE, '"receiver1@motcua.example"', '"receiver1@motcua.example\\nBcc: x@y.example"'),
             "staff[receiver1].email",
-            "should match pattern",
+            "cannot be seen",
         ),
         (
             (OFFICE, "[notices]", '[[webhook]]\nid = "email"\nurl = "https://x"\n[notices]'),

@@ -57,6 +57,7 @@ TABLE = (
         ("httpx", "pydantic"),
     ),
     Row(("motcua.notices.addresses", "motcua.notices.said"), (), ()),
+    Row(("motcua.machine",), (), ()),
     Row((CATALOGUE,), ("models",), never=("temporalio", "asyncpg")),
     Row(("motcua.papers",), ("models", CATALOGUE, STORE, "motcua.past"), ("pydantic", "typst", "segno")),
     Row((TEMPORAL, "motcua.telemetry", "motcua.config"), ("models",)),

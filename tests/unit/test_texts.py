@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import re
 import shutil
 import typing
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -290,6 +292,45 @@ def test_everything_is_escaped_exactly_once(language: str) -> None:
     assert "<script" not in said.html
     assert "&amp;lt;" not in said.html
     assert Read(said.html).words.count(HOSTILE) >= 3
+
+
+EVIL = ["www.evil.vn", "evil.vn", "http://evil.vn", "HTTPS://EVIL.VN/x", "a@evil.vn", "mailto:a@evil.vn"]
+EVIL += [
+    "evil。vn",
+    "evil．vn",
+    "//evil.vn",
+    r"\\evil\vn",
+    "tel:0912345678",
+    "An.evil.vn",
+    "evil\u200b.\u2060vn",
+]
+LINKABLE = re.compile(r"(?i)[.:@。．](evil|vn|/|0912)|//|\\\\|(evil|www)[.。．]\w")
+
+
+@pytest.mark.parametrize("evil", EVIL)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_name_becomes_a_link(language: str, evil: str) -> None:
+    """Neither a person's nor an agency's, in no subject, no text and no HTML of any notice."""
+    found = 0
+    for name in NAMES:
+        topic = sample(name, language)
+        for path in ("recipient", "in_place_of", "dossier.assignee", "alarm.name"):
+            with suppress(AttributeError, KeyError, TypeError):
+                if get(topic, path):
+                    topic = put(topic, path, evil)
+        if topic.digest is not None:
+            late = tuple(line.model_copy(update={"assignee": evil}) for line in topic.digest.late)
+            digest = topic.digest.model_copy(update={"late": late, "stands_in_for": (evil, "An")})
+            topic = topic.model_copy(update={"digest": digest})
+        rendered = words(name, language, topic)
+        for part in (rendered.subject, rendered.text, html.unescape(rendered.html)):
+            for line in part.splitlines():
+                if "vil" in line.lower() or "0912" in line:
+                    found += 1
+                    pieces = re.split(r"[<>\"]", line)
+                    marked = [each for each in pieces if "vil" in each.lower() or "0912" in each]
+                    assert not any(LINKABLE.search(each) for each in marked), (name, line)
+    assert found >= 2 * len(NAMES)
 
 
 def test_a_subject_stays_one_line() -> None:
