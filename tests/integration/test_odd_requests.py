@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, NoReturn
 
 import asyncpg
@@ -16,6 +16,7 @@ from models.refusals import DossierClosed, FourEyes, RequestReused
 from motcua.desk import AnswerPending, Desk, DossierStuck, TemporalGone
 from motcua.forms import InvalidCommand, InvalidSubmission
 from motcua.temporal import connect
+from tests.present import now
 from tests.running import PLAIN, Life, Running, always_open, asked, rulebook, submission
 from tests.unit.office import STAFF, at
 
@@ -200,10 +201,9 @@ async def test_handed_in_again_but_by_an_officer(office: Running) -> None:
 
 async def test_a_hand_in_that_lies_too_far_back(office: Running) -> None:
     """A real one is refused beyond the days that the office allows; known and simulated ones are not."""
-    now = datetime.now(UTC)
 
     def handed_in(days: int, **more: Any) -> dict[str, Any]:
-        return submission(submitted_at=(now - timedelta(days=days)).isoformat(), **more)
+        return submission(submitted_at=(now() - timedelta(days=days)).isoformat(), **more)
 
     desk = Desk(office.client, office.store, rulebook(always_open()))
     strict = Desk(office.client, office.store, rulebook(always_open()), backdate_days=5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 import asyncpg
@@ -47,6 +47,7 @@ from motcua.restarts import (
 from motcua.store.proof import ProofRecord
 from tests.auditing import nobody
 from tests.integration.test_linked import Together, child_done
+from tests.present import now
 from tests.running import (
     ISSUE,
     OFFICE,
@@ -124,7 +125,7 @@ async def shop(tmp_path_factory: pytest.TempPathFactory, telemetry: Telemetry) -
 
 def restarts(shop: Running) -> Restarts:
     """What restarts its dossiers."""
-    return Restarts(shop.client, shop.store, OFFICE, lambda: datetime.now(UTC))
+    return Restarts(shop.client, shop.store, OFFICE, now)
 
 
 async def lose(shop: Running, code: str, way: Way) -> None:
@@ -403,16 +404,16 @@ async def test_a_real_dossier_keeps_the_real_time(shop: Running) -> None:
     """What came due while nobody could sound it sounds at the restart, once, and the office time is now."""
     desk = Desk(shop.client, shop.store, rulebook(always_open()))
     code = (await desk.submit(submission("fixed"))).code
-    due_at = datetime.now(UTC) + timedelta(seconds=4)
+    due_at = now() + timedelta(seconds=20)
     await desk.act(code, "accept", STAFF["receiver1"], {"due": str(Limit.fixed(due_at))})
     await lose(shop, code, "terminated")
 
     async def passed() -> bool:
-        return datetime.now(UTC) > due_at
+        return now() > due_at
 
     await until(passed)
     assert [fact.kind for fact in await shop.store.facts(code)].count("rung-reached") == 0
-    begun = datetime.now(UTC)
+    begun = now()
     await restarts(shop).restart(code, ADMIN, REASON)
 
     async def sounded() -> list[Fact]:
@@ -474,7 +475,7 @@ async def test_the_reason_of_a_restart(shop: Running) -> None:
         await connection.execute("update private set content = $2::jsonb where id = $1", name, content)
         assert await named() == []
         await life.run("citizen1 withdraw")
-        eraser = Erasure(shop.store, OFFICE, lambda: datetime.now(UTC))
+        eraser = Erasure(shop.store, OFFICE, now)
         assert name in await eraser.erase(life.code, "request", "CV 1", LEADER)
         assert await named() == []
     finally:

@@ -18,6 +18,7 @@ import pytest
 
 from motcua.local import read_run
 from tests.story.cli import ROOT, starter
+from tests.waiting import PATIENCE
 
 DEMO = ("demo", "--dossiers", "10")
 WABO = ROOT / "catalog" / "mappings" / "wabo.toml"
@@ -49,7 +50,7 @@ def staying(data_dir: Path, *arguments: str) -> Iterator[tuple[Any, subprocess.P
             assert process.stdout
             yield json.loads(process.stdout.readline()), process
             process.send_signal(signal.SIGINT)
-            process.wait(timeout=100)
+            process.wait(timeout=PATIENCE)
         finally:
             process.kill()
 
