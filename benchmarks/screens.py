@@ -219,14 +219,14 @@ async def plans(url: str) -> str:
         (
             "inbox_of_unit",
             "the first page of a unit's tasks",
-            ("demo", -1, first, "", None, None, None, first, None, *anything, None, 51),
+            ("demo", -1, first, "", None, None, None, first, None, *anything, None, 51, None, now),
         ),
         (
             "inbox_of_unit",
             "what a handler may take, narrowed by the commonest word",
             (
                 *("demo", -1, first, "", ["demo-handler-1"], ["handler"], None, first, None, *anything),
-                *("nguyen:*", 51),
+                *("nguyen:*", 51, None, now),
             ),
         ),
         ("tasks_of_applicants", "of a whole name", (applicants,)),
@@ -234,7 +234,7 @@ async def plans(url: str) -> str:
         (
             "inbox_found",
             "a thousand that were looked for",
-            (codes, "demo", None, None, [], -1, first, "", None, first, None, None, None, 51),
+            (codes, "demo", None, None, [], -1, first, "", None, first, None, None, None, 51, None, now),
         ),
         ("alarmed_for_leaders", "of a unit's leader", ("demo", ever, "", 0, 198, *leader)),
         (
@@ -251,12 +251,12 @@ async def plans(url: str) -> str:
         (
             "inbox_of_person",
             "what somebody has",
-            ("demo-handler-1", -1, first, "", None, None, None, first, None, *anything, None, 51),
+            ("demo-handler-1", -1, first, "", None, None, None, first, None, *anything, None, 51, None, now),
         ),
         (
             "inbox_everywhere",
             "the first page of all tasks",
-            (None, -1, first, "", None, None, None, first, None, *anything, None, 51),
+            (None, -1, first, "", None, None, None, first, None, *anything, None, 51, None, now),
         ),
         ("inbox_counts", "a unit's tasks by state", ("demo", None, [], now, today, soon)),
         ("search", "by the beginning of a code", (None, "H53-2611", ever, "", 51)),

@@ -60,6 +60,12 @@ NAME = "Nguyễn Thị Bí Mật"
 """An applicant's name, which must be found nowhere but in erasable rows."""
 SETTINGS = Settings(sandbox=True)
 
+_WHOLE: dict[str, Any] = {
+    "steps": [each.model_dump(mode="json") | {"limit": None} for each in procedure().steps],
+    "step_ladder": [],
+}
+"""Only the whole dossier has a term."""
+
 PROCEDURES = {
     "usual": procedure(code="usual"),
     "unrated": procedure(code="unrated", rating_window=None),
@@ -93,6 +99,8 @@ PROCEDURES = {
         ],
         rating_window=None,
     ),
+    "by-date": procedure(code="by-date", **_WHOLE),
+    "by-instant": procedure(code="by-instant", timeliness="instant", **_WHOLE),
     "apologised": procedure(code="apologised", apology="-1 day", rating_window=None),
     "paused": procedure(
         code="paused", consultation_silence="consent", pausing={"consultation": "resume"}, rating_window=None

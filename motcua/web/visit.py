@@ -258,7 +258,7 @@ class Visit:
         if now >= overdue_from:
             return self.say("late by {time}", time=self.formats.worktime(-left))
         if now > due:
-            return self.say("due today")
+            return self.say("until the end of today")
         return self.say("{time} left", time=self.formats.worktime(left))
 
     @cached_property
