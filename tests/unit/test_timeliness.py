@@ -22,8 +22,9 @@ from models.linked import Tell, messages
 from models.terms import Rung, rung_at
 from models.timeliness import Measure, measured, overdue_from
 from models.view import row
+from motcua.calendars import _shifted
 from tests.deadlines import Office
-from tests.unit.office import Case, at, local, procedure, stage
+from tests.unit.office import CALENDAR_DATA, FULL, Case, at, local, procedure, special, stage
 from tests.unit.test_rules import term, whole
 from tests.unit.test_term_algebra import measures, minutes, offices, quick
 from tests.unit.test_worked_cases import calendar, moment, shown, witness
@@ -316,3 +317,24 @@ def test_another_dossier_hears_that_a_linked_one_is_late_when_it_is() -> None:
                 assert isinstance(message.command, Hear)
                 told.append((message.command.what, message.command.term, local(case.now)))
         assert told == [("late", "dossier", first)]
+
+
+@pytest.mark.parametrize(
+    ("measure", "now", "late"),
+    [
+        ("date", "2026-03-07 09:00", None),  # by the changed calendar due at 08:00 of this day
+        ("date", "2026-03-08 09:00", "newly"),
+        ("instant", "2026-03-07 09:00", "newly"),
+    ],
+)
+def test_a_preview_of_a_calendar_change_says_late_when_it_is(
+    measure: Measure, now: str, late: str | None
+) -> None:
+    """A Saturday that is made one of work brings the due instant from Monday to Saturday, 08:00."""
+    case = stage("handling", f"@ {now}", rules=procedure(timeliness=measure))
+    saturday = special("2026-03-07", "make-up", "new working day", FULL)
+    data = {**CALENDAR_DATA, "version": "changed", "special": [*CALENDAR_DATA["special"], saturday]}
+    was = case.dossier
+    case.do("admin1 amend-calendar", calendar=data, decree="1/QĐ")
+    assert case.due == "2026-03-07 08:00"
+    assert [move.late for move in _shifted(was, case.dossier, case.now) if move.of == "dossier"] == [late]
