@@ -62,9 +62,10 @@ SETTINGS = Settings(sandbox=True)
 
 _WHOLE: dict[str, Any] = {
     "steps": [each.model_dump(mode="json") | {"limit": None} for each in procedure().steps],
+    "limit": None,
     "step_ladder": [],
 }
-"""Only the whole dossier has a term."""
+"""Only the whole dossier has a term, to an exact instant."""
 
 PROCEDURES = {
     "usual": procedure(code="usual"),

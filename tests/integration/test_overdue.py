@@ -33,7 +33,8 @@ from tests.unit.office import CALENDAR, LOUD, PEOPLE, Case, at, procedure, stage
 from tests.web import Web, web
 
 DUE_DAY, NEXT_DAY = at("2026-03-09 08:15"), at("2026-03-10 07:00")
-"""Both dossiers are due on Monday, 2026-03-09, at 08:00."""
+ACCEPT = "receiver1 accept due='until 2026-03-09T08:00:00+07:00'"
+"""Both dossiers are due on that Monday at 08:00."""
 EXPECTED = {
     ("by-date", DUE_DAY): ("due today", "until the end of today"),
     ("by-instant", DUE_DAY): ("late", "late by 15 working minutes"),
@@ -68,7 +69,7 @@ async def office(tmp_path_factory: pytest.TempPathFactory, telemetry: Telemetry)
 @pytest.fixture(scope="module")
 async def lives(office: Running) -> dict[str, Life]:
     """One dossier under each measure, with the same handler."""
-    lines = ("receiver1 accept", "receiver1 complete", "handler1 claim")
+    lines = (ACCEPT, "receiver1 complete", "handler1 claim")
     return {name: await Life.begin(office, *lines, procedure=name) for name in ("by-date", "by-instant")}
 
 
@@ -206,7 +207,7 @@ async def test_a_finished_dossier_is_counted_once(office: Running, telemetry: Te
     name = "motcua_dossiers_finished_total"
     before = await scrape(telemetry.port, name)
     issue = "clerk1 complete number=12/GP date=2026-03-02T09:00"
-    way = ("receiver1 accept", "receiver1 complete", "handler1 complete", "leader1 complete")
+    way = (ACCEPT, "receiver1 complete", "handler1 complete", "leader1 complete")
     life = await Life.begin(office, *way, "approver1 approve", issue, procedure="by-date")
     for _ in range(2):
         await life.run("clerk1 correct reason=wrong", issue)
