@@ -67,8 +67,9 @@ class Office:
         proving: Proving,
         url: str,
         password: str,
+        clock: OfficeClock,
     ) -> None:
-        self.desk, self.store, self.verify = desk, store, proving.verify
+        self.desk, self.store, self.verify, self._clock = desk, store, proving.verify, clock
         self.ui, self.namespace = servers.run.temporal.ui, servers.run.temporal.namespace
         self.url, self.password = url, password
         self._servers, self._client = servers, client
@@ -77,8 +78,10 @@ class Office:
         """Put a caseload through it in virtual time."""
         return await Player(self.desk, VirtualClocks(self._client)).play(cases, tell)
 
-    async def release(self) -> None:
-        """Set the clocks of its simulated dossiers running."""
+    async def release(self, at: datetime | None = None) -> None:
+        """Set the clocks of its simulated dossiers running, and the desk's from a moment on."""
+        if at is not None:
+            self._clock.reach(at)
         await Player(self.desk, VirtualClocks(self._client)).release(await self.store.unclosed_codes())
 
     async def workflows(self) -> int:
@@ -270,7 +273,7 @@ class Workshop:
                         settings.archive_url,
                     )
                     proving = Proving(settings, store, where)
-                    yield Office(servers, client, desk, store, proving, address(listening), password)
+                    yield Office(servers, client, desk, store, proving, address(listening), password, clock)
 
     @asynccontextmanager
     async def web(self) -> AsyncIterator[str]:
@@ -354,6 +357,13 @@ class OfficeClock:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._last, self._since = datetime.now(UTC), time.monotonic()
+        self._fact: datetime | None = None
+        self._reached: datetime | None = None
+
+    def reach(self, moment: datetime) -> None:
+        """Go on from a moment, unless something has happened later."""
+        self._reached = moment
+        self._last, self._since = max(self._fact or moment, moment), time.monotonic()
 
     def now(self) -> datetime:
         """Office time."""
@@ -361,13 +371,13 @@ class OfficeClock:
 
     async def run(self) -> None:
         """Look now and then how far the caseload has come."""
-        last = None
         while True:
             with suppress(Problem):
                 span = await self._store.span()
-                if span is not None and span[1] != last:
-                    last = self._last = span[1]
-                    self._since = time.monotonic()
+                if span is not None and span[1] != self._fact:
+                    self._fact = span[1]
+                    if self._reached is None or self._fact > self._reached:
+                        self._last, self._since = self._fact, time.monotonic()
             await asyncio.sleep(5)
 
 

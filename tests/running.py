@@ -184,7 +184,12 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    data_dir: Path, runtime: Runtime, *, settings: Settings = SETTINGS, catalogue: Catalogue = CATALOGUE
+    data_dir: Path,
+    runtime: Runtime,
+    *,
+    settings: Settings = SETTINGS,
+    catalogue: Catalogue = CATALOGUE,
+    book: Rulebook | None = None,
 ) -> AsyncIterator[Running]:
     """The embedded servers with a migrated database, registered attributes and one worker."""
     async with LocalOffice(data_dir, runtime=runtime) as local:
@@ -193,7 +198,7 @@ async def running(
         client = await connect(address, namespace, runtime=runtime)
         await register(client, SEARCH_ATTRIBUTES)
         async with Store.connect(local.run.database_url) as store:
-            desk = Desk(client, store, rulebook(), rpc_timeout=PATIENCE / 2)
+            desk = Desk(client, store, book or rulebook(), rpc_timeout=PATIENCE / 2)
             where = Where(address, namespace, local.run.database_url, catalogue.office.id, "")
             settings = settings.model_copy(update={"data_dir": data_dir})
             async with serving(client, store, catalogue, desk, settings, runtime.metric_meter, where):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import structlog
 
 from models.commands import SimulatedTime
+from models.facts import Heard, LinkRequested
 from models.refusals import Refusal, Unreachable
 from motcua.caseloads.script import Act, Case
 from motcua.desk import Desk, Taken
@@ -52,6 +53,12 @@ class _Begun(NamedTuple):
     """The ids of its commands on record."""
 
 
+class LinksMissing(Unreachable):
+    """Other agencies' dossiers that a caseload waits for in vain."""
+
+    sentence = "Dossier {code} waits for {missing} dossiers of other agencies; the worker's log says why."
+
+
 class Player:
     """Plays cases, `lanes` at a time; waits up to `patience` seconds for servers that are away."""
 
@@ -68,8 +75,11 @@ class Player:
         looks; `release` sets them running.
         """
         tally = Tally(total=len(cases))
-        queue = iter(sorted(cases, key=lambda case: case.at))
+        ordered = sorted(cases, key=lambda case: case.at)
+        queue = iter(case for case in ordered if not case.asks_others)
         await self._at_once([self._lane(queue, tally, tell) for _ in range(self._lanes)])
+        # One by one: the dossiers of other agencies get numbers of the day, too, whenever they are opened.
+        await self._lane(iter(case for case in ordered if case.asks_others), tally, tell)
         return tally
 
     async def release(self, codes: Iterable[str]) -> None:
@@ -125,11 +135,38 @@ class Player:
             await self._patiently(tally, lambda: self._desk.begin(*begun.taken))
         for number, act in todo:
             await self._act(case, code, number, act, tally)
+            if case.asks_others:  # what they answer comes before the clock goes on
+                await self._asked(code, tally)
         if (until := case.until) is not None:
-            left = await self._patiently(tally, lambda: self._clocks.forward(code, case.at, until))
-            if left is not None:
-                stop = SimulatedTime(at=until, stops_at=until)
-                await self._patiently(tally, lambda: self._desk.strike(code, stop))
+            await self._leave(code, case.at, until, tally)
+            for child, opened_at in await self._asked(code, tally) if case.asks_others else ():
+                await self._leave(child, opened_at, until, tally)
+
+    async def _leave(self, code: str, opened_at: datetime, until: datetime, tally: Tally) -> None:
+        """Let a dossier's clock go on to a moment and stop there, with all that it brings on record."""
+        left = await self._patiently(tally, lambda: self._clocks.forward(code, opened_at, until))
+        if left is not None:
+            stop = SimulatedTime(at=until, stops_at=until)
+            await self._patiently(tally, lambda: self._desk.strike(code, stop))
+
+    async def _asked(self, code: str, tally: Tally) -> list[tuple[str, datetime]]:
+        """The dossiers of other agencies that a dossier has asked for, once each has told its code."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._patience
+        while True:
+            shown = await self._patiently(tally, lambda: self._desk.show(code))
+            events = [fact.event for fact in shown.facts]
+            asked = [event for event in events if isinstance(event, LinkRequested)]
+            opened = [event.child for event in events if isinstance(event, Heard) and event.what == "opened"]
+            if len(opened) == len(asked):
+                return [(child, await self._begun(child, tally)) for child in opened]
+            if loop.time() > deadline:
+                raise LinksMissing(code=code, missing=len(asked) - len(opened))
+            await asyncio.sleep(0.05)
+
+    async def _begun(self, code: str, tally: Tally) -> datetime:
+        shown = await self._patiently(tally, lambda: self._desk.show(code))
+        return shown.facts[0].at
 
     async def _act(self, case: Case, code: str, number: int, act: Act, tally: Tally) -> None:
         reached = await self._patiently(tally, lambda: self._clocks.forward(code, case.at, act.at))

@@ -37,6 +37,9 @@ class Case(NamedTuple):
     seed: str | None = None
     """From what the salts of invented people's data are drawn; None: at random, as for real people."""
 
+    asks_others: bool = False
+    """Whether its dossier asks other agencies, whose dossiers are left where its clock is."""
+
     @property
     def request_id(self) -> str:
         """Known for ever: the same caseload again finds this dossier and adds nothing."""
@@ -78,4 +81,4 @@ def _users(case: Case) -> list[str | None]:
 def _plain(case: Case) -> list[Any]:
     acts = [[act.at.isoformat(), act.command, act.user, dict(act.data), act.stand_in] for act in case.acts]
     until = case.until and case.until.isoformat()
-    return [case.submission, case.at.isoformat(), case.officer, acts, until, case.seed]
+    return [case.submission, case.at.isoformat(), case.officer, acts, until, case.seed, case.asks_others]

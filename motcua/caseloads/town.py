@@ -63,7 +63,9 @@ def read_town(file: Path) -> Town:
 class TownPlan:
     """Draws a town's cases; the same seed draws the same ones, whatever the calendar of the engine."""
 
-    def __init__(self, town: Town, catalogue: Catalogue, seed: int) -> None:
+    def __init__(
+        self, town: Town, catalogue: Catalogue, seed: int, *, left_at: datetime | None = None
+    ) -> None:
         self._town, self._catalogue, self._seed = town, catalogue, seed
         self._calendar = catalogue.calendar(catalogue.office.calendar)
         self._staff = {
@@ -76,6 +78,8 @@ class TownPlan:
         }
         self.end = self._calendar.instant(town.last, time(17, 0))
         """The moment that the report speaks of: nobody acts after it."""
+        self.left_at = left_at or self.end
+        """Where the clocks of dossiers are left that are still open then."""
 
     def cases(self, count: int | None = None) -> list[Case]:
         """The whole caseload, or a smaller town's with the same shares."""
@@ -112,7 +116,7 @@ class _CasePlan:
 
     def __init__(self, plan: TownPlan, random: Random, days: list[date], kind: Kind) -> None:
         self.town, self.catalogue, self.calendar, self.staff = plan.parts
-        self.random, self.kind, self.end = random, kind, plan.end
+        self.random, self.kind, self.end, self.left_at = random, kind, plan.end, plan.left_at
         self.channel = "online"
         self.procedure = self._procedure(days)
         self.day = self._day(days)
@@ -146,7 +150,10 @@ class _CasePlan:
                 "procedure": self.procedure.code,
                 "channel": self.channel,
                 "unit": self.town.unit,
-                "applicant": {"name": self._name(), "phone": f"09{self.random.randrange(10**8):08d}"},
+                "applicant": {
+                    "name": invented_name(self.random),
+                    "phone": f"09{self.random.randrange(10**8):08d}",
+                },
                 "submitted_at": arrived.isoformat(),
             },
             at=arrived,
@@ -207,7 +214,7 @@ class _CasePlan:
             self._act("complete", self.officers[Role.RECEIVER])
             steps = steps[1:]
         if self.kind == "unfinished":
-            self.until = self.end
+            self.until = self.left_at
             return
         fraction = self.random.uniform(0.15, 0.7)
         ready: datetime | None = None
@@ -285,9 +292,9 @@ class _CasePlan:
         else:
             assert self.procedure.rating_window is not None
             lapse = due(self.calendar, self.procedure.rating_window, starts(self.calendar, self.at))
-            self.until = min(lapse + MINUTE, self.end)
+            self.until = min(lapse + MINUTE, self.left_at)
         if self.at > self.end:
-            self.until = self.end
+            self.until = self.left_at
 
     # Small things
 
@@ -315,8 +322,10 @@ class _CasePlan:
     def _happens(self, share: float) -> bool:
         return self.random.random() < share
 
-    def _name(self) -> str:
-        return " ".join(self.random.choice(words) for words in (FAMILY, MIDDLE, GIVEN))
+
+def invented_name(random: Random) -> str:
+    """The name of somebody who does not exist."""
+    return " ".join(random.choice(words) for words in (FAMILY, MIDDLE, GIVEN))
 
 
 def _scaled(number: int, scale: float, count: int) -> int:

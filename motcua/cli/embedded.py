@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ import typer
 from models.refusals import BadInput
 from motcua.audit import Verified
 from motcua.caseloads.event_log import EventLog
+from motcua.caseloads.open_work import OpenWorkPlan, read_open_work
 from motcua.caseloads.player import Tally
 from motcua.caseloads.script import Case, fingerprint
 from motcua.caseloads.town import TownPlan, read_town
@@ -21,6 +23,8 @@ from motcua.cli import audit, printing, reporting
 from motcua.cli.people import Json
 from motcua.cli.workshop import Office, Workshop, until_told, work
 
+A_WHOLE_DESK = 100
+"""Dossiers of the town from which on all of the open work lies on the desks; of a smaller town a part."""
 Exit = Annotated[bool, typer.Option("--exit", help="End when done, instead of staying up until Ctrl-C.")]
 
 
@@ -81,8 +85,10 @@ async def _demo(
     if free is not None:
         calendar = without_holiday(calendar, day_of(free))
         name += f"-without-{free}"
-    plan = TownPlan(town, catalogue, seed)
-    cases = plan.cases(dossiers)
+    open_work = read_open_work(shop.settings.catalog_dir / "caseloads" / "hoa-thanh-open.toml")
+    desk = OpenWorkPlan(open_work, catalogue, seed)
+    lying = desk.cases(min(1.0, dossiers / A_WHOLE_DESK))
+    cases = [*TownPlan(town, catalogue, seed, left_at=desk.moment).cases(dossiers), *lying]
     book = shop.rulebook(catalogue, calendar)
     name += f"-{fingerprint(cases, book)[:8]}"
     async with shop.embedded(name, book) as office:
@@ -93,13 +99,18 @@ async def _demo(
         found = await reporting.period(office.desk, office.store, town.first, town.last)
         checked, verified = await _check(office)
         if as_json:
-            printing.document({**found.as_json(), **played, **checked})
+            at = desk.moment.isoformat()
+            lies = {"open_work": {"name": open_work.name, "dossiers": len(lying), "at": at}}
+            printing.document({**found.as_json(), **played, **checked, **lies})
         else:
             print()
             reporting.show(office.desk, found)
+            print(
+                f"{len(lying):,} more dossiers, received after it, lie open on the desks of {open_work.day}"
+            )
             _print_run(played, checked, verified)
         if not leave:
-            await office.release()
+            await office.release(desk.moment)
             _stays(office, checked["code"], as_json=as_json)
             await until_told()
     return 1 if verified.broken else 0
@@ -187,8 +198,16 @@ async def _check(office: Office) -> tuple[dict[str, Any], Verified]:
         verified = await office.verify(lambda facts: bar.to(facts, counts["facts"], "facts"))
     workflows = await _workflows(office, counts["dossiers"])
     code = await office.store.latest()
-    told = verified.model_dump(mode="json")
-    return {**counts, "workflows": workflows, "audit": told, "code": code}, verified
+    told, heads = verified.model_dump(mode="json"), await _heads(office)
+    return {**counts, "workflows": workflows, "audit": told, "code": code, "heads": heads}, verified
+
+
+async def _heads(office: Office) -> str:
+    """SHA-256 (hex) over the last hash of each dossier: equal wherever the facts are."""
+    digest = hashlib.sha256()
+    async for code, seq, head in office.store.heads():
+        digest.update(f"{code} {seq} {head}\n".encode())
+    return digest.hexdigest()
 
 
 async def _workflows(office: Office, expected: int) -> int:

@@ -49,8 +49,11 @@ class Office(Protocol):
         """Put a caseload through it in virtual time."""
         ...
 
-    async def release(self) -> None:
-        """Set the clocks of its simulated dossiers running; a caseload leaves them stopped."""
+    async def release(self, at: datetime | None = None) -> None:
+        """Set the clocks of its simulated dossiers running, which a caseload leaves stopped.
+
+        The desk's clock goes on from a moment, else from the last that happened.
+        """
         ...
 
     async def workflows(self) -> int:

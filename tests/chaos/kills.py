@@ -41,15 +41,20 @@ class Outcome:
 
     @property
     def record(self) -> dict[str, Any]:
-        """All of the report that must not depend on who died when.
-
-        Alarms are left out: office time goes on while servers are away, so a dossier that waits for its
-        next act may meanwhile reach a rung that it would have missed by seconds.
-        """
-        keys = ("received", "solved", "open", "shares", "dossiers", "workflows")
-        kept = {key: self.printed.get(key) for key in keys}
-        acts = self.printed["facts"] - self.printed["rungs"]
-        return {**kept, "facts_but_rungs": acts, "broken": self.printed["audit"]["broken"]}
+        """All that must not depend on who died when: the report, and the facts by the hash of their heads."""
+        keys = (
+            "received",
+            "solved",
+            "open",
+            "shares",
+            "dossiers",
+            "workflows",
+            "facts",
+            "rungs",
+            "alarms",
+            "heads",
+        )
+        return {key: self.printed.get(key) for key in keys} | {"broken": self.printed["audit"]["broken"]}
 
 
 async def run(

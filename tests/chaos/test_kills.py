@@ -21,7 +21,7 @@ async def test_kills_leave_no_trace_in_the_record(tmp_path: Path) -> None:
     assert (peace.exit_code, fire.exit_code) == (0, 0), fire.log
     assert [kill["victim"] for kill in fire.kills] == list(VICTIMS)
     assert peace.record["broken"] == []
-    assert peace.record["dossiers"] == peace.record["workflows"] == DOSSIERS
+    assert peace.record["received"]["total"] == DOSSIERS
+    assert peace.record["dossiers"] == peace.record["workflows"] > DOSSIERS + 10
     assert fire.record == peace.record
-    assert 0 <= fire.printed["rungs"] - peace.printed["rungs"] <= 5
     assert fire.printed["run"]["refused"] == {}

@@ -12,10 +12,10 @@ from models.commands import SimulatedTime
 from models.limits import Limit
 from models.refusals import RealClock
 from models.terms import due
+from motcua.caseloads.open_work import OpenWorkPlan, read_open_work
 from motcua.caseloads.player import Player
 from motcua.caseloads.script import Act, Case
 from motcua.caseloads.town import TownPlan, read_town
-from motcua.desk import Desk
 from motcua.rulebook import rulebook
 from motcua.virtual import VirtualClocks
 from tests.running import (
@@ -31,7 +31,8 @@ from tests.running import (
 )
 from tests.unit.office import CALENDAR, at, procedure
 
-TOWN = read_town(SETTINGS.catalog_dir / "caseloads" / "hoa-thanh.toml")
+FOLDER = SETTINGS.catalog_dir / "caseloads"
+TOWN, WORK = read_town(FOLDER / "hoa-thanh.toml"), read_open_work(FOLDER / "hoa-thanh-open.toml")
 OPENED = at("2026-03-02 08:00")
 ALERTED = """
 select f.code, f.seq from facts f
@@ -65,14 +66,16 @@ class Slow(VirtualClocks):
 
 async def test_the_same_seed_gives_the_same_facts(tmp_path: Path, telemetry: Telemetry) -> None:
     """Two offices, one of them slow: the same facts with the same hashes, and each rung has its alert."""
-    cases = TownPlan(TOWN, CATALOGUE, 3).cases(40)
+    opened = OpenWorkPlan(WORK, CATALOGUE, 3)
+    # With those that ask other agencies: their dossiers get codes, and tell of themselves, too.
+    cases = [*TownPlan(TOWN, CATALOGUE, 3, left_at=opened.moment).cases(30), *opened.cases(0.01)]
     found = []
     for name in ("first", "second"):
-        async with running(tmp_path / name, telemetry.runtime) as office:
+        book = rulebook(CATALOGUE, CATALOGUE.calendar("vn"))
+        async with running(tmp_path / name, telemetry.runtime, book=book) as office:
             clocks = office.clocks if name == "first" else Slow(office)
-            desk = Desk(office.client, office.store, rulebook(CATALOGUE, CATALOGUE.calendar("vn")))
-            tally = await Player(desk, clocks).play(cases, lambda _: None)
-            assert (tally.done, dict(tally.refused)) == (40, {})
+            tally = await Player(office.desk, clocks).play(cases, lambda _: None)
+            assert (tally.done, dict(tally.refused)) == (len(cases), {})
             found.append(await every_fact(office))
             async with office.store._connection() as connection:
                 assert await connection.fetch(ALERTED) == []
