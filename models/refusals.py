@@ -257,8 +257,10 @@ class BadOutage(BadInput):
     sentence = "{what} cannot be {value}: {reason}"
 
 
-class EndNotAhead(BadDate):
+class EndNotAhead(Refusal):
     """A limit with a fixed end that does not lie after its start."""
+
+    sentence = BadDate.sentence
 
 
 class ConsultationOpen(Refusal):
