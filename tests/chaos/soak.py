@@ -114,7 +114,7 @@ class Soak:
                 {"supervisor": ("up", "--json"), "desk": ("web", "--json")}.items(), ports, strict=True
             )
         }
-        self.load = Load(self.data_dir, self.urls, self.random)
+        self.load = Load(self.data_dir, self.urls, random.Random(seed + 1))  # kills do not depend on it
 
     async def run(self, seconds: float, stop: asyncio.Event) -> None:
         """Kill at random until the time is over or it is told to stop, then check everything."""
