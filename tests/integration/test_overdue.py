@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from motcua.store.migrate import migrate
 from motcua.store.notices import NoticeRecord
 from motcua.store.screens import Edges, Screens
 from tests.integration.test_store import database
+from tests.present import now
 from tests.running import CATALOGUE, Life, Running, Telemetry, running, scrape
 from tests.unit.office import CALENDAR, LOUD, PEOPLE, Case, at, procedure, stage, tell
 from tests.web import Web, web
@@ -276,7 +277,7 @@ async def test_rows_from_before_know_when_they_are_overdue(
 async def test_a_report_does_not_judge_at_a_moment_that_has_not_come(scratch: Store, office: Running) -> None:
     """A period that ends later than now: what is due between now and its end is in time, as of now."""
     case = stage("handling")
-    ahead = datetime.now(UTC) + timedelta(days=400)
+    ahead = now() + timedelta(days=400)
     shown = row(case.dossier).model_copy(update={"due_at": ahead, "overdue_from": ahead})
     await scratch.append(shown, tuple(case.facts))
     found = await period(office.desk, scratch, date(2026, 3, 1), ahead.date() + timedelta(days=400))
