@@ -131,6 +131,12 @@ def restarts(shop: Running) -> Restarts:
 async def lose(shop: Running, code: str, way: Way) -> None:
     """Have a dossier's workflow ended from outside, or have Temporal forget it as well."""
     await shop.client.get_workflow_handle(code).terminate("the test")
+
+    async def listed() -> bool:
+        running = f"ExecutionStatus = 'Running' AND WorkflowId = '{code}'"
+        return (await shop.client.count_workflows(running)).count == 0
+
+    await until(listed)  # Temporal's list is written a moment later
     if way == "deleted":
         await forget(shop, code)
 
@@ -479,7 +485,7 @@ async def test_the_reason_of_a_restart(shop: Running) -> None:
         assert await named() == []
         await life.run("citizen1 withdraw")
         eraser = Erasure(shop.store, OFFICE, now)
-        assert name in await eraser.erase(life.code, "request", "CV 1", LEADER)
+        assert name in await eraser.erase(life.code, "request", "CV 1", LEADER, None)
         assert await named() == []
     finally:
         await connection.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 from temporalio.client import Client
 
 from motcua.local import RunInfo
+from tests.running import until
 from tests.story.cli import Ran, dead, office, starter
 
 SUBMISSION = {
@@ -24,6 +25,12 @@ REASON = ("--reason", "Máy chủ Temporal được thay đĩa")
 async def _terminate(run: RunInfo, code: str) -> None:
     client = await Client.connect(run.temporal.address, namespace=run.temporal.namespace)
     await client.get_workflow_handle(code).terminate("the test")
+    running = f"ExecutionStatus = 'Running' AND WorkflowId = '{code}'"
+
+    async def listed() -> bool:
+        return (await client.count_workflows(running)).count == 0
+
+    await until(listed)  # Temporal's list is written a moment later
 
 
 def test_a_dossier_without_a_workflow_is_named_and_restarted(tmp_path: Path) -> None:
