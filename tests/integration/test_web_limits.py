@@ -127,10 +127,13 @@ async def test_over_the_bound_the_oldest_wait_is_ended(
     monkeypatch.setattr(BoundedProtocol, "most", 20)
     for server_class in BoundedProtocol.__subclasses__():
         monkeypatch.setattr(server_class, "most", 20)
-    async with half_sent(desk, REQUESTS[kind], 100), httpx.AsyncClient(base_url=desk.url) as client:
+    client = httpx.AsyncClient(base_url=desk.url)
+    async with half_sent(desk, REQUESTS[kind], 100) as readers, client:
         for _ in range(5):
             assert (await client.get("/healthz", headers={"connection": "close"})).status_code == 200
         assert (await client.get("/sign-in")).status_code == 200
+        ended = [reader.at_eof() or reader.exception() is not None for reader in readers]
+        assert sum(ended) >= 80
 
 
 async def test_a_client_that_goes_away_leaves_no_stack_trace(desk: Web, logged: list[str]) -> None:
