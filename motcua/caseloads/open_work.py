@@ -6,7 +6,6 @@ would lead to another state than the wanted one is drawn again.
 
 from __future__ import annotations
 
-import tomllib
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from random import Random
@@ -23,7 +22,7 @@ from models.timeliness import overdue_from
 from motcua.caseloads.script import Act, Case
 from motcua.caseloads.town import Share, invented_name
 from motcua.catalogue import Catalogue
-from motcua.catalogue.files import check
+from motcua.catalogue.files import check, read
 
 State = Literal[
     "new",
@@ -58,7 +57,7 @@ class OpenWork(Value):
 
 def read_open_work(file: Path) -> OpenWork:
     """Open work from its file."""
-    return check(OpenWork, tomllib.loads(file.read_text(encoding="utf-8")), file.name)
+    return check(OpenWork, read(file.parent, file.name), file.name)
 
 
 class OpenWorkPlan:

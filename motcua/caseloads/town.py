@@ -6,7 +6,6 @@ calendar that the engine uses, and the same acts come out differently.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -21,7 +20,7 @@ from models.procedure import Procedure, Role, Stage, Step
 from models.terms import due, starts
 from motcua.caseloads.script import Act, Case
 from motcua.catalogue import Catalogue
-from motcua.catalogue.files import check
+from motcua.catalogue.files import check, read
 
 Share = Field(ge=0, le=1)
 Kind = Literal["ordinary", "slow", "unfinished"]
@@ -57,7 +56,7 @@ class Town(Value):
 
 def read_town(file: Path) -> Town:
     """A caseload from its file."""
-    return check(Town, tomllib.loads(file.read_text(encoding="utf-8")), file.name)
+    return check(Town, read(file.parent, file.name), file.name)
 
 
 class TownPlan:
@@ -287,10 +286,11 @@ class _CasePlan:
     def _return(self) -> None:
         self._later(self.random.randint(10, 900))
         self._act("return", self._who(Role.RETURNER), channel=self.channel)
+        if self.procedure.rating_window is None:
+            return  # it ends with the return
         if self._happens(self.town.rated):
             self._act("rate", "citizen", score=self.random.choices((5, 4, 3, 2, 1), (80, 15, 3, 1, 1))[0])
         else:
-            assert self.procedure.rating_window is not None
             lapse = due(self.calendar, self.procedure.rating_window, starts(self.calendar, self.at))
             self.until = min(lapse + MINUTE, self.left_at)
         if self.at > self.end:

@@ -232,7 +232,7 @@ class Catalogue:
         """The office's date."""
         return self.calendar(self.office.calendar).local(datetime.now(UTC)).date()
 
-    def calendar(self, name: str = "vn") -> Calendar:
+    def calendar(self, name: str) -> Calendar:
         """A calendar with its feasts and corrections; built once."""
         if name not in self._files:
             raise UnknownCalendar(name=name, known=", ".join(self._files) or "none")

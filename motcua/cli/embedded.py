@@ -11,20 +11,27 @@ from typing import Annotated, Any
 
 import typer
 
+from models.procedure import Role
 from models.refusals import BadInput
 from motcua.audit import Verified
 from motcua.caseloads.event_log import EventLog
-from motcua.caseloads.open_work import OpenWorkPlan, read_open_work
+from motcua.caseloads.fit import fitting_caseload
+from motcua.caseloads.open_work import OpenWorkPlan
 from motcua.caseloads.player import Tally
 from motcua.caseloads.script import Case, fingerprint
-from motcua.caseloads.town import TownPlan, read_town
-from motcua.catalogue import without_holiday
+from motcua.caseloads.town import TownPlan
+from motcua.catalogue import Catalogue, without_holiday
 from motcua.cli import audit, printing, reporting
 from motcua.cli.people import Json
 from motcua.cli.workshop import Office, Workshop, until_told, work
 
 A_WHOLE_DESK = 100
 """Dossiers of the town from which on all of the open work lies on the desks; of a smaller town a part."""
+SHOWN = (
+    *(Role.RECEIVER, Role.HANDLER, Role.UNIT_LEADER, Role.APPROVER, Role.OFFICE_LEADER),
+    Role.ADMINISTRATOR,
+)
+"""The roles to try an office out with."""
 Exit = Annotated[bool, typer.Option("--exit", help="End when done, instead of staying up until Ctrl-C.")]
 
 
@@ -77,7 +84,7 @@ async def _demo(
     shop: Workshop, dossiers: int, seed: int, free: str | None, *, leave: bool, as_json: bool
 ) -> int:
     catalogue = shop.catalogue()
-    town = read_town(shop.settings.catalog_dir / "caseloads" / "hoa-thanh.toml")
+    town, open_work = fitting_caseload(shop.settings.catalog_dir, catalogue)
     if not 1 <= dossiers <= town.dossiers:
         raise BadNumber(what="--dossiers", least=1, most=town.dossiers, given=dossiers)
     calendar = catalogue.calendar(catalogue.office.calendar)
@@ -85,7 +92,6 @@ async def _demo(
     if free is not None:
         calendar = without_holiday(calendar, day_of(free))
         name += f"-without-{free}"
-    open_work = read_open_work(shop.settings.catalog_dir / "caseloads" / "hoa-thanh-open.toml")
     desk = OpenWorkPlan(open_work, catalogue, seed)
     lying = desk.cases(min(1.0, dossiers / A_WHOLE_DESK))
     cases = [*TownPlan(town, catalogue, seed, left_at=desk.moment).cases(dossiers), *lying]
@@ -111,7 +117,7 @@ async def _demo(
             _print_run(played, checked, verified)
         if not leave:
             await office.release(desk.moment)
-            _stays(office, checked["code"], as_json=as_json)
+            _stays(catalogue, office, checked["code"], as_json=as_json)
             await until_told()
     return 1 if verified.broken else 0
 
@@ -131,7 +137,7 @@ async def _up(shop: Workshop, *, as_json: bool) -> None:
             )
         else:
             print(f"The office is open. The desk: {office.url}")
-            _who(office)
+            _who(catalogue, office)
             print(f"Temporal's own pages: {office.ui}")
             print("Hand in with: python starter.py submit FILE   (Ctrl-C closes the office)")
         await until_told()
@@ -159,7 +165,7 @@ async def _import(
             _print_run(played, checked, verified)
         if stay:
             await office.release()
-            _stays(office, checked["code"], as_json=as_json)
+            _stays(catalogue, office, checked["code"], as_json=as_json)
             await until_told()
     return 1 if verified.broken else 0
 
@@ -249,18 +255,27 @@ def _print_late(late: dict[str, Any]) -> None:
     print(f"deviations: {kinds or 'none'}")
 
 
-def _stays(office: Office, code: str | None, *, as_json: bool) -> None:
+def _stays(catalogue: Catalogue, office: Office, code: str | None, *, as_json: bool) -> None:
     if as_json:
         return
     print(f"\nThe office stays up until Ctrl-C. The desk: {office.url}")
-    _who(office)
+    _who(catalogue, office)
     print(f"Temporal's own pages: {office.ui}")
     print("In another terminal (.venv/bin/python starter.py …):")
     print(f"  tasks --role handler      show {code}      report --by procedure      audit verify", flush=True)
 
 
-def _who(office: Office) -> None:
-    print(f"Sign in as receiver1, handler1, leader1, approver1, head1 or admin1, password {office.password}")
+def _who(catalogue: Catalogue, office: Office) -> None:
+    names = " or ".join(", ".join(signing_in(catalogue)).rsplit(", ", 1))
+    print(f"Sign in as {names}, password {office.password}")
+
+
+def signing_in(catalogue: Catalogue) -> list[str]:
+    """Somebody of each role who is there today, in the order in which a dossier meets them; nobody twice."""
+    today = catalogue.today()
+    there = [member for member in catalogue.office.staff.values() if member.holds(today)]
+    first = (next((member.id for member in there if role in member.roles), None) for role in SHOWN)
+    return list(dict.fromkeys(name for name in first if name is not None))
 
 
 def day_of(text: str) -> date:
