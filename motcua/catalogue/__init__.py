@@ -194,6 +194,22 @@ class Catalogue:
         office = _office(root, calendars)
         return cls(office, _procedures(root, office), calendars)
 
+    def warnings(self) -> list[str]:
+        """What is allowed and easily forgotten in a procedure that people hand in: alarms and rating."""
+        opened_for_others = {link.procedure for procedure in self.procedures for link in procedure.links}
+        found = []
+        for each in self.procedures:
+            if each.code in opened_for_others:
+                continue
+            name = f"{each.code} of {each.version}"
+            if not each.ladder and not each.step_ladder:
+                found.append(
+                    f"{name} has no ladder and no step_ladder: no alarm tells anybody that it is due"
+                )
+            if each.rating_window is None:
+                found.append(f"{name} has no rating_window: it is closed with the return and cannot be rated")
+        return found
+
     def actor(self, user_id: str) -> Actor:
         """A member of staff as commands name them."""
         staff = self.office.staff.get(user_id)

@@ -124,6 +124,8 @@ async def _demo(
 
 async def _up(shop: Workshop, *, as_json: bool) -> None:
     catalogue = shop.catalogue()
+    for warning in catalogue.warnings():
+        printing.err.print(f"warning: {warning}")
     rulebook = shop.rulebook(catalogue, catalogue.calendar(catalogue.office.calendar))
     async with shop.embedded("default", rulebook) as office:
         if as_json:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from models.procedure import Role
 from models.refusals import exit_code
 from motcua.caseloads.fit import CaseloadDoesNotFit, NoCaseload, fitting_caseload
 from motcua.caseloads.open_work import OpenWorkPlan
@@ -54,9 +53,6 @@ def test_the_caseload_of_an_office_whatever_its_file_is_called(root: Path) -> No
     assert {case.submission["procedure"] for case in cases} == {"AP.01", "AP.02"}
     users = {act.user for case in cases for act in case.acts}
     assert users <= {*catalogue.office.staff, "citizen"}
-    assert {
-        Role(role) for user in users & set(catalogue.office.staff) for role in catalogue.actor(user).roles
-    }
 
 
 @pytest.mark.parametrize(
@@ -103,6 +99,46 @@ def test_no_caseload_or_one_that_cannot_be_read(root: Path) -> None:
     file.unlink()
     with pytest.raises(NoCaseload, match="plays the first"):
         fitting_caseload(root, catalogue)
+
+
+def test_procedures_without_alarms_or_rating_are_named(root: Path) -> None:
+    """Not those that are only opened for another dossier: nobody hands these in."""
+    assert Catalogue.load(SHIPPED).warnings() == []
+    assert Catalogue.load(root).warnings() == [
+        "AP.02 of 2021-01-01 has no ladder and no step_ladder: no alarm tells anybody that it is due",
+        "AP.02 of 2021-01-01 has no rating_window: it is closed with the return and cannot be rated",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "refusal"),
+    [
+        ("procedures/copy.toml", 'rule_set = "mẫu"', "", "version[2021-01-01].rule_set: is missing"),
+        ("procedures/copy.toml", '"1 day"', '"0.333 hours"', "It must come to whole minutes."),
+        ("calendars/vn.toml", "closes = 17:00:00", 'closes = "24:00"', "outside expected range of 0-23"),
+    ],
+)
+def test_what_the_page_on_the_catalogue_says(root: Path, file: str, old: str, new: str, refusal: str) -> None:
+    """A rule set is required, limits are whole minutes, a closing is before 24:00."""
+    path = root / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(BadCatalogue, match=re.escape(refusal)):
+        Catalogue.load(root)
+
+
+def test_the_older_version_needs_its_end(root: Path) -> None:
+    """A version that goes on while the next begins is refused; with `until` both are read."""
+    path = root / "procedures" / "copy.toml"
+    head, first = path.read_text(encoding="utf-8").split("[[version]]")
+    later = first.replace("2021-01-01", "2026-01-01")
+    path.write_text("[[version]]".join((head, first, later)), encoding="utf-8")
+    with pytest.raises(BadCatalogue, match="overlaps the version of 2021-01-01, which has no end"):
+        Catalogue.load(root)
+    ended = first.replace("2021-01-01", "2021-01-01\nuntil = 2025-12-31")
+    path.write_text("[[version]]".join((head, ended, later)), encoding="utf-8")
+    assert [each.code for each in Catalogue.load(root).procedures].count("AP.02") == 2
 
 
 def test_no_name_of_the_shipped_office_stands_in_the_product() -> None:
