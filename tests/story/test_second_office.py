@@ -83,7 +83,7 @@ def test_a_dossier_from_hand_in_to_result(second: Second) -> None:
     second.does(code, "complete", "lan.nt")
     second.does(code, "claim", "tuan.lv")
     second.does(code, "complete", "tuan.lv")
-    second.does(code, "approve", "mai.pt", number="7/XN", date="2026-01-05T08:00")
+    second.does(code, "approve", "mai.pt", number="7/XN", date=taken.json["received_at"])
     second.does(code, "return", "lan.nt")
     second.does(code, "rate", "citizen", score=4)
     assert second("show", code, "--json").json["status"] == "returned"
