@@ -70,9 +70,9 @@ def test_a_worker_killed_while_temporal_restarts_comes_back(tmp_path: Path) -> N
     port = next(port for port in range(19_000, 20_000) if not busy(port))
     with office(tmp_path, MOTCUA_HEALTH_PORT=str(port)) as (_, url):
         for each in (url, f"http://127.0.0.1:{port}"):
-            assert httpx.get(f"{each}/healthz").json() == {"status": "live"}
+            assert httpx.get(f"{each}/healthz", timeout=PATIENCE).json() == {"status": "live"}
             blocking_until(lambda each=each: ready(each)[0] == 200)
-            assert httpx.get(f"{each}/somewhere").status_code == 404
+            assert httpx.get(f"{each}/somewhere", timeout=PATIENCE).status_code == 404
         before = read_run(folder)
         assert before
         os.kill(before.children["worker-1"], signal.SIGKILL)
@@ -90,7 +90,7 @@ def test_a_worker_killed_while_temporal_restarts_comes_back(tmp_path: Path) -> N
         os.kill(run.children["postgres"], signal.SIGKILL)
         blocking_until(lambda: ready(url)[1]["database"] is False)
         blocking_until(lambda: ready(url)[0] == 200)
-        assert httpx.get(f"{url}/healthz").status_code == 200
+        assert httpx.get(f"{url}/healthz", timeout=PATIENCE).status_code == 200
 
 
 LOW = ("/bin/sh", "-c", 'ulimit -n 256 && exec "$@"', "sh")

@@ -127,7 +127,7 @@ async def test_over_the_bound_the_oldest_wait_is_ended(
     monkeypatch.setattr(BoundedProtocol, "most", 20)
     for server_class in BoundedProtocol.__subclasses__():
         monkeypatch.setattr(server_class, "most", 20)
-    client = httpx.AsyncClient(base_url=desk.url)
+    client = httpx.AsyncClient(base_url=desk.url, timeout=PATIENCE)
     async with half_sent(desk, REQUESTS[kind], 100) as readers, client:
         for _ in range(5):
             assert (await client.get("/healthz", headers={"connection": "close"})).status_code == 200

@@ -15,6 +15,7 @@ from models.rights import COMMANDS, EVERYWHERE, OFFICE, WATCHING
 from motcua.guardian import GUARDIAN
 from tests.story.cli import ROOT, office, starter
 from tests.story.test_docs import STARTER, commands
+from tests.waiting import PATIENCE
 
 PEOPLE = (ROOT / "docs" / "people.md").read_text(encoding="utf-8")
 
@@ -72,7 +73,7 @@ def test_the_commands_of_the_desk(tmp_path: Path) -> None:
         }
         assert listed["handler1"]["must_change"] is True
         assert starter(data_dir, "accounts", "password", "nobody", "--json").code == 2
-        with _web(data_dir) as url, httpx.Client(base_url=url) as client:
+        with _web(data_dir) as url, httpx.Client(base_url=url, timeout=PATIENCE) as client:
             refused = client.post("/sign-in", data={"name": "handler1", "password": "not this one"})
             assert refused.status_code == 403
             answer = client.post("/sign-in", data={"name": "handler1", "password": password})
