@@ -133,6 +133,7 @@ class _Draw:
             return None
         self.procedure = self.random.choice(fitting)
         direct = self.state != "new" and self.random.random() < self.plan.work.direct
+        self.channel = "counter" if direct else "online"
         arrived = self._arrival()
         if arrived >= self.end:
             return None
@@ -150,7 +151,7 @@ class _Draw:
             submission={
                 "request_id": self.name,
                 "procedure": self.procedure.code,
-                "channel": "counter" if direct else "online",
+                "channel": self.channel,
                 "unit": self.plan.work.unit,
                 "applicant": {
                     "name": invented_name(self.random),
@@ -173,7 +174,7 @@ class _Draw:
             case "apology":
                 return procedure.apology is not None
             case "payment":
-                paid = any(fee.amount for fee in procedure.fees)
+                paid = any(fee.price("counter") for fee in procedure.fees)
                 return paid and procedure.pausing.payment != "none"
             case "supplement":
                 return procedure.pausing.supplement != "none"
@@ -287,9 +288,11 @@ class _Draw:
         return self.at < self.end
 
     def _asked_to_pay(self, receiver: str) -> bool:
-        fee = next(fee for fee in self.procedure.fees if fee.amount)
+        fee = next((fee for fee in self.procedure.fees if fee.price(self.channel)), None)
+        if fee is None:
+            return False
         self._later(self.random.uniform(0.1, 1) * HOUR)
-        self._act("request-payment", receiver, fee=fee.kind, amount=fee.amount)
+        self._act("request-payment", receiver, fee=fee.kind, amount=fee.price(self.channel))
         return self.calendar.between(self.at, self.end) < 24 * HOUR
 
     # Small things

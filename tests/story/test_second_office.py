@@ -15,6 +15,7 @@ import pytest
 
 from tests.second_office import second_office
 from tests.story.cli import ROOT, Ran, starter
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.timeout(400)
 SUBMISSION = {
@@ -62,7 +63,7 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Second]:
             there.printed = "".join(process.stdout.readline() for _ in range(4))
             yield there
             process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=100) == 0
+            assert process.wait(timeout=PATIENCE) == 0
         finally:
             process.kill()
 

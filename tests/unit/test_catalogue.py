@@ -72,7 +72,7 @@ def catalogue() -> Catalogue:
 @pytest.fixture(scope="module")
 def vn(catalogue: Catalogue) -> Calendar:
     """The calendar that ships."""
-    return catalogue.calendar()
+    return catalogue.calendar("vn")
 
 
 def dates(year: int, text: str) -> list[date]:
@@ -324,7 +324,7 @@ def test_names_do_not_depend_on_the_machine(monkeypatch: pytest.MonkeyPatch, vn:
     for locale in ("C", "en_US.UTF-8", "th_TH.UTF-8"):
         monkeypatch.setenv("LANGUAGE", locale)
         monkeypatch.setenv("LANG", locale)
-        assert Catalogue.load(ROOT).calendar().version == vn.version
+        assert Catalogue.load(ROOT).calendar("vn").version == vn.version
 
 
 def test_the_version_is_a_fingerprint(vn: Calendar, tmp_path: Path) -> None:
@@ -332,7 +332,7 @@ def test_the_version_is_a_fingerprint(vn: Calendar, tmp_path: Path) -> None:
     assert vn.version.startswith("vn-")
     assert len(vn.version) == len("vn-") + 8
     changed = copy_with(tmp_path, "calendars/vn.toml", "first = 2027-09-03\n", "first = 2027-09-02\n")
-    assert Catalogue.load(changed).calendar().version != vn.version
+    assert Catalogue.load(changed).calendar("vn").version != vn.version
 
 
 def test_an_unknown_calendar_names_the_known_ones(catalogue: Catalogue) -> None:
@@ -656,7 +656,7 @@ def test_an_unknown_country_is_refused_when_its_feasts_are_needed(tmp_path: Path
     """The library is not asked before somebody needs a calendar."""
     catalogue = Catalogue.load(copy_with(tmp_path, VN, 'library = "VN"', 'library = "Atlantis"'))
     with pytest.raises(BadCatalogue, match=r"^calendars/vn\.toml: library: .* Atlantis$"):
-        catalogue.calendar()
+        catalogue.calendar("vn")
 
 
 def test_a_gap_between_versions_is_allowed(tmp_path: Path) -> None:
@@ -687,7 +687,7 @@ def test_a_correction_can_add_and_take_away_days(tmp_path: Path) -> None:
     shutil.copytree(ROOT, root)
     with (root / VN).open("a", encoding="utf-8") as file:
         file.write(more)
-    calendar = Catalogue.load(root).calendar()
+    calendar = Catalogue.load(root).calendar("vn")
     assert calendar.hours(date(2027, 3, 1)) == ()
     assert len(calendar.hours(date(2027, 3, 2))) == 1
     assert calendar.special_day(date(2027, 9, 3)) is None
@@ -698,7 +698,7 @@ def test_loading_stays_cheap() -> None:
     script = (
         "import sys; from pathlib import Path; from motcua.catalogue import Catalogue\n"
         f"catalogue = Catalogue.load(Path({str(ROOT)!r})); print('holidays' in sys.modules)\n"
-        "catalogue.calendar(); print('holidays' in sys.modules, 'holidays.countries' in sys.modules)"
+        "catalogue.calendar('vn'); print('holidays' in sys.modules, 'holidays.countries' in sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT.parent, capture_output=True, text=True, check=True

@@ -11,6 +11,7 @@ import pytest
 
 from motcua import machine
 from tests.needs import needs
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_ENSUREPIP = """
@@ -38,7 +39,7 @@ def made(fresh: Path, python: str) -> tuple[int, list[str]]:
         cwd=fresh,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
     lines = (ran.stdout + ran.stderr).splitlines()
@@ -98,7 +99,7 @@ def test_another_system_is_told_when_motcua_is_started() -> None:
     """By whichever program: one line, not a traceback about a module that Windows lacks."""
     start = "import sys; sys.platform = 'win32'; import motcua.cli"
     ran = subprocess.run(
-        [sys.executable, "-c", start], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", start], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert ran.returncode == 1
     (line,) = ran.stderr.splitlines()
