@@ -15,6 +15,8 @@ from starlette.types import Message, Receive
 
 KEPT = 5_000_000
 """Bytes of typed fields, at most, that come back; nobody types as many."""
+MOST_PARTS = 1_000
+"""Fields and files of one form; those after them are left out. A page has a few dozen."""
 READ = 10_000_000_000
 """Bytes of a body that are read before the connection is given up."""
 IN_MEMORY = 1_000_000
@@ -71,6 +73,7 @@ class _Typed:
         self._kept = bytearray()
         self._part, self._name, self._value = bytearray(), bytearray(), bytearray()
         self._is_file = self._fits = False
+        self._parts = 0
         self._broken = False
         self._parser: MultipartParser | None = None
         if kind == b"multipart/form-data" and self._boundary:
@@ -125,5 +128,7 @@ class _Typed:
             self._part += data[start:end]
 
     def _end(self) -> None:
-        if self._fits:
+        if self._fits and len(self._kept) + len(self._part) <= KEPT:
             self._kept += self._part + b"\r\n"
+        self._parts += 1
+        self._broken = self._broken or self._parts >= MOST_PARTS

@@ -114,3 +114,17 @@ async def test_a_form_that_is_none() -> None:
     body, request = await received(b"rubbish" * 5_000)
     assert len(await request.form()) == 0
     assert body.too_large
+
+
+@pytest.mark.parametrize("name", [None, "a.pdf"])
+async def test_a_form_of_very_many_parts(name: str | None) -> None:
+    """What is held of a form is bounded, also where its fields and files are empty."""
+    _, request = await received(form(*(part("many", b"", name) for _ in range(5_000))))
+    assert len(await request.body()) < 200_000
+
+
+async def test_headers_alone_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The header of a part counts like what was typed."""
+    monkeypatch.setattr(oversize, "KEPT", 15_000)
+    _, request = await received(form(*(part("n" * 1_000, b"", "a.pdf") for _ in range(100))))
+    assert len(await request.body()) < 16_000
