@@ -78,6 +78,9 @@ class BoundedProtocol(H11Protocol):
 
     def _wait_until(self, moment: float) -> None:
         self._until = moment
+        if self._timer is not None and self._timer.when() > moment:  # that of a large body, say
+            self._timer.cancel()
+            self._timer = None
         if self._timer is None:  # one that runs looks at the deadline of then
             self._timer = self.loop.call_at(moment, self._look)
 
