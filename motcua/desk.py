@@ -428,9 +428,11 @@ class Desk:
                 begun += 1
             except Unreachable:
                 raise
-            except Problem as problem:
-                # It stays where it is, for people to look at; those behind it must not wait for that.
-                log.error("intake cannot be finished", dossier=code, why=problem.message)
+            except Exception as error:
+                # It stays where it is, for people to look at; those behind it must not wait for that, nor the
+                # desk end by it.
+                bug = None if isinstance(error, Problem) else error
+                log.error("intake cannot be finished", dossier=code, why=str(error), exc_info=bug)
         return begun
 
     # Acting

@@ -9,7 +9,7 @@ from pathlib import Path
 from models.procedure import Procedure, Role
 from models.refusals import BadInput
 from motcua.caseloads.open_work import OpenWork, read_open_work
-from motcua.caseloads.town import Town, read_town
+from motcua.caseloads.town import Town, read_town, there
 from motcua.catalogue import Catalogue, UnknownProcedure
 
 OPEN = "-open"
@@ -73,9 +73,10 @@ def lacking(town: Town, catalogue: Catalogue) -> Iterator[str]:
     longest = max((each.limit.days for each in procedures if each.limit), default=0)
     if town.unfinished and procedures and longest < UNFINISHED_DAYS:
         yield f"no procedure has a limit of {UNFINISHED_DAYS} days or more"
+    staff = [member for member in catalogue.office.staff.values() if there(member, town.first, town.last)]
     for role in sorted(_roles(procedures)):
-        if not any(role in m.roles and m.unit == town.unit for m in catalogue.office.staff.values()):
-            yield f"nobody in the unit {town.unit} is {role}"
+        if not any(role in member.roles and member.unit == town.unit for member in staff):
+            yield f"nobody in the unit {town.unit} is {role} in that period"
 
 
 def _on(catalogue: Catalogue, code: str, day: date) -> Procedure | None:

@@ -20,7 +20,7 @@ from models.procedure import Procedure, Role, Stage, Step
 from models.terms import Term, due, starts
 from models.timeliness import overdue_from
 from motcua.caseloads.script import Act, Case
-from motcua.caseloads.town import Share, invented_name
+from motcua.caseloads.town import Share, invented_name, there
 from motcua.catalogue import Catalogue
 from motcua.catalogue.files import check, read
 
@@ -73,7 +73,7 @@ class OpenWorkPlan:
             role: [
                 user
                 for user, member in catalogue.office.staff.items()
-                if role in member.roles and member.unit == work.unit
+                if role in member.roles and member.unit == work.unit and there(member, work.first, work.day)
             ]
             for role in Role
         }

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from models.base import Value
 from models.calendar import Calendar
+from models.people import Person
 from models.procedure import Procedure, Role, Stage, Step
 from models.terms import due, starts
 from motcua.caseloads.script import Act, Case
@@ -59,6 +60,11 @@ def read_town(file: Path) -> Town:
     return check(Town, read(file.parent, file.name), file.name)
 
 
+def there(person: Person, first: date, last: date) -> bool:
+    """Whether somebody works at the office from the first day of a caseload to the last."""
+    return person.holds(first) and person.holds(last)
+
+
 class TownPlan:
     """Draws a town's cases; the same seed draws the same ones, whatever the calendar of the engine."""
 
@@ -71,7 +77,7 @@ class TownPlan:
             role: [
                 user
                 for user, member in catalogue.office.staff.items()
-                if role in member.roles and member.unit == town.unit
+                if role in member.roles and member.unit == town.unit and there(member, town.first, town.last)
             ]
             for role in Role
         }

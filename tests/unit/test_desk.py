@@ -27,3 +27,22 @@ def test_a_server_killed_in_the_middle_of_a_call_is_away(
     """A service that is away is a problem for people; what nobody expects stays a bug."""
     desk = Desk(cast(Any, None), cast(Any, None), cast(Any, None))
     assert type(desk._explained(RPCError("transport error", status, b""), "id")) is expected
+
+
+async def test_an_intake_that_nobody_can_read_keeps_no_other_from_being_looked_at() -> None:
+    """It ended the desk, fifteen seconds after each start."""
+    asked = []
+
+    class Intakes:
+        """Two intakes; what their workflows would begin with is of another release."""
+
+        async def pending(self, _older_than: float) -> list[str]:
+            return ["A", "B"]
+
+        async def pending_of(self, code: str) -> str:
+            asked.append(code)
+            return '{"of": "another release"}'
+
+    desk = Desk(cast(Any, None), cast(Any, Intakes()), cast(Any, None))
+    assert await desk.sweep() == 0
+    assert asked == ["A", "B"]

@@ -55,6 +55,21 @@ def test_the_caseload_of_an_office_whatever_its_file_is_called(root: Path) -> No
     assert users <= {*catalogue.office.staff, "citizen"}
 
 
+def test_nobody_acts_before_they_come_or_after_they_have_left(root: Path) -> None:
+    """Their acts would be refused, and a dossier taken in by them ended the demo."""
+    file = root / "office.toml"
+    text = file.read_text(encoding="utf-8")
+    new = '[[staff]]\nid = "new.nv"\nname = "Ngô Văn Mới"\nsince = 2024-07-19\n'
+    new += 'roles = ["receiver", "handler"]\nunit = "bo-phan-mot-cua"\n\n'
+    file.write_text(text.replace("[[staff]]", f"{new}[[staff]]", 1), encoding="utf-8")
+    catalogue = Catalogue.load(root)
+    town, work = fitting_caseload(root, catalogue)
+    cases = [*TownPlan(town, catalogue, 1).cases(200), *OpenWorkPlan(work, catalogue, 1).cases()]
+    users = {case.officer for case in cases} | {act.user for case in cases for act in case.acts}
+    assert "lan.nt" in users
+    assert "new.nv" not in users
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "missing"),
     [
@@ -76,6 +91,12 @@ def test_the_caseload_of_an_office_whatever_its_file_is_called(root: Path) -> No
             "nobody in the unit bo-phan-mot-cua is returner",
         ),
         ("office.toml", '"unit-leader", "approver", "clerk"', '"unit-leader"', "is approver"),
+        (
+            "office.toml",
+            'id = "mai.pt"',
+            'id = "mai.pt"\nsince = 2024-03-01',
+            "nobody in the unit bo-phan-mot-cua is approver in that period",
+        ),
     ],
 )
 def test_a_caseload_that_does_not_fit(root: Path, file: str, old: str, new: str, missing: str) -> None:
