@@ -8,7 +8,7 @@ from typing import Literal
 
 from models.base import Value
 from models.outages import check
-from models.refusals import DossierClosed, OutageKnown, OutageMissed
+from models.refusals import DossierClosed, OutageKnown, OutageMissed, RequestReused
 from motcua.desk import Desk
 from motcua.many import Tell, each, silently
 from motcua.store import Store
@@ -58,7 +58,7 @@ async def announce(
             await desk.act(code, "outage", user, data, f"outage/{announcement}/{code}")
         except OutageMissed:
             return "missed"
-        except OutageKnown:
+        except (OutageKnown, RequestReused):  # the same announcement by somebody else, who broke off
             return "known"
         except DossierClosed:
             return "closed"

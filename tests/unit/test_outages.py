@@ -7,7 +7,8 @@ and the handler's step, of a day and a half, on Tuesday at 14:00.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +18,7 @@ from models import facts as f
 from models import refusals as r
 from models.outages import lost
 from models.terms import Pause, Term, due_after, receipt
+from motcua import outages
 from tests.unit.office import (
     CALENDAR,
     CALENDAR_DATA,
@@ -311,3 +313,24 @@ def test_lost_is_what_ran(
         for n in range(max(span[0], begun), min(sum(span), 999 if paused is None else paused))
         if not any(since <= n < since + length for since, length in pauses)
     ]
+
+
+async def test_somebody_else_goes_on_with_an_announcement() -> None:
+    """Where the first one was broken off, the dossiers that it reached keep nobody from the others."""
+
+    class Office:
+        """Two open dossiers, one of which has heard of it from a colleague."""
+
+        rulebook = SimpleNamespace(calendar=CALENDAR)
+
+        async def open_codes(self) -> list[str]:
+            return ["A", "B"]
+
+        async def act(self, code: str, _kind: str, _user: str, _data: object, request_id: str) -> None:
+            if code == "A":
+                raise r.RequestReused(request_id=request_id)
+
+    office = cast(Any, Office())
+    since, until = at("2026-03-03 10:00"), at("2026-03-03 14:00")
+    told = await outages.announce(office, office, since=since, until=until, notice="12/TB", user="admin2")
+    assert (told.known, told.counted) == (1, 1)
