@@ -505,11 +505,15 @@ class Desk:
         self, code: str, held: Held, seq: int, why: Vacancy, simulated: SimulatedTime | None = None
     ) -> None:
         """Open a task to the colleagues of somebody who cannot do it any more; `seq` is a fact of the dossier
-        by which it was with them. Refused (StaleTask) where it is not with them now."""
+        by which it was with them. Refused (StaleTask) where it is not with them now.
+
+        The id holds a moment to the microsecond: nobody can use it beforehand for a command of their own, and
+        keep a task by that after they have gone.
+        """
         await self.send(
             code,
             Free(
-                id=f"free/{held.task}/{seq}",
+                id=f"free/{held.task}/{seq}/{held.at.isoformat()}",
                 actor=CLOCK,
                 simulated=simulated,
                 task=held.task,
