@@ -23,7 +23,8 @@ from activities.notify import Notifying
 from activities.record import Recording
 from activities.upkeep import Upkeep
 from models.calendar import Calendar
-from models.notices import DESK, EMAIL, Channels
+from models.notices import Channels
+from models.people import DESK, EMAIL
 from models.refusals import Problem, exit_code
 from motcua.archive import Archive
 from motcua.catalogue import Catalogue, Webhook

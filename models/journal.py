@@ -12,6 +12,7 @@ from pydantic import Field
 
 from models.base import Instant, Reference, Value, added
 from models.chain import canonical, digest, instant
+from models.keeping import Paper
 from models.seals import Hash, KeyAdded, KeyRevoked
 
 
@@ -67,8 +68,6 @@ class RecordVerified(Value):
 
 Basis = Literal["retention", "request", "order"]
 """Why personal data is erased: its period is over; the person asked; a court or an authority ordered it."""
-Paper = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\w /.,:()-]+$")]
-"""The number of the paper that it goes by; nothing about persons, for the journal is never erased."""
 
 
 class Erased(Value):

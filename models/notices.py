@@ -17,12 +17,10 @@ from models.base import Instant, Value
 from models.calendar import ONE_DAY, Calendar, CalendarTooShort
 from models.dossier import Dossier
 from models.facts import Event, Fact
-from models.people import APPLICANT, Directory
+from models.people import APPLICANT, DESK, EMAIL, Directory
 from models.procedure import Role
 from models.view import DossierRow
 
-DESK, EMAIL = "desk", "email"
-"""The desk's own bell, and mail; every other channel is a webhook of the office."""
 NO_RUNG = -1
 """Stands in a key for what a fact itself tells."""
 CITIZENS = (APPLICANT,)

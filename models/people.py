@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import ConfigDict
 
 from models.addresses import Email
 from models.base import Dated, Value
-from models.commands import Vacancy
 from models.procedure import Role
 from models.refusals import NotThere
 from models.rights import EVERYWHERE, STAFF, WATCHING
 
+if TYPE_CHECKING:
+    from models.commands import Vacancy
+
 Language = Literal["vi", "en"]
 
+DESK, EMAIL = "desk", "email"
+"""The desk's own bell, and mail; every other channel is a webhook of the office."""
 ASSIGNEE, APPLICANT = "assignee", "applicant"
 UPWARD = (Role.UNIT_LEADER.value, Role.OFFICE_LEADER.value, Role.ADMINISTRATOR.value)
 """Who is told where nobody else is there to be told, in this order."""

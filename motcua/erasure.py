@@ -11,8 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from models.commands import Actor
 from models.facts import LinkedTo
-from models.journal import Basis, Erased, Happening, HoldLifted, HoldPlaced, Line, Paper
-from models.keeping import Cleared, Ended
+from models.journal import Basis, Erased, Happening, HoldLifted, HoldPlaced, Line
+from models.keeping import Cleared, Ended, Paper
 from models.refusals import BadInput, Forbidden, Refusal, UnknownDossier
 from models.rights import OFFICE
 from motcua.store import Store

@@ -11,17 +11,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from itertools import combinations, pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator
 
 from models.base import Dated, Value
 from models.calendar import Calendar
-from models.commands import Actor
 from models.keeping import Keeping
 from models.limits import Limit
-from models.notices import DESK, EMAIL
-from models.people import APPLICANT, ASSIGNEE, STAFF_ROLES, Person
+from models.people import APPLICANT, ASSIGNEE, DESK, EMAIL, STAFF_ROLES, Person
 from models.procedure import Fee, Procedure, Role
 from models.refusals import BadInput
 from models.rights import EVERYWHERE
@@ -34,6 +32,9 @@ from motcua.catalogue.calendars import (
     without_holiday,
 )
 from motcua.catalogue.files import BadCatalogue, Id, Line, Text, check, check_id, files, only_once, read
+
+if TYPE_CHECKING:
+    from models.commands import Actor
 
 __all__ = [
     "Agency",
@@ -212,6 +213,8 @@ class Catalogue:
 
     def actor(self, user_id: str) -> Actor:
         """A member of staff as commands name them."""
+        from models.commands import Actor
+
         staff = self.office.staff.get(user_id)
         if staff is None:
             raise UnknownUser(user=user_id, hint=_near(user_id, self.office.staff))

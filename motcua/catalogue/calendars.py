@@ -107,8 +107,8 @@ def read_calendar(name: str, file: CalendarFile) -> Calendar:
 def library_days(country: str, years: range) -> tuple[dict[date, str], set[date]]:
     """The days off of the `holidays` package by name, and the weekend days it has as working days."""
     # Imported here: it takes 0.2 s, more than all else the catalogue does, and many uses need no feasts.
-    import holidays  # noqa: PLC0415
-    from holidays.registry import COUNTRIES  # noqa: PLC0415
+    import holidays
+    from holidays.registry import COUNTRIES
 
     module, names = next((module, names) for module, names in COUNTRIES.items() if country in names)
     # The front door, holidays.country_holidays, imports every country of the world: 0.35 s more. So this

@@ -10,7 +10,7 @@ import typer
 from motcua.absences import Absences
 from motcua.cli import printing
 from motcua.cli.embedded import day_of
-from motcua.cli.people import Json
+from motcua.cli.options import Json
 from motcua.cli.workshop import Workshop, work
 from motcua.store.notices import NoticeRecord
 

@@ -18,7 +18,8 @@ from models.seals import Proof, Seal
 from motcua.audit import Verified
 from motcua.cli import erasing, printing
 from motcua.cli.erasing import office_moment
-from motcua.cli.people import Json, known_form
+from motcua.cli.options import Json
+from motcua.cli.people import known_form
 from motcua.cli.workshop import Workshop, work
 from motcua.papers.sheets import Sheets
 from motcua.proof.check import Checked, check

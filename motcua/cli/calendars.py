@@ -13,7 +13,7 @@ from models.refusals import EXIT_CODES, CheckFailed, Unreachable
 from motcua.calendars import Calendars, Outcome, Shifted, Totals, Touched
 from motcua.catalogue.changes import read_change
 from motcua.cli import printing
-from motcua.cli.people import Json
+from motcua.cli.options import Json
 from motcua.cli.workshop import Workshop, work
 from motcua.store.changes import CalendarRecord
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,10 +12,12 @@ from models.calendar import Calendar
 from models.limits import Limit, date_alone
 from models.refusals import BadInput
 from models.terms import Pause, due_after, receipt, starts
-from motcua.catalogue import Catalogue
 from motcua.cli import printing
-from motcua.cli.people import Json
-from motcua.cli.workshop import Workshop
+from motcua.cli.options import Json
+
+if TYPE_CHECKING:
+    from motcua.catalogue import Catalogue
+    from motcua.cli.workshop import Workshop
 
 
 class BadTime(BadInput):

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from motcua.cli import printing
-from motcua.cli.people import Json, known_form
+from motcua.cli.options import Json
+from motcua.cli.people import known_form
 from motcua.cli.workshop import Workshop, work
 
 

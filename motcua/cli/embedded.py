@@ -22,7 +22,7 @@ from motcua.caseloads.script import Case, fingerprint
 from motcua.caseloads.town import TownPlan
 from motcua.catalogue import Catalogue, without_holiday
 from motcua.cli import audit, printing, reporting
-from motcua.cli.people import Json
+from motcua.cli.options import Json
 from motcua.cli.workshop import Office, Workshop, until_told, work
 
 A_WHOLE_DESK = 100

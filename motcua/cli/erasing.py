@@ -10,7 +10,8 @@ import typer
 from models.keeping import Ended
 from motcua.cli import printing
 from motcua.cli.deadlines import moment
-from motcua.cli.people import Json, known_form
+from motcua.cli.options import Json
+from motcua.cli.people import known_form
 from motcua.cli.workshop import Workshop, work
 
 _PAPER_OPTION = typer.Option("--paper", help="The number of the paper that it goes by; nothing of persons.")

@@ -14,7 +14,8 @@ from models.refusals import NoSuchPart
 from models.view import DossierRow, row
 from motcua.cli import printing
 from motcua.cli.deadlines import moment
-from motcua.cli.people import Json, known_form
+from motcua.cli.options import Json
+from motcua.cli.people import known_form
 from motcua.cli.workshop import Workshop, work
 from motcua.desk import Desk
 from motcua.past import recall

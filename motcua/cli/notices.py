@@ -11,7 +11,7 @@ from models.procedure import Role
 from models.refusals import BadInput, Refusal
 from motcua.bell import Bell
 from motcua.cli import printing
-from motcua.cli.people import Json
+from motcua.cli.options import Json
 from motcua.cli.workshop import Workshop, work
 from motcua.store.notices import NoticeFilter, NoticeRecord, State
 

@@ -8,7 +8,7 @@ import typer
 
 from motcua.cli import printing
 from motcua.cli.deadlines import moment
-from motcua.cli.people import Json
+from motcua.cli.options import Json
 from motcua.cli.workshop import Workshop, work
 from motcua.outages import announce
 

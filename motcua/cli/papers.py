@@ -9,7 +9,8 @@ import typer
 
 from motcua.cli import printing
 from motcua.cli.deadlines import BadTime
-from motcua.cli.people import Json, known_form
+from motcua.cli.options import Json
+from motcua.cli.people import known_form
 from motcua.cli.reporting import day_of
 from motcua.cli.workshop import Workshop, work
 from motcua.papers import Paper

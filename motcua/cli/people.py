@@ -13,11 +13,11 @@ import typer
 from models.refusals import BadInput, Problem, Refusal, UnknownDossier, exit_code
 from models.service import Answer
 from motcua.cli import printing
+from motcua.cli.options import Json
 from motcua.cli.workshop import Workshop, work
 from motcua.store import TaskFilter
 
 LONGEST_INPUT = 50_000_000
-Json = Annotated[bool, typer.Option("--json", help="Exact JSON on stdout, nothing else.")]
 
 
 class NotJson(BadInput):

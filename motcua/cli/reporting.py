@@ -10,7 +10,7 @@ import typer
 from models.base import YEARS
 from motcua.cli import printing
 from motcua.cli.deadlines import BadTime
-from motcua.cli.people import Json
+from motcua.cli.options import Json
 from motcua.cli.workshop import Workshop, work
 from motcua.desk import Desk
 from motcua.reports import By, Line, Report, report

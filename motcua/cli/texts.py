@@ -9,7 +9,7 @@ import typer
 
 from models.refusals import BadInput
 from motcua.cli import printing
-from motcua.cli.people import Json
+from motcua.cli.options import Json
 from motcua.cli.workshop import Workshop
 from motcua.texts import Texts
 from motcua.texts.samples import samples

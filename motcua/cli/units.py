@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from motcua.cli import printing
-from motcua.cli.people import Json
+from motcua.cli.options import Json
 from motcua.cli.workshop import Workshop, work
 from motcua.succession import succeed
 

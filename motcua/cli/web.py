@@ -11,7 +11,7 @@ from models.calendar import Calendar
 from motcua.accounts import From
 from motcua.catalogue import UnknownUser
 from motcua.cli import printing
-from motcua.cli.people import Json
+from motcua.cli.options import Json
 from motcua.cli.workshop import Workshop, until_told, work
 
 HERE = From("command line", "starter.py")

@@ -7,25 +7,28 @@ import signal
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from models.archive import Replays, Swept
-from models.calendar import Calendar
-from models.commands import Actor
-from models.seals import Keys, Seal
-from models.service import Restarted
-from motcua.accounts import Accounts
-from motcua.audit import Verified
-from motcua.caseloads.player import Tally
-from motcua.caseloads.script import Case
-from motcua.catalogue import Catalogue
-from motcua.config import Settings
-from motcua.desk import Desk, Rulebook
-from motcua.documents import Documents
-from motcua.erasure import Erasure
-from motcua.papers import Papers
-from motcua.proof.sealer import Sealer
-from motcua.store import Store
+import typer
+
+if TYPE_CHECKING:
+    from models.archive import Replays, Swept
+    from models.calendar import Calendar
+    from models.commands import Actor
+    from models.seals import Keys, Seal
+    from models.service import Restarted
+    from motcua.accounts import Accounts
+    from motcua.audit import Verified
+    from motcua.caseloads.player import Tally
+    from motcua.caseloads.script import Case
+    from motcua.catalogue import Catalogue
+    from motcua.config import Settings
+    from motcua.desk import Desk, Rulebook
+    from motcua.documents import Documents
+    from motcua.erasure import Erasure
+    from motcua.papers import Papers
+    from motcua.proof.sealer import Sealer
+    from motcua.store import Store
 
 
 class Office(Protocol):
@@ -116,7 +119,10 @@ class Restarts(Protocol):
 class Workshop(Protocol):
     """Makes what commands work with."""
 
-    settings: Settings
+    @property
+    def settings(self) -> Settings:
+        """The settings of this process; BadSetting names the first variable that cannot be used."""
+        ...
 
     def catalogue(self) -> Catalogue:
         """The catalogue, read and checked."""
@@ -182,4 +188,7 @@ def work(task: Coroutine[Any, Any, Any]) -> Any:
             asyncio.get_running_loop().add_signal_handler(number, current.cancel)
         return await task
 
-    return asyncio.run(main())
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        raise typer.Abort from None

@@ -7,8 +7,8 @@ from datetime import date, datetime
 from typing import Any
 
 from models.calendar import CalendarTooShort
-from models.notices import DESK, EMAIL, NO_RUNG, Channels, Notice
-from models.people import Directory, Person
+from models.notices import NO_RUNG, Channels, Notice
+from models.people import DESK, EMAIL, Directory, Person
 from models.procedure import Role
 from motcua.notices.addressing import Addressing
 from motcua.notices.topics import OfficeCalendar, Topics

@@ -10,8 +10,8 @@ import structlog
 
 from models.base import Value
 from models.facts import Filed
-from models.notices import EMAIL, NO_RUNG, Addressee, Notice, Occasion, Standing, notices
-from models.people import APPLICANT, Directory, Language, Person
+from models.notices import NO_RUNG, Addressee, Notice, Occasion, Standing, notices
+from models.people import APPLICANT, EMAIL, Directory, Language, Person
 from models.refusals import BadInput
 from models.service import Carried, Fate, Parcel
 from models.view import DossierRow

@@ -14,8 +14,8 @@ import pytest
 from pydantic_core import to_jsonable_python
 
 from models.fold import fold
-from models.notices import EMAIL, Notice, Standing, occasions
-from models.people import Absence
+from models.notices import Notice, Standing, occasions
+from models.people import EMAIL, Absence
 from models.view import row
 from motcua.bell import Bell
 from motcua.store import Store

@@ -18,8 +18,8 @@ from temporalio.client import ScheduleActionStartWorkflow, WorkflowExecutionStat
 from temporalio.service import RPCError
 
 from models.commands import Assign
-from models.notices import EMAIL, Notice
-from models.people import Absence
+from models.notices import Notice
+from models.people import EMAIL, Absence
 from motcua.desk import Desk
 from motcua.replays import Replaying
 from motcua.schedules import DIGEST, keep_digest

@@ -16,7 +16,7 @@ from pydantic_core import to_jsonable_python
 
 from models.chain import fingerprint
 from models.fold import fold
-from models.notices import EMAIL
+from models.people import EMAIL
 from models.view import row
 from motcua.cli.reporting import period
 from motcua.notices.post import _text

@@ -19,6 +19,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any, NoReturn
 
+from motcua.cli import PARTS
 from motcua.guardian import GUARDIAN
 from motcua.local import RunInfo, read_run
 from motcua.owner import end_with_parent
@@ -29,7 +30,9 @@ HASTY = {"MOTCUA_RPC_TIMEOUT": "4"}
 """Settings for a command that is to give up soon, because a server or the worker is away."""
 _NEW = os.O_WRONLY | os.O_CREAT
 _LOADED = multiprocessing.get_context("forkserver")
-_LOADED.set_forkserver_preload(["starter", "pytest", "tests.story.cli"])
+_LOADED.set_forkserver_preload(
+    ["starter", "motcua.services", *(f"motcua.cli.{part}" for part in PARTS), "pytest", "tests.story.cli"]
+)
 
 
 @dataclass

@@ -17,8 +17,8 @@ from models.chain import broken_links
 from models.dossier import Dossier
 from models.facts import Fact
 from models.fold import fold
-from models.notices import DESK, EMAIL, Addressee, Channels, Notice, Occasion, addressees, notices, occasions
-from models.people import Directory, Person
+from models.notices import Addressee, Channels, Notice, Occasion, addressees, notices, occasions
+from models.people import DESK, EMAIL, Directory, Person
 from models.procedure import Procedure, Role
 from models.rules import decide
 from models.view import row

@@ -13,7 +13,6 @@ import starter
 from motcua import cli
 from motcua.catalogue import Catalogue
 from motcua.catalogue.files import BadCatalogue
-from motcua.config import Settings
 from tests.unit.test_catalogue import VN, copy_with
 
 Due = Callable[..., Any]
@@ -22,7 +21,7 @@ Due = Callable[..., Any]
 @pytest.fixture
 def due(capsys: pytest.CaptureFixture[str]) -> Due:
     """`starter.py due … --json` in this process: its exit code and its document."""
-    shop = starter.Workshop(Settings())
+    shop = starter.Workshop()
 
     def run(**options: Any) -> tuple[int, Any]:
         asked = {"received": "2026-03-02T09:00", "limit": "5 days", **options}

@@ -169,6 +169,24 @@ TABLE = (
             "python_multipart",
         ),
     ),
+    # It puts the services of the other rows together; its parts are imported by it and by starter.py alone.
+    Row(("motcua.services",), EVERYTHING),
+    Row(
+        ("motcua.running",),
+        (
+            *("models", "motcua.caseloads", "motcua.desk", "motcua.local", "motcua.proving", STORE),
+            "motcua.virtual",
+        ),
+        ("temporalio", "psutil"),
+    ),
+    Row(
+        ("motcua.proving",),
+        (
+            *("models", "motcua.archive", "motcua.audit", "motcua.config", "motcua.erasure", "motcua.keeper"),
+            *("motcua.replays", STORE, TEMPORAL),
+        ),
+        (),
+    ),
     Row(("worker", "starter"), EVERYTHING),
     Row(("motcua",), (), ()),
 )

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from activities.record import Batch
 from models.dossier import Parent
 from models.facts import Fact, RungReached
-from models.notices import DESK, EMAIL, Channels, Notice, Standing, occasions
-from models.people import Directory
+from models.notices import Channels, Notice, Standing, occasions
+from models.people import DESK, EMAIL, Directory
 from models.procedure import Procedure
 from models.view import row
 from tests.unit.office import (
