@@ -497,8 +497,9 @@ class Desk:
         if answer.held is not None and (why := self.rulebook.vacancy(answer.held)) is not None:
             try:
                 await self.free(code, answer.held, answer.seq, why, command.simulated)
-            except Problem as problem:  # what was asked is done; the nightly look frees what is left
-                log.warning("a task was not freed", dossier=code, why=problem.message)
+            except Exception as error:  # what was asked is done; the nightly look frees what is left
+                bug = None if isinstance(error, Problem) else error
+                log.warning("a task was not freed", dossier=code, why=str(error), exc_info=bug)
         return answer
 
     async def free(
@@ -539,7 +540,7 @@ class Desk:
         return CITIZEN if user == "citizen" else self.rulebook.actor(user)
 
     async def _completed(self, code: str, command: Command, rows: list[Private]) -> tuple[Command, list[str]]:
-        """A command with what only the desk knows, and the ids of the rows kept for it."""
+        """A command with what only the desk knows, and the ids of the rows that were kept for it now."""
         kind = command.kind
         # Checked before anything is kept: what names nobody and nothing leaves nothing behind.
         match command:
@@ -554,7 +555,7 @@ class Desk:
             return command, []
         kept = await self._store.keep_private(rows)
         references = {row.kind: reference(row) for row in kept}
-        return command.model_copy(update=references), [row.id for row in kept]
+        return command.model_copy(update=references), [row.id for row in kept if row.fresh]
 
     def check_unit(self, unit: str | None) -> None:
         """Refuse a unit that the office does not have; None is any."""

@@ -57,8 +57,11 @@ class Vacancies:
                 return "moved"
             except (TemporalGone, DatabaseUnreachable):
                 raise
-            except Problem as problem:  # one dossier that cannot answer must not keep the others
-                log.error("a task could not be freed", dossier=code, of=held.assignee, why=problem.message)
+            except Exception as error:  # one dossier that cannot answer must not keep the others
+                bug = None if isinstance(error, Problem) else error
+                log.error(
+                    "a task could not be freed", dossier=code, of=held.assignee, why=str(error), exc_info=bug
+                )
                 return "failed"
             return "freed"
 

@@ -70,6 +70,8 @@ class Private(Value):
     content: Any
     file: bytes | None = Field(default=None, exclude=True, repr=False)
     """The bytes of a document, of which `content` says name, type, size and hash."""
+    fresh: bool = Field(default=True, exclude=True, repr=False)
+    """Whether it was kept now: a row that was there before may belong to a command that is being recorded."""
 
 
 class Intake(Value):
@@ -256,8 +258,13 @@ class Store:
         by_id = {row["id"]: row for row in kept}
         for row in rows:
             if json.loads(by_id[row.id]["content"]) != row.content:
+                fresh = [each["id"] for each in kept if each["fresh"]]
+                await connection.execute(query("drop_private"), row.code, row.id, fresh)
                 raise RequestReused(request_id=row.id)
-        return [row.model_copy(update={"salt": by_id[row.id]["salt"]}) for row in rows]
+        return [
+            row.model_copy(update={"salt": by_id[row.id]["salt"], "fresh": by_id[row.id]["fresh"]})
+            for row in rows
+        ]
 
     async def add_rules(self, fingerprint: str, kind: str, body: str) -> None:
         """Keep the exact procedure or calendar that a dossier is received under."""

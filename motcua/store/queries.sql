@@ -15,11 +15,11 @@ order by created_at limit $2
 select opening from pending where code = $1
 
 -- name: keep_private
--- Returns what is kept: a command that is sent again finds its first salt.
+-- Returns what is kept: a command that is sent again finds its first salt. Only inserted rows have no xmax.
 insert into private (id, code, kind, salt, content)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[])
 on conflict (id) do update set id = excluded.id
-returning id, salt, content
+returning id, salt, content, xmax = 0 as fresh
 
 -- name: add_rules
 insert into rules (fingerprint, kind, body) values ($1, $2, $3::jsonb) on conflict do nothing

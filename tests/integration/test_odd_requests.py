@@ -12,9 +12,9 @@ from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeou
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from models.refusals import DossierClosed, FourEyes, RequestReused
+from models.refusals import DossierClosed, FourEyes, Problem, RequestReused, WrongRole
 from motcua.desk import AnswerPending, Desk, DossierStuck, TemporalGone
-from motcua.forms import InvalidCommand, InvalidSubmission
+from motcua.forms import InvalidCommand, InvalidSubmission, private
 from motcua.temporal import connect
 from tests.present import now
 from tests.running import PLAIN, Life, Running, always_open, asked, rulebook, submission
@@ -170,6 +170,24 @@ async def test_a_request_id_that_stood_for_something_else(office: Running) -> No
     assert (await life.do("receiver1 note", "same", text="x")).seq == first.seq
     assert await life.kinds() == before
     assert list((await office.store.private(life.code)).values()).count("no") == 0, "nothing is left behind"
+
+
+async def test_a_refusal_takes_back_only_what_its_own_request_brought(office: Running) -> None:
+    """A command whose fact is being recorded lost its text to a refused one under the same id."""
+    life = await Life.begin(office, "receiver1 accept")
+    await office.store.keep_private([private(life.code, "slow", "reason", "being recorded")])
+    for what, data in (
+        ("handler1 stop", {"reason": "being recorded"}),
+        ("leader1 transfer", {"unit": "demo", "reason": "another"}),
+    ):
+        with pytest.raises(Problem):
+            await life.do(what, "slow", **data)
+    with pytest.raises(WrongRole):
+        await life.do("handler1 stop", "fresh", reason="refused at once")
+    kept = list((await office.store.private(life.code)).values())
+    assert "being recorded" in kept
+    assert "another" not in kept
+    assert "refused at once" not in kept
 
 
 async def test_a_request_id_after_the_end(office: Running) -> None:
