@@ -10,6 +10,7 @@ from models.base import Instant, Reference, Value, added
 from models.calendar import Calendar
 from models.limits import Limit
 from models.procedure import Role, Stage
+from models.refusals import BadRequestId
 from models.visible import Visible, visible
 
 Channel = Literal["counter", "online", "post"]
@@ -31,6 +32,17 @@ def _in_bytes(text: str) -> str:
 ID_BYTES = 600
 """Temporal takes names of at most 1000 bytes, and puts what asks and who asks into one."""
 Identifier = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_in_bytes)]
+
+
+def own_request_id(text: str) -> str:
+    """A request id as a person or script may choose it; BadRequestId for others.
+
+    motcua's own commands have ids with a slash (`{code}/opened`, `calendar/…`, `outage/…`). Somebody who used
+    one of those beforehand would keep that command from the dossier for ever.
+    """
+    if "/" in text:
+        raise BadRequestId(given=text[:60])
+    return text
 
 
 class Actor(Value):

@@ -73,6 +73,12 @@ class RequestReused(BadInput):
     sentence = "The request id {request_id} was used before for something else."
 
 
+class BadRequestId(BadInput):
+    """A request id that motcua could take for one of its own."""
+
+    sentence = "{given!r} is no request id: it must not contain a slash."
+
+
 class NoSuchPart(BadInput):
     """A dossier was asked for a part by a number that it does not have: a fact, a term, a document."""
 

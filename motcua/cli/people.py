@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from models.commands import own_request_id
 from models.refusals import BadInput, Problem, Refusal, UnknownDossier, exit_code
 from models.service import Answer
 from motcua.cli import printing
@@ -212,6 +213,8 @@ async def _act(
     except ValueError as error:
         raise NotJson(where="--data", reason=error) from error
     known_form(code)
+    if request_id is not None:
+        own_request_id(request_id)
     content = b"" if file is None else _bytes(file)
     async with shop.office() as (desk, store):
         there = None if file is None else await shop.documents(store).received(file, content)

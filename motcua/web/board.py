@@ -12,6 +12,7 @@ from starlette.datastructures import FormData
 
 from models.chain import fingerprint
 from models.changes import Change, name_of
+from models.commands import own_request_id
 from models.procedure import Role
 from models.refusals import BadInput, Problem, http_status
 from models.terms import starts
@@ -156,7 +157,7 @@ async def assign(visit: Member, request: Request) -> Response:
     """Give the chosen tasks to somebody, each with its own result."""
     visit.must("board")
     form = await form_of(request)
-    to, batch = str(form.get("to", "")), str(form.get("batch", ""))
+    to, batch = str(form.get("to", "")), own_request_id(str(form.get("batch", "")))
     chosen = [str(each) for each in form.getlist("task")][:MOST]
     if not chosen or to not in visit.house.people:
         raise NothingChosen
@@ -197,7 +198,7 @@ async def acknowledge(visit: Member, request: Request) -> Response:
         raise OutOfRange(field="limit", value=count, least=1, most=REST)
     calendar = visit.house.calendar
     until = calendar.add_days(starts(calendar, _asked(str(form.get("asked", "")), visit.now)), count)
-    batch, results = str(form.get("batch", "")), []
+    batch, results = own_request_id(str(form.get("batch", ""))), []
     for code in chosen:
         try:
             data = {"until": until.isoformat()}

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
+from models.commands import own_request_id
 from models.dossier import Dossier
 from models.explanation import explained
 from models.facts import Fact
@@ -221,6 +222,8 @@ async def act(visit: Member, request: Request, code: str, command: str) -> Respo
     given = {name: value for name, value in form.multi_items() if isinstance(value, str)}
     try:
         check_size(request)
+        if request_id:
+            own_request_id(request_id)
         data, upload = asking.read(command, form)
         if (last := whole(seen)) is not None:
             data["seen"] = last

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Path, Request, Response
 
 from models.base import YEARS
+from models.commands import own_request_id
 from models.refusals import BadInput, Problem
 from motcua.store.screens import CODE_BEGINS, State, Wanted
 from motcua.web.codes import whole_code
@@ -209,7 +210,7 @@ async def bulk(visit: Member, request: Request, act: str, task: str = "") -> Res
     """One act on each of the chosen tasks, with a result for each; what colleagues have is not touched."""
     visit.must("work")
     form = await form_of(request)
-    batch = str(form.get("batch", ""))
+    batch = own_request_id(str(form.get("batch", "")))
     act = str(form.get("act", "")) if act == "bulk" else act
     if act not in BULK:
         raise BadAddress(what=act[:60])

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from models.commands import own_request_id
+from models.refusals import BadRequestId
 from motcua.forms import read_command, read_submission
 from tests.unit.office import CALENDAR, STAFF, at, local
 
@@ -61,3 +63,11 @@ def test_a_time_is_office_time_unless_it_has_an_offset() -> None:
     ):
         assert local(read("extend", until=text, reason="x").until) == moment
         assert read("accept", due=f"until {text}").due.until == at(moment)
+
+
+def test_nobody_uses_up_the_id_of_a_command_that_is_to_come() -> None:
+    """A note under `{child}/5` kept the word of a linked dossier from its parent for ever."""
+    for given in ("H53-260302-0001/5", "H53-260302-0001/opened", "calendar/tet/apply/H53-260302-0001", "/"):
+        with pytest.raises(BadRequestId, match="slash"):
+            own_request_id(given)
+    assert own_request_id("the auditor's own: 7#a~b") == "the auditor's own: 7#a~b"
