@@ -87,7 +87,8 @@ async def test_a_preview_is_what_is_done_then_and_undone_exactly(office: Running
     promised = await Life.begin(
         office, *HANDLING, "leader1 extend reason=x until=2026-03-11T10:00 legal_basis=art.19"
     )
-    late = await Life.begin(office, *HANDLING, "@ 2026-03-10 09:00")
+    # A preview takes a simulated dossier where its last fact left it: here on the day after the due one.
+    late = await Life.begin(office, *HANDLING, "@ 2026-03-10 09:00", "handler1 note text='too late'")
     filed = await Life.begin(office)
     later = await Life.begin(office, "receiver1 accept", opened="2026-03-12 08:00")
     closed = await Life.begin(office, *PLAIN, procedure="unrated")

@@ -10,14 +10,12 @@ from dataclasses import replace
 from datetime import time, timedelta
 from email.message import EmailMessage
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
 import pytest
 from temporalio.client import ScheduleActionStartWorkflow, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError
 
-from models.commands import Assign
 from models.notices import Notice
 from models.people import EMAIL, Absence
 from motcua.desk import Desk
@@ -393,15 +391,17 @@ async def test_substitutes_are_told(post: Post) -> None:
     await post.record.end_absence(number, "leader1")
 
 
-async def at_night(post: Post, holder: str = "handler1") -> tuple[Life, list[dict[str, Any]]]:
-    """Due at ten in the evening of Monday; the holder's and the leader's letters wait for the morning."""
+REVIEW = ("handler1 complete", "leader1 claim")
+
+
+async def at_night(post: Post, *lines: str) -> tuple[Life, list[dict[str, Any]]]:
+    """Due at ten in the evening of Monday; the holder's and the leader's letters wait for the morning.
+
+    These `lines` are run on Monday, after handler1 was given the task.
+    """
     life = await Life.begin(post.office, procedure="fixed")
     await life.do("receiver1 accept", due="until 2026-03-02T22:00:00+07:00")
-    await life.run("receiver1 complete")
-    # As an earlier release asked it: whoever led could be given any task.
-    leader = post.office.desk.rulebook.actor("leader1")
-    await post.office.desk.send(life.code, Assign(id=str(uuid4()), actor=leader, to=holder))
-    await life.run("@ 2026-03-02 22:30")
+    await life.run("receiver1 complete", "leader1 assign to=handler1", *lines, "@ 2026-03-02 22:30")
 
     async def waits() -> list[dict[str, Any]]:
         return [each for each in await post.listed(life.code) if each["name"] == "due"]
@@ -451,20 +451,20 @@ async def test_what_stands_still_is_looked_at_again_each_day(post: Post) -> None
 
 
 @pytest.mark.parametrize(
-    ("holder", "line", "sent", "passed"),
+    ("before", "line", "sent", "passed"),
     [
-        ("handler1", "leader1 assign to=handler2", ["handler2", "leader1"], ["handler1"]),
-        ("handler1", "handler1 release", ["leader1"], ["handler1"]),
-        # Told as the holder of the task and as its leader: one of the two is enough.
-        ("leader1", "leader1 assign to=handler2", ["handler2", "leader1"], []),
-        ("handler1", "leader1 transfer unit=police", ["police2"], ["handler1", "leader1"]),
+        ((), "leader1 assign to=handler2", ["handler2", "leader1"], ["handler1"]),
+        ((), "handler1 release", ["leader1"], ["handler1"]),
+        # Told as the holder of the review and as the unit's leader: one of the two is enough.
+        (REVIEW, "leader1 send-back step=handle reason=x", ["handler1", "leader1"], []),
+        ((), "leader1 transfer unit=police", ["police2"], ["handler1", "leader1"]),
     ],
 )
 async def test_who_has_the_task_in_the_morning_is_told(
-    post: Post, holder: str, line: str, sent: list[str], passed: list[str]
+    post: Post, before: tuple[str, ...], line: str, sent: list[str], passed: list[str]
 ) -> None:
     """It changed hands in the night: nobody was told, or somebody who may not see it any more."""
-    life, waiting = await at_night(post, holder)
+    life, waiting = await at_night(post, *before)
     await life.run(line)
     await in_the_morning(post, waiting)
     await post.settled(life.code, len(sent))
