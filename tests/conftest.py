@@ -29,6 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
     PostgreSQL as well, which root's tests run under an account of its own.
     """
     os.environ[CHOSEN] = config.getoption("--calendar")
+    for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):  # below `make test`, a make of a test would be its part
+        os.environ.pop(name, None)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # As it is in the background of a script, and in every process from there: Ctrl-C would stop nothing.
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -21,6 +21,7 @@ import pytest
 from models.chain import GENESIS, digest, instant
 from motcua.archive import Archive
 from motcua.audit import Broken, Verified
+from motcua.audit.whole import NOT_MOVED
 from motcua.documents import Document
 from motcua.proof.keys import KeyRing
 from motcua.proof.sealer import LogAltered, Sealer, SealsDiffer
@@ -624,7 +625,8 @@ async def test_one_dossier_that_was_invented(attacked: Attacked) -> None:
         await attacked.put_back()
     assert found.replayed == 0
     assert [each.what for each in found.differing] == [
-        "no history of it is left, neither in Temporal nor in the archive"
+        NOT_MOVED,
+        "no history of it is left, neither in Temporal nor in the archive",
     ]
 
 

@@ -67,11 +67,11 @@ class Unlucky(VirtualClocks):
     async def _skip(self, code: str, duration: timedelta) -> Literal["there", "ended", "replaced"]:
         if self._line.cuts:
             return await super()._skip(code, duration)
-        before = await self._office.clocks._read(code)
+        before = await self._office.clocks._read(code, at("2026-03-02 08:00"))
         assert before is not None
 
         async def moved() -> bool:
-            now = await self._office.clocks._read(code)
+            now = await self._office.clocks._read(code, at("2026-03-02 08:00"))
             return now is not None and now[0] - before[0] >= duration and not now[1]
 
         async def breaks() -> None:

@@ -34,7 +34,19 @@ def test_the_older_order_of_codes_is_read_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "H53", "H53.26-2603", "Nguyễn Văn An", "0912 345 678", "260302-0001", "H5 số 12"]
+    "typed",
+    [
+        "H53.26-261130-002",
+        "H53.26 261130 002",
+        "H53.262-611300-022",
+        "",
+        "H53",
+        "H53.26-2603",
+        "Nguyễn Văn An",
+        "0912 345 678",
+        "260302-0001",
+        "H5 số 12",
+    ],
 )
 def test_what_is_no_whole_code_is_none(typed: str) -> None:
     """It is looked for as the beginning of one, as a name or as a number."""
