@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 3
 
-.PHONY: install dev demo up test test-all any-day audit-gate browser check format bench soak texts lock clean
+.PHONY: install dev demo up test test-slow test-all any-day audit-gate browser check format bench soak texts lock clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -43,9 +43,10 @@ up: install ## embedded servers and a worker, until Ctrl-C
 test: dev ## the tests, but for the slow ones (TESTS=tests/unit for some; JOBS=0 in one process)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" $(TESTS)
 
-test-all: test ## the same, then the slow tests, then the tests on other days
+test-slow: dev ## the slow tests
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m slow $(TESTS)
-	@$(MAKE) --no-print-directory any-day
+
+test-all: test test-slow any-day ## all of them, and on other days
 
 any-day: dev ## tests on a Sunday, at Tết, on 29 February, in New York, ... (needs faketime)
 	@JOBS=$(JOBS) $(BIN)/python -m tests.any_day

@@ -436,7 +436,7 @@ async def test_a_dossier_is_received_at_the_counter(now: Web) -> None:
         ({"name": "x" * 201}, "at most 200"),
         ({"name": "hai\ndòng"}, "line break"),
         ({"email": "không phải"}, "no e-mail address"),
-        ({"email": "a@b.c\nBcc: x@y.z"}, "no e-mail address"),
+        ({"email": "a@b.c\nBcc: x@y.z"}, "cannot be seen"),
         ({"phone": "1" * 51}, "at most 50"),
         ({"address": "x" * 501}, "at most 500"),
         ({"originals": ["một", "", ""]}, "entry 1"),
