@@ -18,7 +18,7 @@ import pytest
 
 from motcua.local import read_run
 from tests.story.cli import ROOT, starter
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, blocking_until
 
 DEMO = ("demo", "--dossiers", "10")
 WABO = ROOT / "catalog" / "mappings" / "wabo.toml"
@@ -33,6 +33,8 @@ Confirmation of receipt,R1,2011-03-01 11:05:00+01:00
 ALTERED = (
     "update facts set actor = 'nobody' where seq = 2 and code = (select min(code) from facts) returning code"
 )
+
+KEPT = "select count(distinct workflow) from histories where type = 'Dossier'"
 
 
 @contextmanager
@@ -72,20 +74,47 @@ def alter(data_dir: Path) -> str:
     return asyncio.run(change())
 
 
+def archive(data_dir: Path, *, dossiers: int) -> None:
+    """Archive until the closed histories of so many dossiers are kept, and of none besides.
+
+    Temporal's list follows its workflows by up to some seconds; and an office that is up has closed workflows
+    of its own upkeep, which are archived like the others.
+    """
+
+    async def kept() -> int:
+        run = read_run(data_dir)
+        assert run
+        connection = await asyncpg.connect(run.admin_database_url)
+        try:
+            return int(await connection.fetchval(KEPT))
+        finally:
+            await connection.close()
+
+    def swept() -> bool:
+        ran = starter(data_dir, "audit", "archive", "--json")
+        assert ran.code == 0, ran.err
+        count = asyncio.run(kept())
+        assert count <= dossiers
+        return count == dossiers
+
+    blocking_until(swept, f"the archive of {dossiers} dossiers")
+
+
 @pytest.mark.timeout(600)
 def test_the_demo_again_after_the_archive_and_after_tampering(tmp_path: Path) -> None:
     """Whole a second time and a third, with an archive and seals; altered, it is named, and the code is 1."""
     with staying(tmp_path, *DEMO) as (first, process):
         assert first["audit"]["broken"] == []
-        swept = starter(tmp_path, "audit", "archive", "--json").json
-        assert swept["archived"] >= first["dossiers"] // 2
+        solved, left = first["solved"]["total"], first["open_work"]["dossiers"]
+        assert first["dossiers"] >= solved + left > left > 0
+        archive(tmp_path, dossiers=solved)
         assert starter(tmp_path, "audit", "seal", "--json").code == 0
     assert process.returncode == 0
     for _ in range(2):
         again = starter(tmp_path, *DEMO, "--exit", "--json")
         assert (again.code, again.json["audit"]["broken"]) == (0, []), again.err
-        assert again.json["run"]["known_already"] == 10
-        assert again.json["audit"]["histories"] >= swept["archived"]
+        assert again.json["run"]["known_already"] == 10 + left
+        assert again.json["audit"]["histories"] >= solved
         assert again.json["audit"]["seals"] >= 1
     with staying(tmp_path, *DEMO) as (whole, process):
         assert whole["audit"]["broken"] == []
@@ -111,7 +140,7 @@ def test_an_imported_log_that_was_altered(tmp_path: Path) -> None:
     command = ("import-log", str(log), "--mapping", str(WABO))
     with staying(tmp_path, *command, "--stay") as (first, process):
         assert (first["dossiers"], first["audit"]["broken"]) == (2, [])
-        assert starter(tmp_path, "audit", "archive", "--json").json["archived"] == 2
+        archive(tmp_path, dossiers=2)
     assert process.returncode == 0
     with staying(tmp_path, *command, "--stay") as (again, process):
         assert again["audit"]["broken"] == []

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from motcua import machine
+from tests.making import make
 from tests.needs import needs
 from tests.waiting import PATIENCE
 
@@ -34,14 +35,7 @@ def fresh(tmp_path: Path) -> Path:
 
 def made(fresh: Path, python: str) -> tuple[int, list[str]]:
     """The exit code of making the virtual environment, and the lines that it prints beside make's own."""
-    ran = subprocess.run(
-        ["make", ".venv/made.done", f"PYTHON={python}"],
-        cwd=fresh,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    ran = make(fresh, ".venv/made.done", f"PYTHON={python}")
     lines = (ran.stdout + ran.stderr).splitlines()
     return ran.returncode, [line for line in lines if not line.startswith("make: ***")]
 
