@@ -11,6 +11,7 @@ from uvicorn.server import ServerState
 
 from motcua.web import connections
 from motcua.web.connections import BoundedProtocol
+from tests.waiting import PATIENCE
 
 
 class Wire(asyncio.Transport):
@@ -63,5 +64,5 @@ async def test_a_header_behind_a_large_body_has_its_own_deadline(monkeypatch: py
     protocol.data_received(bytes(size // 10))
     await answered.wait()
     protocol.data_received(b"GET / HTTP/1.1\r\nho")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await wire.cut.wait()
