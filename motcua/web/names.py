@@ -160,6 +160,7 @@ PLACES: dict[str, str] = {
     "hold": _("Keep a dossier from being erased"),
     "erase": _("Erase personal data"),
     "seal-keys": _("Change the keys of the seals"),
+    "restart": _("Restart the processing of a dossier"),
 }
 SIGHTS: dict[str, str] = {
     "dossier": _("Dossier opened"),

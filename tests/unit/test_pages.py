@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.commands import Command
-from models.rights import COMMANDS
+from models.rights import COMMANDS, OFFICE
 from motcua.web import charts, names
 from motcua.web.language import environment, gettext
 from motcua.web.visit import local
@@ -59,6 +59,11 @@ def test_each_command_that_people_give_has_a_name() -> None:
     """Those of machines, of the office as a whole and of citizens have none."""
     others = {"file", "free", "hear", "tick", "observe", "outage", "amend-calendar", "rate"}
     assert set(names.COMMANDS) == set(COMMANDS) - others
+
+
+def test_every_right_has_a_label() -> None:
+    """The page of rights was an error for a right without one."""
+    assert set(names.PLACES) == set(OFFICE)
     assert Command is not None
 
 
