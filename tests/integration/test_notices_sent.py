@@ -256,7 +256,7 @@ async def test_a_mail_server_that_is_down_for_a_day(post: Post) -> None:
     # Two tries, should a busy machine answer the first one late.
     await post.moved_on(soon["id"], "2026-03-06 08:00", 71.3)
     await post.settled(life.code, 1)
-    assert told(post.letters(life.code)) == ["handler1"]
+    assert told(post.letters(life.code)).count("handler1") == 1  # the leader's letter has a clock of its own
 
 
 SMTP_FAULTS = {
