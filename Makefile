@@ -60,11 +60,12 @@ browser: dev ## what the browser tests need beside Chromium: the accessibility c
 	@command -v npm >/dev/null || { echo "no npm here: apt-get install npm" >&2; exit 1; }
 	@cd tests/browser && cmp -s package-lock.json node_modules/.lock || { npm ci --silent --no-audit --no-fund && cp package-lock.json node_modules/.lock; }
 
-check: dev ## formatter, linter, strict types, import rules
+check: dev ## formatter, linter, strict types, import rules, every test can be loaded
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/unit/test_imports.py
+	@$(BIN)/python -m pytest -qq --collect-only >/dev/null || $(BIN)/python -m pytest -q --collect-only
 
 format: dev ## format and mend what can be mended
 	@$(BIN)/ruff format .

@@ -21,8 +21,7 @@ import pytest
 
 from motcua.guardian import GUARDIAN
 from motcua.local import RunInfo, busy, read_run
-from tests.story.cli import starter
-from tests.unit.test_supervision import ROOT
+from tests.story.cli import ROOT, starter
 from tests.waiting import PATIENCE, blocking_until
 
 pytestmark = pytest.mark.slow  # offices of their own whose servers are killed in turn

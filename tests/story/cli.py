@@ -165,4 +165,9 @@ def dead(run: RunInfo, name: str, data_dir: Path) -> Iterator[None]:
         again = read_run(data_dir)
         return again is not None and again.children[name] != current.children[name]
 
+    def both_answer() -> bool:  # a new process is there before it answers
+        verified = starter(data_dir, "audit", "verify", "--json")
+        return verified.code in (0, 1) and verified.json["workflows"] is not None
+
     blocking_until(replaced, f"the return of {name}")
+    blocking_until(both_answer, f"an answer of {name}")
