@@ -5,6 +5,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 3
 
+# Where it is set, each process compiles anew whatever it imports, which may take longer than its work.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: install dev demo up test test-slow test-all any-day audit-gate browser check format bench soak texts lock clean
 .DEFAULT_GOAL := help
 
