@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -71,6 +72,26 @@ class Post(NamedTuple):
             return any(each["state"] == state for each in found if each["id"] == notice["id"])
 
         await until(there)
+
+    async def tried_until(self, notice: dict[str, Any], state: str, opened: str, hours: float) -> None:
+        """Move a notice's clock on to so many hours after the office time of its fact, and on until this.
+
+        A try that a busy machine answers only when the clock has moved on waits its quarter of an hour from
+        there: the next one is not before the clock moves once more.
+        """
+
+        async def so_far() -> bool:
+            nonlocal hours
+            await self.moved_on(notice["id"], opened, hours)
+            hours += 0.25
+            for _ in range(300):
+                found = await self.listed(notice["code"])
+                if any(each["state"] == state for each in found if each["id"] == notice["id"]):
+                    return True
+                await asyncio.sleep(0.02)
+            return False
+
+        await until(so_far, f"{notice['id']} {state}")
 
     def letters(self, code: str) -> list[EmailMessage]:
         """What the mail server took that speaks of a dossier, each letter once however often it came."""

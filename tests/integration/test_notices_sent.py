@@ -194,9 +194,7 @@ async def test_what_comes_about_at_night_is_told_in_the_morning(post: Post) -> N
             await post.moved_on(each["id"], "2026-03-03 22:00", 8.9)
         assert post.letters(life.code) == []
         for each in waiting:
-            await post.moved_on(each["id"], "2026-03-03 22:00", 9.1)
-        for each in waiting:
-            await post.until(each, "void" if resolved else "sent")
+            await post.tried_until(each, "void" if resolved else "sent", "2026-03-03 22:00", 9.1)
         found = [each for each in await post.listed(life.code) if each["name"] == "due"]
         whys = {re.sub(r"as \d+$", "as N", each["why"]) for each in found}
         assert whys == ({"resolved"} if resolved else {"250 2.0.0 OK queued as N"})
@@ -224,8 +222,7 @@ async def test_a_cause_that_goes_while_the_mail_server_is_away_is_not_told_any_m
     await life.run(ISSUE)
     await post.mail.__aenter__()
     for each in trying:
-        await post.moved_on(each["id"], "2026-03-06 08:00", 2)
-        await post.until(each, "void")
+        await post.tried_until(each, "void", "2026-03-06 08:00", 2)
     whys = {each["id"]: each["why"] for each in await post.listed(life.code)}
     assert {whys[each["id"]] for each in trying} == {"resolved", "decided"}
     assert post.letters(life.code) == []
@@ -253,9 +250,7 @@ async def test_a_mail_server_that_is_down_for_a_day(post: Post) -> None:
     await post.mail.__aenter__()
     await post.moved_on(soon["id"], "2026-03-06 08:00", 70.9)
     assert post.letters(life.code) == []
-    # Two tries, should a busy machine answer the first one late.
-    await post.moved_on(soon["id"], "2026-03-06 08:00", 71.3)
-    await post.settled(life.code, 1)
+    await post.tried_until(soon, "sent", "2026-03-06 08:00", 71)
     assert told(post.letters(life.code)).count("handler1") == 1  # the leader's letter has a clock of its own
 
 
@@ -283,8 +278,7 @@ async def test_a_mail_server_that_misbehaves(post: Post, fault: str) -> None:
     await life.forward("2026-03-03 15:30")
     await until(lambda: _tried(post, life))
     (due,) = [each for each in await post.listed(life.code) if each["name"] == "due"]
-    await post.moved_on(due["id"], "2026-03-03 15:00", 1)
-    await post.settled(life.code, 1)
+    await post.tried_until(due, "sent", "2026-03-03 15:00", 1)
     assert told(post.letters(life.code)) == ["handler1"]
     mine = [each.id for each in post.mail.received if life.code in plain(each.message)]
     assert (len(mine), len(set(mine))) == (taken, 1)
@@ -357,8 +351,7 @@ async def test_a_webhook_that_misbehaves(post: Post, fault: str) -> None:
         return [each for each in found if each["failed"] or each["state"] == "sent"]
 
     (late,) = await until(hooks)
-    await post.moved_on(late["id"], "2026-03-11 07:00", 1)
-    await post.until(late, "sent")
+    await post.tried_until(late, "sent", "2026-03-11 07:00", 1)
     (taken,) = [each for each in post.hook.received if each.payload["notice"] == late["id"]]
     assert post.hook.requests[taken.id] == asked
 
@@ -551,8 +544,7 @@ async def test_the_dossier_closes_while_its_last_notice_is_under_way(post: Post)
     trying = await post.settled(life.code, 1, "trying")
     await asyncio.wait_for(post.office.client.get_workflow_handle(life.code).result(), PATIENCE)
     await post.mail.__aenter__()
-    await post.moved_on(trying[0]["id"], "2026-03-02 08:00", 1)
-    await post.settled(life.code, 1)
+    await post.tried_until(trying[0], "sent", "2026-03-02 08:00", 1)
     (letter,) = post.letters(life.code)
     assert "Không thuộc thẩm quyền" in plain(letter)
     assert len(list(letter.iter_attachments())) == 1
