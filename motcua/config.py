@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     metrics_port: int = Field(default=0, ge=0, le=65535)
     """Port of the worker's Prometheus endpoint on loopback; 0 takes a free one."""
     health_port: int = Field(default=0, ge=0, le=65535)
-    """Port on which a worker answers /healthz and /readyz on loopback; 0: none."""
+    """Port on which a worker answers /healthz and /readyz on loopback; 0: none (embedded: a free one)."""
     temporal_port: int = Field(default=0, ge=0, le=65535)
     """Port of the embedded Temporal server; 0 takes a free one."""
     ui_port: int = Field(default=0, ge=0, le=65535)
@@ -83,6 +83,8 @@ class Settings(BaseSettings):
     """A file with the root certificates of time-stamping authorities whose stamps are believed."""
     min_free_mb: int = 300
     """Free disk space, in MB, below which the embedded servers do not start."""
+    unresponsive_seconds: float = Field(default=60.0, ge=1, le=3600)
+    """Seconds after which an embedded server or worker that does not answer is killed and started again."""
     smtp_url: SecretStr | None = None
     """The mail server, as in docs/channels.md; without one no letters are sent."""
     mail_from: str | None = None

@@ -168,6 +168,7 @@ class LocalOffice:
     `name` is Temporal's namespace, and the database is called after it: real and simulated dossiers of
     one directory never meet. Ports left out (or 0) are free ones, kept in the data directory for the next
     time. `temporal_sync` is SQLite's `synchronous` for Temporal's file: what a power loss may cost.
+    A server that does not answer for `unresponsive` seconds is killed and started again.
     `runtime` is the process's Temporal runtime, when it has one. Start-up raises AlreadyRunning,
     PortInUse, NoDiskSpace, ServerMissing, ServerFailed or UnusableDataDir, and then leaves nothing running.
     """
@@ -181,6 +182,7 @@ class LocalOffice:
         name: str = "default",
         temporal_sync: Literal["off", "normal", "full"] = "normal",
         min_free_mb: int = 300,
+        unresponsive: float = 60.0,
         runtime: Runtime | None = None,
     ) -> None:
         self.data_dir = data_dir.resolve()
@@ -190,6 +192,7 @@ class LocalOffice:
         self._name = name
         self._sync = temporal_sync
         self._min_free_mb = min_free_mb
+        self._unresponsive = unresponsive
         self._runtime = runtime
         self._started_at = datetime.now(UTC)
         self._stack = AsyncExitStack()
@@ -245,11 +248,17 @@ class LocalOffice:
         self._prepare()
         await self._lock()
         self._tasks = await self._stack.enter_async_context(supervised())
-        postgres = Postgres(self.data_dir, database=_database(self._name))
+        postgres = Postgres(self.data_dir, database=_database(self._name), unresponsive=self._unresponsive)
         self._stack.callback(postgres.remove_sockets)
         port, ui_port = choose_ports(self.data_dir / "ports.json", *self._ports)
         temporal = temporal_child(
-            self.data_dir, port, ui_port, self._name, sync=self._sync, runtime=self._runtime
+            self.data_dir,
+            port,
+            ui_port,
+            self._name,
+            sync=self._sync,
+            runtime=self._runtime,
+            unresponsive=self._unresponsive,
         )
         await _both(self._start_postgres(postgres), self.add(temporal))
         self._run = RunInfo(

@@ -27,6 +27,8 @@ MARK = "MOTCUA_DATA_DIR"
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 5.0
 HEALTHY_AFTER = 30.0
+PROBES = 6
+"""Probes in a row that must fail before a process counts as frozen."""
 LOG_LIMIT = 10_000_000
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -56,6 +58,8 @@ class Child:
     serves (it may poll as long as it likes) and is given `deadline` seconds for that. `attempts` is
     how often the first start is tried; afterwards a process that exits is started again for ever,
     0.2 to 5 seconds later. `grace` is how many seconds it has between `stop_signal` and SIGKILL.
+    `alive` returns when the process answers, and raises or hangs when it does not; a process that has
+    not answered for `unresponsive` seconds is killed, and started again like one that exited.
     """
 
     def __init__(
@@ -65,6 +69,8 @@ class Child:
         *,
         log_file: Path,
         ready: Callable[[], Awaitable[object]] | None = None,
+        alive: Callable[[], Awaitable[object]] | None = None,
+        unresponsive: float = 60.0,
         deadline: float = 120.0,  # a slow start is no failed one: ending it makes a loaded machine slower
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
@@ -86,6 +92,8 @@ class Child:
         """Runs the watcher, so that its failure does not go unnoticed."""
         self._argv = argv
         self._ready = ready
+        self._alive = alive
+        self._unresponsive = unresponsive
         self._deadline = deadline
         self._cwd = cwd
         self._user = user
@@ -134,7 +142,7 @@ class Child:
             since = time.monotonic()
             code = None
             if self._process:
-                code = await self._process.wait()
+                code = await self._exit(self._process)
                 GUARDIAN.forget(self._process.pid)
             if time.monotonic() - since >= HEALTHY_AFTER:
                 delay = FIRST_DELAY
@@ -149,6 +157,53 @@ class Child:
                 continue
             self.restarts += 1
             log.info("process restarted", name=self.name, pid=self.pid, restarts=self.restarts)
+
+    async def _exit(self, process: asyncio.subprocess.Process) -> int:
+        """The exit code of the process, which is killed if it does not answer any more."""
+        exited = asyncio.create_task(process.wait())
+        silent = asyncio.create_task(self._silent())
+        try:
+            await asyncio.wait({exited, silent}, return_when=asyncio.FIRST_COMPLETED)
+            if not exited.done():
+                log.critical(
+                    "process does not answer and is killed",
+                    name=self.name,
+                    pid=process.pid,
+                    unresponsive=self._unresponsive,
+                )
+                _kill_group(process)
+            return await exited
+        finally:
+            exited.cancel()
+            silent.cancel()
+            await asyncio.wait({exited, silent})
+
+    async def _silent(self) -> None:
+        """Return once the process has not answered for the whole time; never where nobody can ask it."""
+        if self._alive is None:
+            await asyncio.Event().wait()
+        share = self._unresponsive / PROBES
+        failed = 0
+        while failed < PROBES:
+            began = time.monotonic()
+            answered = await self._answers(share)
+            await asyncio.sleep(began + share - time.monotonic())
+            # A round that took far longer was slept through: this process was stopped itself, or got no turn
+            # on a busy machine. It says nothing of the other.
+            slept = time.monotonic() - began > 2 * share
+            failed = 0 if answered or slept else failed + 1
+            if failed:
+                log.warning("process did not answer", name=self.name, pid=self.pid, failed=failed, of=PROBES)
+
+    async def _answers(self, seconds: float) -> bool:
+        assert self._alive is not None
+        try:
+            async with asyncio.timeout(seconds):
+                await self._alive()
+        except Exception as error:  # whatever it is, it is no answer
+            log.debug("probe failed", name=self.name, error=str(error) or type(error).__name__)
+            return False
+        return True
 
     async def stop(self) -> None:
         """Stop watching and end the process: its stop signal, then SIGKILL after the grace period."""
@@ -246,8 +301,7 @@ class Child:
                 await process.wait()
         except TimeoutError:
             log.warning("process killed", name=self.name, pid=process.pid, grace=self._grace)
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # it leads the session we gave it
+            _kill_group(process)
             await process.wait()
 
     def _failure(self, reason: str) -> Problem:
@@ -267,6 +321,16 @@ class Child:
 def _alone(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     """Without a supervisor: what went wrong is raised by `stop`."""
     return asyncio.create_task(work, name=name)
+
+
+def _kill_group(process: asyncio.subprocess.Process) -> None:
+    """Kill a process that leads the session we gave it, with its group.
+
+    Only while it has not been waited for: afterwards its number may be another group's.
+    """
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 async def stop_leftovers(pids: Mapping[str, int], data_dir: Path, *, grace: float = 10.0) -> None:

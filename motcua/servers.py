@@ -61,8 +61,8 @@ class Postgres:
     It refuses to run as root; an office of root's gives it an account of its own.
     """
 
-    def __init__(self, data_dir: Path, *, database: str) -> None:
-        self._home = data_dir
+    def __init__(self, data_dir: Path, *, database: str, unresponsive: float) -> None:
+        self._home, self._unresponsive = data_dir, unresponsive
         self._database = database
         self._data = data_dir / "postgres"
         self._log_file = data_dir / "logs" / "postgres.log"
@@ -105,7 +105,7 @@ class Postgres:
 
     def child(self) -> Child:
         """The server itself."""
-        return self._child("postgres", self._argv, ready=self._answers)
+        return self._child("postgres", self._argv, ready=self._accepts, alive=self._answers)
 
     async def create_database(self) -> None:
         """Make the office's database, unless it is there."""
@@ -135,12 +135,15 @@ class Postgres:
         argv: Sequence[str] | Callable[[], Sequence[str]],
         *,
         ready: Callable[[], Awaitable[object]] | None = None,
+        alive: Callable[[], Awaitable[object]] | None = None,
     ) -> Child:
         return Child(
             name,
             argv,
             log_file=self._log_file,
             ready=ready,
+            alive=alive,
+            unresponsive=self._unresponsive,
             deadline=300.0,  # recovery after a crash counts as starting
             env=_environment_without("PG"),
             cwd=self._home,
@@ -203,6 +206,10 @@ class Postgres:
         )
 
     async def _answers(self) -> None:
+        with suppress(asyncpg.PostgresError):  # starting, full or refusing: that is an answer, too
+            await (await self._connect()).close()
+
+    async def _accepts(self) -> None:
         while True:
             with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 connection = await self._connect()
@@ -295,16 +302,21 @@ def choose_ports(memory: Path, temporal: int | None, ui: int | None) -> tuple[in
     for what, asked in (("temporal", temporal), ("ui", ui)):
         if asked and (reason := busy(asked)):
             raise PortInUse(port=asked, what=what, reason=reason)
-        # Not from the range of outgoing connections: a client that reconnects to a server just dying
-        # could be given that very port as its own, connect to itself, and keep the server out.
-        free = random.SystemRandom().sample(range(20_000, 32_000), 1000)
-        chosen[what] = asked or next(
-            port
-            for port in (kept.get(what, 0), *free)
-            if port and port not in chosen.values() and not busy(port)
-        )
+        last = kept.get(what, 0)
+        usable = last and last not in chosen.values() and not busy(last)
+        chosen[what] = asked or (last if usable else free_port(*chosen.values()))
     memory.write_text(json.dumps(chosen))
     return chosen["temporal"], chosen["ui"]
+
+
+def free_port(*taken: int) -> int:
+    """A port of loopback on which nobody listens, other than those taken.
+
+    Not from the range of outgoing connections: a client that reconnects to a server just dying could be
+    given that very port as its own, connect to itself, and keep the server out.
+    """
+    candidates = random.SystemRandom().sample(range(20_000, 32_000), 1000)
+    return next(port for port in candidates if port not in taken and not busy(port))
 
 
 def busy(port: int) -> str | None:
@@ -327,6 +339,7 @@ def temporal_child(
     *,
     sync: str,
     runtime: Runtime | None,
+    unresponsive: float,
 ) -> Child:
     """Temporal's development server on a SQLite file."""
     beside = Path(sys.executable).with_name("temporal")
@@ -352,21 +365,32 @@ def temporal_child(
     argv += ["-n", namespace]
     argv += [part for item in settings.items() for part in ("--dynamic-config-value", "=".join(item))]
 
+    async def answers(patience: timedelta) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+        client = await Client.connect(f"127.0.0.1:{port}", namespace=namespace, runtime=runtime)
+        await client.workflow_service.describe_namespace(
+            DescribeNamespaceRequest(namespace=namespace), timeout=patience
+        )
+
     async def ready() -> None:
         while True:
             with suppress(OSError, RuntimeError, RPCError):
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.close()
-                client = await Client.connect(f"127.0.0.1:{port}", namespace=namespace, runtime=runtime)
-                await client.workflow_service.describe_namespace(
-                    DescribeNamespaceRequest(namespace=namespace), timeout=timedelta(seconds=2)
-                )
+                await answers(timedelta(seconds=2))
                 return
             await asyncio.sleep(0.02)
 
     log_file = data_dir / "logs" / "temporal.log"
     env = _environment_without("TEMPORAL") | {"TEMPORAL_VERSION_CHECK_DISABLED": "1"}
-    return Child("temporal", argv, log_file=log_file, ready=ready, env=env)
+    return Child(
+        "temporal",
+        argv,
+        log_file=log_file,
+        ready=ready,
+        alive=lambda: answers(timedelta(seconds=unresponsive)),
+        unresponsive=unresponsive,
+        env=env,
+    )
 
 
 def _environment_without(prefix: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from motcua.replays import Where
 from motcua.restarts import Restarts
 from motcua.rulebook import rulebook
 from motcua.running import Office, OfficeClock
+from motcua.servers import free_port
 from motcua.store import Store
 from motcua.store.migrate import migrate
 from motcua.supervision import supervised
@@ -118,6 +119,7 @@ class Services:
             ui_port=settings.ui_port,
             temporal_sync=settings.temporal_sync,
             min_free_mb=settings.min_free_mb,
+            unresponsive=settings.unresponsive_seconds,
         )
         async with servers:
             run = servers.run
@@ -208,7 +210,12 @@ class Services:
         env.pop("DATABASE_URL", None)  # this worker is the embedded office's
         env["MOTCUA_PUBLIC_URL"] = public_url
         if number > 1:
-            env["MOTCUA_METRICS_PORT"] = env["MOTCUA_HEALTH_PORT"] = "0"
+            env["MOTCUA_METRICS_PORT"] = "0"
+        health_port = self.settings.health_port if number == 1 else 0
+
+        def argv() -> list[str]:
+            worker.env["MOTCUA_HEALTH_PORT"] = str(health_port or free_port())
+            return [sys.executable, str(WORKER)]
 
         async def polls() -> None:
             while True:
@@ -217,12 +224,21 @@ class Services:
                         return
                 await asyncio.sleep(0.05)
 
+        async def alive() -> None:
+            # Not whether it polls: that would be asking Temporal, which may be what does not answer.
+            reader, writer = await asyncio.open_connection("127.0.0.1", worker.env["MOTCUA_HEALTH_PORT"])
+            with closing(writer):
+                writer.write(b"GET /healthz HTTP/1.1\r\nHost: worker\r\nConnection: close\r\n\r\n")
+                await reader.readexactly(1)
+
         worker = Child(
             f"worker-{number}",
-            [sys.executable, str(WORKER)],
+            argv,
             log_file=servers.data_dir / "logs" / f"worker-{number}.log",
             env=env,
             ready=polls,
+            alive=alive,
+            unresponsive=self.settings.unresponsive_seconds,
             grace=25.0,
         )
         return worker

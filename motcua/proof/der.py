@@ -35,31 +35,37 @@ class Element(NamedTuple):
 def strict(answer: bytes) -> bytes:
     """An answer with the certificates in DER's order and every length given; BadEncoding if it is none."""
     answer = _definite(answer, 0)
-    status, *token = _children(answer) or [b""]
-    if _children(status)[:1] == [WITH_MODIFICATIONS]:
-        status = _encoded(status[0], GRANTED)
+    status, *token = children(answer) or [b""]
+    if children(status)[:1] == [WITH_MODIFICATIONS]:
+        status = encoded(status[0], GRANTED)
     if not token:
-        return _encoded(answer[0], status)
+        return encoded(answer[0], status)
     kind, explicit = _exactly(2, token[0])
     (signed,) = _exactly(1, explicit)
     fields = [
-        _encoded(CERTIFICATES, b"".join(sorted(_children(field)))) if field[0] == CERTIFICATES else field
-        for field in _children(signed)
+        encoded(CERTIFICATES, b"".join(sorted(children(field)))) if field[0] == CERTIFICATES else field
+        for field in children(signed)
     ]
     # Every tag stays what it was, and what stands where nothing should: the library judges them.
-    signed = _encoded(signed[0], b"".join(fields))
-    token[0] = _encoded(token[0][0], kind + _encoded(explicit[0], signed))
-    return _encoded(answer[0], status + b"".join(token))
+    signed = encoded(signed[0], b"".join(fields))
+    token[0] = encoded(token[0][0], kind + encoded(explicit[0], signed))
+    return encoded(answer[0], status + b"".join(token))
 
 
 def _exactly(count: int, data: bytes) -> list[bytes]:
-    found = _children(data)
+    found = children(data)
     if len(found) != count:
         raise BadEncoding("it is no time-stamping answer")
     return found
 
 
-def _children(data: bytes) -> list[bytes]:
+def content(data: bytes) -> bytes:
+    """What is in one value, without its tag and length."""
+    whole = _element(data, 0, 0)
+    return data[whole.begin : whole.end]
+
+
+def children(data: bytes) -> list[bytes]:
     """The values in a value, each with its tag and length."""
     whole = _element(data, 0, 0)
     return [data[at : each.after] for at, each in _inside(data, whole, 0)]
@@ -85,8 +91,8 @@ def _definite(data: bytes, depth: int) -> bytes:
     before = [data[at : each.after] for at, each in _inside(data, outer, depth)]
     after = [_definite(each, depth + 1) for each in before]
     if outer.tag == OCTETS | CONSTRUCTED:
-        return _encoded(OCTETS, b"".join(part[_element(part, 0, depth).begin :] for part in after))
-    return data if outer.raw and before == after else _encoded(outer.tag, b"".join(after))
+        return encoded(OCTETS, b"".join(part[_element(part, 0, depth).begin :] for part in after))
+    return data if outer.raw and before == after else encoded(outer.tag, b"".join(after))
 
 
 def _element(data: bytes, at: int, depth: int) -> Element:
@@ -110,9 +116,10 @@ def _element(data: bytes, at: int, depth: int) -> Element:
     return Element(tag, begin, begin + length, begin + length, raw=True)
 
 
-def _encoded(tag: int, content: bytes) -> bytes:
-    length = len(content)
+def encoded(tag: int, inside: bytes) -> bytes:
+    """One value with its tag and length."""
+    length = len(inside)
     if length < 0x80:
-        return bytes((tag, length)) + content
+        return bytes((tag, length)) + inside
     size = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(size))) + size + content
+    return bytes((tag, 0x80 | len(size))) + size + inside

@@ -20,6 +20,7 @@ from rfc3161_client import (
 from models.refusals import BadInput, CheckFailed, Unreachable
 from models.seals import Seal
 from motcua.proof.der import strict
+from motcua.proof.signer import check_signer
 
 PATIENCE = 20.0
 """Seconds that an authority may take to answer."""
@@ -61,11 +62,13 @@ def stamped_at(seal: Seal, stamp: bytes, roots: Sequence[Certificate], nonce: in
     `nonce` is that of the request where the answer is fresh; None for a stamp that was kept.
     """
     try:
-        answer = decode_timestamp_response(strict(stamp))
+        read = strict(stamp)
+        answer = decode_timestamp_response(read)
     except ValueError as error:
         raise BadStamp(number=seal.number, reason="it cannot be read") from error
     try:
         VerifierBuilder(roots=list(roots), nonce=nonce).build().verify_message(answer, seal.stamped)
+        check_signer(read, roots, answer.tst_info.name)
     except (VerificationError, ValueError) as error:
         raise BadStamp(number=seal.number, reason=str(error) or "it is not believed") from error
     return answer.tst_info.gen_time.astimezone(UTC)

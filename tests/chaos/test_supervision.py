@@ -92,6 +92,30 @@ def test_a_worker_killed_while_temporal_restarts_comes_back(tmp_path: Path) -> N
         assert httpx.get(f"{url}/healthz", timeout=PATIENCE).status_code == 200
 
 
+@pytest.mark.timeout(400)
+def test_a_frozen_worker_or_server_is_started_again(tmp_path: Path) -> None:
+    """Each is stopped in turn: it is killed, the others are left alone, and the office is whole again."""
+    folder = tmp_path / "office"
+    with office(tmp_path, MOTCUA_UNRESPONSIVE_SECONDS="15") as (_, url):
+        for name in ("worker-1", "temporal", "postgres"):
+            blocking_until(lambda: ready(url)[0] == 200)
+            before = read_run(folder)
+            assert before
+            os.kill(before.children[name], signal.SIGSTOP)
+            after = blocking_until(
+                lambda name=name, before=before: other(folder, name, before.children[name])
+            )
+            expected = {**before.children, name: after.children[name]}
+            assert after.children == expected
+        blocking_until(lambda: ready(url)[0] == 200)
+        run = read_run(folder)
+        assert run
+        assert run.children == expected
+    lines = [json.loads(line) for line in (tmp_path / "up.log").read_text().splitlines()]
+    killed = [line["name"] for line in lines if line["event"] == "process does not answer and is killed"]
+    assert killed == ["worker-1", "temporal", "postgres"]
+
+
 LOW = ("/bin/sh", "-c", 'ulimit -n 256 && exec "$@"', "sh")
 HALVES = (
     b"",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import shutil
 import subprocess
@@ -13,7 +14,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
 from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
@@ -22,7 +28,7 @@ from rfc3161_client import decode_timestamp_response
 
 from models.chain import GENESIS
 from models.seals import Seal, Statement
-from motcua.proof.der import strict
+from motcua.proof.der import children, encoded, strict
 from motcua.proof.stamps import BadStamp, authorities, stamped_at
 from tests.authority import CONFIG
 from tests.needs import needs
@@ -83,6 +89,28 @@ class Chain:
             (folder / f"{name}.pem").write_bytes(
                 b"".join(each.public_bytes(Encoding.PEM) for each in certificates)
             )
+
+    def set(self, **options: str) -> None:
+        """Change what its configuration says of stamps."""
+        file = self.folder / "openssl.cnf"
+        kept = [line for line in file.read_text().splitlines() if line.split(" =")[0] not in options]
+        file.write_text("\n".join([*kept, *(f"{name} = {value}" for name, value in options.items())]) + "\n")
+
+    def resigned(self, stamp: bytes, change: Callable[[bytes], bytes]) -> bytes:
+        """A stamp whose signed attributes were changed before its key signed them."""
+        status, token = children(strict(stamp))
+        kind, explicit = children(token)
+        (signed,) = children(explicit)
+        *fields, infos = children(signed)
+        (info,) = children(infos)
+        *before, attributes, algorithm, _ = children(info)
+        changed = b"".join(sorted(filter(None, map(change, children(attributes)))))
+        key = load_pem_private_key((self.folder / "signer.key").read_bytes(), None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        signature = encoded(0x04, key.sign(encoded(0x31, changed), ec.ECDSA(hashes.SHA256())))
+        info = encoded(0x30, b"".join(before) + encoded(0xA0, changed) + algorithm + signature)
+        signed = encoded(0x30, b"".join(fields) + encoded(0x31, info))
+        return encoded(0x30, status + encoded(0x30, kind + encoded(0xA0, signed)))
 
     def stamp(self, content: bytes = CONTENT, signer: str = "signer") -> bytes:
         """Its stamp for some bytes, with all three certificates in it."""
@@ -283,8 +311,99 @@ def test_a_signer_that_must_not_stamp_is_refused(
     worthy, signer = (each.public_bytes(Encoding.DER) for each in (theirs.worthy, theirs.signer))
     assert worthy in loose
     orders.append(strict(loose.replace(worthy, signer)))
-    for each in orders if not believed else orders[:-1]:
+    *made_so, exchanged = orders
+    for each in made_so:
         assert (theirs.openssl(each), theirs.ours(each)) == (believed, believed), what
+    assert (theirs.openssl(exchanged), theirs.ours(exchanged)) == (False, False), what
+
+
+OPTIONS = [
+    {"ess_cert_id_alg": "sha1"},
+    {"ess_cert_id_alg": "sha512"},
+    {"ess_cert_id_chain": "yes"},
+    {"ess_cert_id_chain": "yes", "ess_cert_id_alg": "sha1"},
+    {"tsa_name": "yes"},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_a_signer_may_be_named_in_every_way(options: dict[str, str], tmp_path: Path) -> None:
+    """In both versions of the attribute, with the authorities above it, and by its name in the stamp."""
+    authority = Chain(tmp_path / "authority")
+    authority.set(**options)
+    for each in authority.ordered(authority.stamp()):
+        assert (authority.openssl(each), authority.ours(each)) == (True, True)
+
+
+V1, V2 = bytes.fromhex("060b2a864886f70d010910020c"), bytes.fromhex("060b2a864886f70d010910022f")
+OTHER_TYPE = bytes.fromhex("060b2a864886f70d0109100263")
+
+
+def _ids(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[bytes], bytes]:
+    """Change the list of certificates in the attribute that names the signer's."""
+
+    def changed(attribute: bytes) -> bytes:
+        kind, values = children(attribute)
+        if kind not in (V1, V2):
+            return attribute
+        ((ids, *policies),) = [children(each) for each in children(values)]
+        value = encoded(0x30, encoded(0x30, b"".join(change(children(ids)))) + b"".join(policies))
+        return encoded(0x30, kind + encoded(0x31, value))
+
+    return changed
+
+
+def _flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes((data[at] ^ 1,)) + data[at + 1 :]
+
+
+FORGED: dict[str, tuple[bool, Callable[[bytes], bytes]]] = {
+    "unchanged": (True, lambda attribute: attribute),
+    "no attribute": (False, lambda attribute: b"" if V2 in attribute or V1 in attribute else attribute),
+    "another type": (False, lambda attribute: attribute.replace(V2, OTHER_TYPE).replace(V1, OTHER_TYPE)),
+    "no certificate": (False, _ids(lambda _: [])),
+    "another hash": (False, _ids(lambda ids: [_flipped(ids[0], len(ids[0]) // 3), *ids[1:]])),
+    "another number": (False, _ids(lambda ids: [_flipped(ids[0], len(ids[0]) - 1), *ids[1:]])),
+    "another order": (False, _ids(lambda ids: ids[::-1])),
+    "without the signer": (False, _ids(lambda ids: ids[1:])),
+    "a stranger above": (False, _ids(lambda ids: [*ids, _flipped(ids[1], len(ids[1]) // 3)])),
+    "the signer twice": (False, _ids(lambda ids: [ids[0], ids[0]])),
+    "the signer alone": (True, _ids(lambda ids: ids[:1])),
+}
+
+
+@pytest.mark.parametrize("version", ["sha1", "sha256"])
+@pytest.mark.parametrize("what", FORGED)
+def test_a_stamp_that_names_another_signer_is_refused(what: str, version: str, tmp_path: Path) -> None:
+    """The signature holds: the key of the signer has signed attributes that name another certificate."""
+    authority = Chain(tmp_path / "authority")
+    authority.set(ess_cert_id_chain="yes", ess_cert_id_alg=version)
+    believed, change = FORGED[what]
+    forged = authority.resigned(authority.stamp(), change)
+    assert (authority.openssl(forged), authority.ours(forged)) == (believed, believed)
+
+
+def test_a_stamp_in_the_name_of_another_authority_is_refused(tmp_path: Path) -> None:
+    """What is stamped may say who stamps it; that must be the signer."""
+    authority = Chain(tmp_path / "authority")
+    authority.set(tsa_name="yes")
+    stamp = authority.stamp()
+    named = encoded(0x0C, b"signer")
+    at = stamp.index(named)
+    other = stamp[:at] + encoded(0x0C, b"singer") + stamp[at + len(named) :]
+    content = hashlib.sha256(_stamped(other)).digest()
+    before = hashlib.sha256(_stamped(stamp)).digest()
+    forged = authority.resigned(other, lambda attribute: attribute.replace(before, content))
+    assert (authority.openssl(stamp), authority.ours(stamp)) == (True, True)
+    assert (authority.openssl(forged), authority.ours(forged)) == (False, False)
+
+
+def _stamped(stamp: bytes) -> bytes:
+    """What the authority has stamped: the content that its signature is over."""
+    _, token = children(strict(stamp))
+    (signed,) = children(children(token)[1])
+    _, explicit = children(children(signed)[2])
+    return _content(_content(explicit))
 
 
 def test_a_stamp_of_another_authority_is_refused(chain: Chain, stamp: bytes, tmp_path: Path) -> None:
