@@ -18,7 +18,7 @@ from motcua.descriptors import raise_limit
 if TYPE_CHECKING:
     from models.calendar import Calendar
     from motcua.accounts import Accounts
-    from motcua.catalogue import Catalogue
+    from motcua.catalogue.catalogue import Catalogue
     from motcua.config import Settings
     from motcua.desk import Desk, Rulebook
     from motcua.documents import Documents
@@ -48,9 +48,15 @@ class Workshop:
 
     def catalogue(self) -> Catalogue:
         """The catalogue, read and checked."""
-        from motcua.catalogue import Catalogue
+        from motcua.catalogue.catalogue import Catalogue
 
         return Catalogue.load(self.settings.catalog_dir)
+
+    def calendar(self, name: str | None) -> Calendar:
+        """A calendar of the catalogue by its name or its office's; that of the office unless named."""
+        from motcua.catalogue.calendars import calendar_of
+
+        return calendar_of(self.settings.catalog_dir, name)
 
     def rulebook(self, catalogue: Catalogue, calendar: Calendar) -> Rulebook:
         """The catalogue as the desk needs it, with the calendar to count by."""

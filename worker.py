@@ -27,7 +27,8 @@ from models.notices import Channels
 from models.people import DESK, EMAIL
 from models.refusals import Problem, exit_code
 from motcua.archive import Archive
-from motcua.catalogue import Catalogue, Webhook
+from motcua.catalogue.catalogue import Catalogue
+from motcua.catalogue.office import Webhook
 from motcua.config import Settings
 from motcua.descriptors import raise_limit
 from motcua.desk import Desk

@@ -18,7 +18,7 @@ from benchmarks.measure import Figures, measure
 from benchmarks.report import Report, report, show
 from benchmarks.variants import Variant, variants
 from models.refusals import Problem, exit_code
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.local import LocalOffice
 from motcua.store import Store

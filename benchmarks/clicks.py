@@ -32,7 +32,7 @@ from rich.table import Table
 from benchmarks.crowd import staffed
 from benchmarks.onlookers import Person
 from benchmarks.variants import PROCEDURE, ROOT, BareLife, environment
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk
 from motcua.forms import Applicant, Submission

@@ -31,7 +31,7 @@ from models.procedure import Procedure, Role, Step
 from models.rules import decide
 from models.view import row
 from motcua.caseloads.town import FAMILY, GIVEN, MIDDLE
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.desk import CITIZEN, Rulebook
 from motcua.forms import private, reference
 from motcua.owner import end_with_parent

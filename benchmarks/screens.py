@@ -26,7 +26,7 @@ from temporalio.client import Client
 
 from benchmarks.crowd import fill, staffed
 from motcua.accounts import Accounts
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk
 from motcua.documents import Documents

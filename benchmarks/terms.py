@@ -24,7 +24,7 @@ from typing import Any
 from models.calendar import Calendar
 from models.limits import Limit
 from models.terms import due, starts
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.texts import Texts
 from motcua.texts.samples import samples
 

@@ -24,7 +24,7 @@ from temporalio.client import Client, WorkflowHandle
 from benchmarks.bare import STEPS, BareWorkflow
 from models.commands import Actor, Complete
 from models.procedure import Procedure, Role
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.desk import Desk, Rulebook
 from motcua.forms import Applicant, Submission
 from motcua.processes import MARK, Child

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models.calendar import Calendar
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.desk import Rulebook
 
 

@@ -17,7 +17,7 @@ from temporalio.runtime import Runtime
 
 from models.refusals import Problem
 from motcua.accounts import Accounts, made_up
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk, Rulebook
 from motcua.documents import Clamd, Documents

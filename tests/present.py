@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from models.calendar import Calendar, Hours, SpecialDay
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
 ZONE = "Asia/Ho_Chi_Minh"

@@ -35,7 +35,7 @@ from models.rules import decide
 from models.service import Answer
 from models.view import row
 from motcua.audit import Verified
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk, Rulebook
 from motcua.guardian import GUARDIAN

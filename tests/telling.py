@@ -14,7 +14,8 @@ from temporalio.runtime import Runtime
 
 from models.people import Person
 from models.procedure import Role
-from motcua.catalogue import Catalogue, Webhook
+from motcua.catalogue.catalogue import Catalogue
+from motcua.catalogue.office import Webhook
 from motcua.config import Settings
 from motcua.store.notices import NoticeFilter, NoticeRecord
 from tests.running import CATALOGUE, SETTINGS, Running, running

@@ -15,7 +15,7 @@ import httpx
 
 from motcua.accounts import Accounts
 from motcua.calendars import Calendar
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.desk import Desk
 from motcua.documents import Documents, Scanner
 from motcua.health import Health

@@ -10,7 +10,7 @@ from models.procedure import Procedure, Role
 from models.refusals import BadInput
 from motcua.caseloads.open_work import OpenWork, read_open_work
 from motcua.caseloads.town import Town, read_town, there
-from motcua.catalogue import Catalogue, UnknownProcedure
+from motcua.catalogue.catalogue import Catalogue, UnknownProcedure
 
 OPEN = "-open"
 """The end of the name of a file that is no town's caseload but open work."""

@@ -21,7 +21,7 @@ from models.terms import Term, due, starts
 from models.timeliness import overdue_from
 from motcua.caseloads.script import Act, Case
 from motcua.caseloads.town import Share, invented_name, there
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.catalogue.files import check, read
 
 State = Literal[

@@ -20,7 +20,7 @@ from models.people import Person
 from models.procedure import Procedure, Role, Stage, Step
 from models.terms import due, starts
 from motcua.caseloads.script import Act, Case
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.catalogue.files import check, read
 
 Share = Field(ge=0, le=1)

@@ -10,15 +10,21 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError, model_validator
+from pydantic import BaseModel, ValidationError, model_validator
 
 from models.base import Value
 from models.calendar import Calendar, Hours, SpecialDay
 from models.refusals import BadInput
-from motcua.catalogue.files import BadCatalogue, Text, check, files, only_once
+from motcua.catalogue.files import BadCatalogue, Text, check, files, only_once, read
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 _WEEK: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class UnknownCalendar(BadInput):
+    """The catalogue has no calendar of this name."""
+
+    sentence = "There is no calendar {name}; there is: {known}."
 
 
 class NotAHoliday(BadInput):
@@ -72,8 +78,44 @@ class CalendarFile(Value):
     correction: tuple[Correction, ...] = ()
 
 
-def read_calendars(root: Path) -> dict[str, CalendarFile]:
-    """The calendar files by name, checked, still without the feasts of the library."""
+class CalendarFiles:
+    """The calendars of a catalogue by name."""
+
+    def __init__(self, files: Mapping[str, CalendarFile]) -> None:
+        self._files = files
+        self._built: dict[str, Calendar] = {}
+
+    @classmethod
+    def load(cls, root: Path) -> CalendarFiles:
+        """Read and check all of them, still without the feasts of the library."""
+        return cls(_read(root))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._files
+
+    def calendar(self, name: str) -> Calendar:
+        """A calendar with its feasts and corrections; built once."""
+        if name not in self._files:
+            raise UnknownCalendar(name=name, known=", ".join(self._files) or "none")
+        if name not in self._built:
+            self._built[name] = read_calendar(name, self._files[name])
+        return self._built[name]
+
+
+class _Home(BaseModel):
+    """What names the calendar of the office; the rest of the file is read by `motcua.catalogue.office`."""
+
+    id: str
+    calendar: str
+
+
+def calendar_of(root: Path, name: str | None) -> Calendar:
+    """A calendar by its name or by its office's; that of the office unless named. Reads calendars alone."""
+    home = check(_Home, read(root, "office.toml"), "office.toml")
+    return CalendarFiles.load(root).calendar(home.calendar if name in (None, home.id) else name)
+
+
+def _read(root: Path) -> dict[str, CalendarFile]:
     found = {}
     for name, data in files(root, "calendars"):
         file = check(CalendarFile, data, name)

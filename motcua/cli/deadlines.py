@@ -16,7 +16,6 @@ from motcua.cli import printing
 from motcua.cli.options import Json
 
 if TYPE_CHECKING:
-    from motcua.catalogue import Catalogue
     from motcua.cli.workshop import Workshop
 
 
@@ -65,7 +64,7 @@ def add(app: typer.Typer, shop: Workshop) -> None:
         as_json: Json = False,
     ) -> None:
         """When a limit ends, and each day on the way."""
-        calendar = _calendar(shop.catalogue(), office)
+        calendar = shop.calendar(office)
         start = starts(calendar, moment(calendar, "--received", received), _clock(cut_off))
         parsed = _limit(calendar, limit)
         if due_after(calendar, parsed, start, ()) <= start:
@@ -89,11 +88,6 @@ def add(app: typer.Typer, shop: Workshop) -> None:
         ]
         printing.table("", ("date", "minutes", "why", "source"), rows_shown)
         print(f"due    {printing.office_time(calendar, end)}")
-
-
-def _calendar(catalogue: Catalogue, office: str | None) -> Calendar:
-    home = catalogue.office
-    return catalogue.calendar(home.calendar if office in (None, home.id) else office)
 
 
 def moment(calendar: Calendar, what: str, text: str, *, end: bool = False) -> datetime:

@@ -20,7 +20,8 @@ from motcua.caseloads.open_work import OpenWorkPlan
 from motcua.caseloads.player import Tally
 from motcua.caseloads.script import Case, fingerprint
 from motcua.caseloads.town import TownPlan
-from motcua.catalogue import Catalogue, without_holiday
+from motcua.catalogue.calendars import without_holiday
+from motcua.catalogue.catalogue import Catalogue
 from motcua.cli import audit, printing, reporting
 from motcua.cli.options import Json
 from motcua.cli.workshop import Office, Workshop, until_told, work
@@ -99,8 +100,8 @@ async def _demo(
     name += f"-{fingerprint(cases, book)[:8]}"
     async with shop.embedded(name, book) as office:
         if not as_json:
-            printing.err.print(f"{town.name}: {dossiers:,} dossiers from {town.first} to {town.last}")
-            printing.err.print(f"Temporal's own pages: {office.ui}/namespaces/{name}/workflows")
+            printing.to_stderr(f"{town.name}: {dossiers:,} dossiers from {town.first} to {town.last}")
+            printing.to_stderr(f"Temporal's own pages: {office.ui}/namespaces/{name}/workflows")
         played = await _play(office, cases)
         found = await reporting.period(office.desk, office.store, town.first, town.last)
         checked, verified = await _check(office)
@@ -125,7 +126,7 @@ async def _demo(
 async def _up(shop: Workshop, *, as_json: bool) -> None:
     catalogue = shop.catalogue()
     for warning in catalogue.warnings():
-        printing.err.print(f"warning: {warning}")
+        printing.to_stderr(f"warning: {warning}")
     rulebook = shop.rulebook(catalogue, catalogue.calendar(catalogue.office.calendar))
     async with shop.embedded("default", rulebook) as office:
         if as_json:

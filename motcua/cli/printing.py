@@ -1,4 +1,7 @@
-"""How results look: JSON for programs, tables for people, progress bars on stderr."""
+"""How results look: JSON for programs, tables for people, progress bars on stderr.
+
+Rich is imported by the first table, line or bar: it takes longer than most commands.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,19 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from pydantic import BaseModel
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from models.calendar import Calendar
 from models.refusals import BadInput
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
 EVERY = 10.0
 """Seconds between two lines of progress where no terminal is."""
@@ -30,18 +35,28 @@ class CannotWrite(BadInput):
     sentence = "{path} cannot be written: {reason}"
 
 
-class _Out(Console):
-    """Rich would end the process with 1, which here means that a check found something."""
+@cache
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
 
-    def on_broken_pipe(self) -> None:
-        """Whoever reads has seen enough; the command line as a whole deals with it."""
-        raise BrokenPipeError
+    class Output(Console):
+        """Rich would end the process with 1, which here means that a check found something."""
+
+        def on_broken_pipe(self) -> None:
+            """Whoever reads has seen enough; the command line as a whole deals with it."""
+            raise BrokenPipeError
+
+    if stderr:
+        return Console(stderr=True, highlight=False)
+    console = Output(highlight=False)
+    if not console.is_terminal:
+        console.width = 110  # a file or a pipe has no width of its own; 80 would break the lines of a report
+    return console
 
 
-out = _Out(highlight=False)
-if not out.is_terminal:
-    out.width = 110  # a file or a pipe has no width of its own; 80 would break the lines of a report
-err = Console(stderr=True, highlight=False)
+def to_stderr(text: str) -> None:
+    """A line on stderr, beside the results."""
+    _console(stderr=True).print(text)
 
 
 def write(file: str | None, name: str, content: bytes) -> Path | None:
@@ -80,6 +95,8 @@ def _plain(value: Any) -> Any:
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]], *, right: int = 99) -> None:
     """A table on stdout; columns from number `right` on are aligned to the right."""
+    from rich.table import Table
+
     grid = Table(title=title or None, title_justify="left", show_edge=False)
     for number, name in enumerate(columns):
         # Codes and numbers are there to be copied: the first column is never cut.
@@ -88,7 +105,7 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]], *, 
         # Their own text would be UTC, which reads as office time and is another day before 07:00.
         assert not any(isinstance(cell, datetime) for cell in cells), "moments are shown by office_time"
         grid.add_row(*("" if cell is None else str(cell) for cell in cells))
-    out.print(grid)
+    _console(stderr=False).print(grid)
 
 
 def office_time(calendar: Calendar, at: datetime | None) -> str:
@@ -112,14 +129,17 @@ class Bar:
     def to(self, done: float, total: float | None = None, note: str = "") -> None:
         """Show that so much is done, and a word about it."""
         self._progress.update(self._task, completed=done, total=total, note=note)
-        if not err.is_terminal and time.monotonic() - self._spoke >= EVERY:
+        if not _console(stderr=True).is_terminal and time.monotonic() - self._spoke >= EVERY:
             self._spoke = time.monotonic()
-            err.print(f"{self._label} {done:,} of {total:,} {note}" if total else f"{self._label} {done:,}")
+            line = f"{self._label} {done:,} of {total:,} {note}" if total else f"{self._label} {done:,}"
+            _console(stderr=True).print(line)
 
 
 @contextmanager
 def bar(label: str) -> Iterator[Bar]:
     """Progress on stderr for as long as the block lasts."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -127,5 +147,5 @@ def bar(label: str) -> Iterator[Bar]:
         TextColumn("{task.fields[note]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err, refresh_per_second=4, transient=True) as progress:
+    with Progress(*columns, console=_console(stderr=True), refresh_per_second=4, transient=True) as progress:
         yield Bar(progress, label)

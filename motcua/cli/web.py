@@ -9,7 +9,7 @@ import typer
 
 from models.calendar import Calendar
 from motcua.accounts import From
-from motcua.catalogue import UnknownUser
+from motcua.catalogue.catalogue import UnknownUser
 from motcua.cli import printing
 from motcua.cli.options import Json
 from motcua.cli.workshop import Workshop, until_told, work

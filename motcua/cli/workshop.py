@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from motcua.audit import Verified
     from motcua.caseloads.player import Tally
     from motcua.caseloads.script import Case
-    from motcua.catalogue import Catalogue
+    from motcua.catalogue.catalogue import Catalogue
     from motcua.config import Settings
     from motcua.desk import Desk, Rulebook
     from motcua.documents import Documents
@@ -126,6 +126,10 @@ class Workshop(Protocol):
 
     def catalogue(self) -> Catalogue:
         """The catalogue, read and checked."""
+        ...
+
+    def calendar(self, name: str | None) -> Calendar:
+        """A calendar of the catalogue, or that of the office; nothing else of the catalogue is read."""
         ...
 
     def rulebook(self, catalogue: Catalogue, calendar: Calendar) -> Rulebook:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from models.notices import Addressee, Channels, Notice, Occasion, addressees, notices
 from models.people import Directory
 from models.view import DossierRow
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.store.notices import NoticeRecord
 
 

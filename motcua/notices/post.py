@@ -15,7 +15,7 @@ from models.people import APPLICANT, EMAIL, Directory, Language, Person
 from models.refusals import BadInput
 from models.service import Carried, Fate, Parcel
 from models.view import DossierRow
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.notices.addressing import Addressing
 from motcua.notices.digests import DIGEST, Digests, NotNeeded
 from motcua.notices.gate import Gate

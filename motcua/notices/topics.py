@@ -15,7 +15,7 @@ from models.notices import NO_RUNG, Notice
 from models.people import APPLICANT, Directory, Language, Person
 from models.procedure import Procedure
 from models.view import DossierRow, TermRow
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.store import Store
 from motcua.store.notices import NoticeRecord
 from motcua.texts.topic import Alarm, Digest, Line, Place, Subject, Topic

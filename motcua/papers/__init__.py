@@ -15,7 +15,7 @@ from models.dossier import Dossier
 from models.facts import Event, Fact, LinkedTo
 from models.refusals import BadInput, Refusal
 from models.units import UnknownUnit
-from motcua.catalogue import Office
+from motcua.catalogue.office import Office
 from motcua.catalogue.papers import KINDS, Form, FormSet, Kind, forms_on, read_forms
 from motcua.papers import contents as say
 from motcua.papers import words

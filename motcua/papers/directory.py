@@ -7,7 +7,7 @@ from typing import Any
 
 from models.calendar import Calendar
 from models.procedure import Role
-from motcua.catalogue import Office, Unit
+from motcua.catalogue.office import Office, Unit
 from motcua.papers import contents as say
 from motcua.papers import words
 from motcua.store.register import Registered

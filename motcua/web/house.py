@@ -15,7 +15,8 @@ from motcua.absences import Absences
 from motcua.accounts import Accounts
 from motcua.bell import Bell
 from motcua.calendars import Calendars
-from motcua.catalogue import Catalogue, Unit
+from motcua.catalogue.catalogue import Catalogue
+from motcua.catalogue.office import Unit
 from motcua.desk import Desk
 from motcua.documents import Documents
 from motcua.erasure import Erasure

@@ -28,7 +28,7 @@ from typing import Any
 
 import asyncpg
 
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.desk import Desk
 from motcua.guardian import GUARDIAN
 from motcua.local import RunInfo, read_run

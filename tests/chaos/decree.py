@@ -25,7 +25,7 @@ from models.calendar import Calendar
 from models.changes import carries
 from models.dossier import Dossier
 from models.facts import CalendarAmended, RungReached
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk
 from motcua.guardian import GUARDIAN

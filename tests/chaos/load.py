@@ -18,7 +18,7 @@ from temporalio.service import RPCError
 
 from models.refusals import Unreachable
 from models.service import Answer
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk
 from motcua.local import read_run

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from models.refusals import UnitEnded
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.desk import Desk
 from motcua.past import recall
 from motcua.rulebook import rulebook

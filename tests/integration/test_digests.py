@@ -12,7 +12,7 @@ from models.chain import fingerprint
 from models.fold import fold
 from models.people import Absence
 from models.view import row
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.notices.addressing import Addressing
 from motcua.notices.digests import Digests, NotNeeded
 from motcua.notices.topics import Topics

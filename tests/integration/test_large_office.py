@@ -13,7 +13,7 @@ from benchmarks.crowd import fill, staffed
 from models.people import Absence, Directory
 from models.procedure import Role
 from motcua.bell import Bell
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.store import Store, screens
 from motcua.store.migrate import migrate
 from motcua.store.notices import NoticeRecord, Reach

@@ -11,7 +11,8 @@ import pytest
 
 from models.procedure import Role
 from motcua.accounts import Accounts, From, NotSignedIn
-from motcua.catalogue import Catalogue, Staff
+from motcua.catalogue.catalogue import Catalogue
+from motcua.catalogue.office import Staff
 from motcua.store.views import TraceFilter, ViewRecord
 from tests import pdf
 from tests.files import PDF

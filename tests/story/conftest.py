@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from tests.present import ROOT, catalog_with, shipped
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from models.chain import fingerprint
 from models.facts import Filed
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.papers import Papers
 from motcua.store import Store

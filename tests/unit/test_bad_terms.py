@@ -11,7 +11,7 @@ import pytest
 
 import starter
 from motcua import cli
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.catalogue.files import BadCatalogue
 from tests.unit.test_catalogue import VN, copy_with
 

@@ -14,8 +14,8 @@ from models.base import one_line
 from models.commands import Actor
 from models.procedure import Role
 from models.visible import shows, visible
-from motcua.catalogue import Staff, Unit
-from motcua.catalogue.calendars import read_calendar, read_calendars
+from motcua.catalogue.calendars import CalendarFiles
+from motcua.catalogue.office import Staff, Unit
 from motcua.forms import InvalidCommand, InvalidSubmission, read_command, read_submission
 
 CATALOG = Path(__file__).resolve().parents[2] / "catalog"
@@ -34,7 +34,7 @@ BLANK = [
     ),
 ]
 SHOWN = ["Nguyễn Thị Ánh", "阮氏映", "葛\U000e0100", "O’Neil", "김", "ก", "7", "-", "🏛️", "ạ"]
-CALENDAR = read_calendar("vn", read_calendars(CATALOG)["vn"])
+CALENDAR = CalendarFiles.load(CATALOG).calendar("vn")
 OFFICER = Actor(id="a", roles=(Role.RECEIVER, Role.HANDLER), unit="u")
 
 

@@ -14,8 +14,9 @@ from models.calendar import Calendar, CalendarTooShort
 from models.changes import Act, Acts, Change, Day, Ordered, amended, before, carries, name_of, restored
 from models.explanation import explained
 from models.terms import Term, due
-from motcua.catalogue import BadCatalogue, Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.catalogue.changes import read_change
+from motcua.catalogue.files import BadCatalogue
 from motcua.config import Settings
 from tests.unit.office import (
     CALENDAR,

@@ -11,7 +11,8 @@ import pytest
 from motcua.caseloads.event_log import EventLog
 from motcua.caseloads.script import fingerprint
 from motcua.caseloads.town import TownPlan, read_town
-from motcua.catalogue import Catalogue, without_holiday
+from motcua.catalogue.calendars import without_holiday
+from motcua.catalogue.catalogue import Catalogue
 from motcua.local import DATABASE_NAME, _database
 from motcua.rulebook import rulebook
 from tests.unit.test_event_log import CHECK, DECIDE, HEAD, RECEIPT, START, WABO, row

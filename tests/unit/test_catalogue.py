@@ -18,17 +18,9 @@ from models.limits import HOURS_A_DAY, Limit
 from models.procedure import Procedure, Role, Stage
 from models.refusals import BadInput, UnitEnded, UnitNotBegun
 from models.units import Span, check_works, heir
-from motcua.catalogue import (
-    BadCatalogue,
-    Catalogue,
-    NotAHoliday,
-    UnknownAgency,
-    UnknownCalendar,
-    UnknownProcedure,
-    UnknownUser,
-    without_holiday,
-)
-from motcua.catalogue.calendars import library_days
+from motcua.catalogue.calendars import NotAHoliday, UnknownCalendar, library_days, without_holiday
+from motcua.catalogue.catalogue import Catalogue, UnknownAgency, UnknownProcedure, UnknownUser
+from motcua.catalogue.files import BadCatalogue
 
 ROOT = Path(__file__).resolve().parents[2] / "catalog"
 CHILDREN = ("x.linked-residence", "x.linked-health-card", "x.linked-tax")
@@ -696,7 +688,7 @@ def test_a_correction_can_add_and_take_away_days(tmp_path: Path) -> None:
 def test_loading_stays_cheap() -> None:
     """Every command loads the catalogue: feasts only when asked for, and never those of all countries."""
     script = (
-        "import sys; from pathlib import Path; from motcua.catalogue import Catalogue\n"
+        "import sys; from pathlib import Path; from motcua.catalogue.catalogue import Catalogue\n"
         f"catalogue = Catalogue.load(Path({str(ROOT)!r})); print('holidays' in sys.modules)\n"
         "catalogue.calendar('vn'); print('holidays' in sys.modules, 'holidays.countries' in sys.modules)"
     )

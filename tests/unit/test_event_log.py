@@ -10,7 +10,7 @@ import pytest
 
 from models.refusals import BadInput, exit_code
 from motcua.caseloads.event_log import EventLog, read_mapping
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 WABO = ROOT / "catalog" / "mappings" / "wabo.toml"

@@ -12,7 +12,7 @@ from models.procedure import Role
 from motcua.caseloads.open_work import OpenWorkPlan, State, read_open_work
 from motcua.caseloads.script import Case
 from motcua.caseloads.town import TownPlan, read_town
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.store.screens import Edges
 from tests.unit.test_town import CALENDAR, Played
 

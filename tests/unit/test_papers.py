@@ -17,7 +17,7 @@ from models.limits import Limit
 from models.procedure import Fee
 from models.refusals import exit_code
 from models.units import UnknownUnit
-from motcua.catalogue import BadCatalogue
+from motcua.catalogue.files import BadCatalogue
 from motcua.catalogue.papers import FORMS, forms_on, read_forms
 from motcua.papers import NoSuchForm, NoSuchPaper, Paper, Papers, UnknownPaper, words
 from motcua.papers.press import qr

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.calendar import Calendar
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from tests.present import KINDS, ROOT, Kind, always_open, as_toml, catalog_with, present, shipped
 
 MOMENTS = [

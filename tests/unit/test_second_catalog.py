@@ -11,7 +11,8 @@ from models.refusals import exit_code
 from motcua.caseloads.fit import CaseloadDoesNotFit, NoCaseload, fitting_caseload
 from motcua.caseloads.open_work import OpenWorkPlan
 from motcua.caseloads.town import TownPlan
-from motcua.catalogue import BadCatalogue, Catalogue
+from motcua.catalogue.catalogue import Catalogue
+from motcua.catalogue.files import BadCatalogue
 from motcua.cli.embedded import signing_in
 from tests.second_office import SHIPPED, second_office
 

@@ -18,7 +18,8 @@ from models.fold import fold
 from models.rules import decide
 from motcua.caseloads.script import Case
 from motcua.caseloads.town import TownPlan, read_town
-from motcua.catalogue import Catalogue, without_holiday
+from motcua.catalogue.calendars import without_holiday
+from motcua.catalogue.catalogue import Catalogue
 from motcua.desk import CITIZEN
 from tests.unit.office import COMMANDS
 

@@ -18,7 +18,7 @@ from models.limits import Limit, Offset
 from models.terms import due_after, rung_at
 from models.timeliness import Measure
 from models.view import row
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from tests.unit.office import (
     CALENDAR,
     CALENDAR_DATA,

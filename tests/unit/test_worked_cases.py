@@ -13,7 +13,7 @@ import pytest
 from models.calendar import Calendar
 from models.limits import Limit
 from models.terms import Pause, due_after, receipt, starts
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from tests.unit.office import AFTERNOON, MORNING, at, special
 from tests.unit.witness import Witness, instant_of, limit_of, minute_of
 
