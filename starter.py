@@ -104,6 +104,8 @@ class Workshop:
 def main(argv: list[str]) -> int:
     """Run one command; returns the process's exit code."""
     raise_limit()
+    # There is none, and to look for one pydantic reads the metadata of every package that is installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     return cli.run(Workshop(), argv)
 
 

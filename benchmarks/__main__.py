@@ -65,7 +65,7 @@ async def compare(data_dir: Path, *, lifecycles: int, rounds: int, concurrencies
             progress.print(f"{where}: {variant.name}: {figures.rate:.1f} lifecycles/s")
 
         async with Store.connect(office.run.database_url) as store:
-            everything = variants(client, store, Catalogue.load(Settings().catalog_dir))
+            everything = variants(client, store, Catalogue.load(Settings.read().catalog_dir))
             for turn in range(1, rounds + 1):
                 for concurrency in concurrencies:
                     # There and back again: what slows down or speeds up with time favours nobody.

@@ -21,7 +21,7 @@ async def serve(task_queue: str, *, pass_through: bool) -> None:
     """Serve until SIGTERM."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    settings = Settings()
+    settings = Settings.read()
     address, namespace, _ = whereabouts(settings)
     async with Worker(
         await connect(address, namespace),

@@ -101,7 +101,7 @@ class Office:
     """An office of its own in another process."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.catalog = folder, staffed(Settings().catalog_dir, folder)
+        self.folder, self.catalog = folder, staffed(Settings.read().catalog_dir, folder)
         self.env = {
             **environment(),
             "MOTCUA_DATA_DIR": str(folder / "office"),
@@ -140,7 +140,7 @@ async def run(folder: Path, handlers: int, rates: list[float], clicks: int, roun
     try:
         err.print("an office with its servers ...")
         there = await office.up()
-        settings = Settings(data_dir=folder / "office", catalog_dir=office.catalog)
+        settings = Settings.read(data_dir=folder / "office", catalog_dir=office.catalog)
         address, namespace, url = whereabouts(settings)
         client = await connect(address, namespace)
         await office.start("-m", "benchmarks.bare_worker", "bare-clicks", "--pass-through")

@@ -78,7 +78,7 @@ class Timing(NamedTuple):
 @asynccontextmanager
 async def crowded(folder: Path, dossiers: int) -> AsyncIterator[tuple[LocalOffice, Path, int, int]]:
     """An embedded office with so many dossiers on record: servers, catalogue, dossiers, facts."""
-    catalog_dir = staffed(Settings().catalog_dir, folder)
+    catalog_dir = staffed(Settings.read().catalog_dir, folder)
     async with LocalOffice(folder / "office") as office:
         await migrate(office.run.admin_database_url)
         with _bar() as bar:

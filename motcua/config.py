@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from models.refusals import BadInput
 
@@ -22,10 +22,10 @@ class BadSetting(BadInput):
     sentence = "{name}: {reason}"
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What can be set from outside; PostgreSQL's own is DATABASE_URL, Temporal's are TEMPORAL_*."""
 
-    model_config = SettingsConfigDict(env_prefix="MOTCUA_", extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     data_dir: Path = Path(".motcua")
     """Where the embedded servers keep their data, and where a running office is found."""
@@ -91,13 +91,13 @@ class Settings(BaseSettings):
     """The sender of letters: `Name <a@b>`."""
     smtp_timeout: float = Field(default=20.0, gt=0, le=MOST_SENDING)
     """Seconds that sending one letter may take."""
-    webhook_secrets: Annotated[dict[str, SecretStr], NoDecode] = {}
+    webhook_secrets: dict[str, SecretStr] = {}
     """For each channel, by its id, the secret that signs what is posted to it."""
     webhook_private: bool = False
     """Whether channels may lie in a private network, and be spoken to in the clear."""
     webhook_timeout: float = Field(default=10.0, gt=0, le=MOST_SENDING)
     """Seconds that posting one notice may take."""
-    database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
+    database_url: str | None = None
     """PostgreSQL, when it is not the embedded one."""
 
     @property
@@ -115,19 +115,28 @@ class Settings(BaseSettings):
         return timedelta(hours=self.retention_hours)
 
     @classmethod
-    def read(cls) -> Self:
-        """The settings of this process; BadSetting names the first variable that cannot be used."""
+    def read(cls, **given: Any) -> Self:
+        """The settings of this process, but for what is given.
+
+        Raises BadSetting, which names the first variable that cannot be used.
+        """
+        variables = {field: cls._variable(field) for field in cls.model_fields}
+        found = {field: os.environ[name] for field, name in variables.items() if name in os.environ}
         try:
-            return cls()
+            return cls.model_validate({**found, **given})
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            name = "MOTCUA_" + ".".join(str(part) for part in first["loc"]).upper()
+            field, *within = map(str, first["loc"])
+            name = ".".join((cls._variable(field), *within))
             raise BadSetting(name=name, reason=first["msg"].removeprefix("Value error, ")) from None
+
+    @staticmethod
+    def _variable(field: str) -> str:
+        return "DATABASE_URL" if field == "database_url" else f"MOTCUA_{field.upper()}"
 
     @field_validator("webhook_secrets", mode="before")
     @classmethod
     def _object(cls, value: Any) -> Any:
-        """Read it here: what pydantic-settings raises for bad JSON is no ValidationError, and quotes it."""
         if not isinstance(value, str):
             return value
         try:

@@ -58,7 +58,7 @@ from workflows.dossier import SEARCH_ATTRIBUTES
 OFFICE = "demo"
 NAME = "Nguyễn Thị Bí Mật"
 """An applicant's name, which must be found nowhere but in erasable rows."""
-SETTINGS = Settings(sandbox=True)
+SETTINGS = Settings.read(sandbox=True)
 
 _WHOLE: dict[str, Any] = {
     "steps": [each.model_dump(mode="json") | {"limit": None} for each in procedure().steps],

@@ -161,7 +161,7 @@ async def office(data_dir: Path) -> AsyncIterator[Office]:
         record = await asyncpg.connect(run.database_url)
         try:
             async with Store.connect(run.database_url, most=LANES) as store:
-                desk = Desk(client, store, rulebook(Catalogue.load(Settings().catalog_dir)))
+                desk = Desk(client, store, rulebook(Catalogue.load(Settings.read().catalog_dir)))
                 yield Office(data_dir, desk, store, VirtualClocks(client), record)
         finally:
             await record.close()

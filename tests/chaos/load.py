@@ -63,7 +63,7 @@ class Load:
         self._busy = 0
         self._retries: Counter[str] = Counter()
         self._faults: list[str] = []
-        self._catalogue = Catalogue.load(Settings().catalog_dir)
+        self._catalogue = Catalogue.load(Settings.read().catalog_dir)
         self._stack, self._key, self._lock = AsyncExitStack(), ("", ""), asyncio.Lock()
         self._desk: Desk | None = None
         self._store: Store | None = None

@@ -13,7 +13,7 @@ from motcua.papers import Papers
 from motcua.store import Store
 from tests.unit.office import CALENDAR, Case
 
-CATALOG_DIR = Settings().catalog_dir
+CATALOG_DIR = Settings.read().catalog_dir
 OFFICE = Catalogue.load(CATALOG_DIR).office
 
 

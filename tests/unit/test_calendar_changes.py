@@ -340,7 +340,7 @@ DAY = '[[day]]\ndate = 2027-02-11\nkind = "holiday"\nname = "Tết"\n'
 @pytest.fixture(scope="module")
 def real() -> Calendar:
     """The office's calendar."""
-    return Catalogue.load(Settings().catalog_dir).calendar("vn")
+    return Catalogue.load(Settings.read().catalog_dir).calendar("vn")
 
 
 @pytest.fixture

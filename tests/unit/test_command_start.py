@@ -45,7 +45,7 @@ COUNTING = {
 TYPER = {"typer", "annotated_doc", "shellingham"}
 LIBRARIES = {
     *TYPER,
-    *("pydantic", "pydantic_core", "pydantic_settings", "annotated_types", "typing_inspection", "dotenv"),
+    *("pydantic", "pydantic_core", "annotated_types", "typing_inspection"),
     *("typing_extensions", "rich", "holidays", "dateutil", "six"),
 }
 INTERRUPTED = """

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from motcua.config import BadSetting, Settings
 
@@ -17,10 +16,10 @@ SECRET = "whsec_geheim"
 
 def test_secrets_of_the_channels(monkeypatch: pytest.MonkeyPatch) -> None:
     """A JSON object; nothing of it is shown."""
-    assert Settings().webhook_secrets == {}
+    assert Settings.read().webhook_secrets == {}
     monkeypatch.setenv("MOTCUA_WEBHOOK_SECRETS", f'{{"sms": "{SECRET}"}}')
     monkeypatch.setenv("MOTCUA_SMTP_URL", "smtp://motcua:geheim@localhost")
-    settings = Settings()
+    settings = Settings.read()
     assert settings.webhook_secrets["sms"].get_secret_value() == SECRET
     assert "geheim" not in repr(settings) + settings.model_dump_json()
 
@@ -31,9 +30,16 @@ def test_secrets_of_the_channels(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_secrets_that_cannot_be_read(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names the setting, not what it holds."""
     monkeypatch.setenv("MOTCUA_WEBHOOK_SECRETS", text)
-    with pytest.raises(ValidationError, match="webhook_secrets") as caught:
-        Settings()
+    with pytest.raises(BadSetting, match="MOTCUA_WEBHOOK_SECRETS") as caught:
+        Settings.read()
     assert "geheim" not in str(caught.value)
+
+
+def test_the_database_has_its_usual_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All others begin with MOTCUA_."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://motcua@localhost/motcua")
+    monkeypatch.setenv("MOTCUA_DATABASE_URL", "postgresql://somebody@elsewhere/else")
+    assert Settings.read().database_url == "postgresql://motcua@localhost/motcua"
 
 
 TIMES = ("MOTCUA_RPC_TIMEOUT", "MOTCUA_SMTP_TIMEOUT", "MOTCUA_WEBHOOK_TIMEOUT")
