@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from models.base import Instant, Reference, Value, added
 from models.calendar import Calendar
@@ -252,13 +254,24 @@ class DismissApology(Asked):
 
 
 class Acknowledge(Asked):
-    """Say that one knows of the alarms that have sounded: they rest until a moment."""
+    """Acknowledge the alarms that have sounded: they rest until a moment, or for a limit from now on."""
 
     kind: Literal["acknowledge"] = "acknowledge"
-    until: Instant
+    limit: Limit | None = added(None)
+    until: Instant | None = Field(default=None, validate_default=True)
+    """Given where no limit is, and only there."""
     term: int | None = None
     """Of this term only; else of each running term whose alarms have sounded."""
     reason: Reference | None = None
+
+    @field_validator("until")
+    @classmethod
+    def _one_of_them(cls, until: datetime | None, given: ValidationInfo) -> datetime | None:
+        if until is None and given.data.get("limit") is None:
+            raise PydanticCustomError("missing", "Field required")
+        if until is not None and given.data.get("limit") is not None:
+            raise ValueError("give either a limit or an end")
+        return until
 
 
 class Return(Asked):
@@ -361,7 +374,7 @@ class Told(Value):
     """The code of the dossier that tells."""
     what: News
     term: str | None = None
-    """With "late": which of its terms has come due, "intake" or "dossier"."""
+    """With "late": which of its terms is overdue, "intake" or "dossier"."""
     due_at: Instant | None = None
     """When it is due there; with "promised", the date that its agency has promised."""
     timeliness: str | None = None

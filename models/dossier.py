@@ -282,15 +282,30 @@ class Dossier(Value):
         return [alarm for alarm in found if alarm is not None]
 
     def lapses(self) -> list[tuple[datetime, Term]]:
-        """The running terms whose end itself has an effect, and when that comes."""
+        """The running terms whose end itself has an effect, and when that comes: the end is still in time."""
         return [
-            (term.due_at, term)
+            (self.overdue_from(term), term)
             for term in self.terms
             if term.running
             and (
                 (term.of == "supplement" and self.procedure.supplement_lapse == "stop")
                 or (term.of == "consultation" and self.procedure.consultation_silence == "consent")
             )
+        ]
+
+    @property
+    def rating_lapses(self) -> datetime | None:
+        """The first instant at which it cannot be rated any more."""
+        return None if self.rate_by is None else overdue_from(self.calendar, "instant", self.rate_by)
+
+    def breaches(self) -> list[tuple[datetime, Term]]:
+        """The running terms of a linked dossier whose breach the parent has not heard of, and its moment."""
+        if self.parent is None:
+            return []
+        return [
+            (self.overdue_from(term), term)
+            for term in self.terms
+            if term.running and term.of in ("intake", "dossier") and term.reported_due_at != term.due_at
         ]
 
     def next_call(self) -> tuple[datetime, str] | None:
@@ -301,10 +316,11 @@ class Dossier(Value):
             if (term := self.term_of(alarm.term)) is not None
         ]
         calls += [(at, f"{term.of} lapses") for at, term in self.lapses()]
+        calls += [(at, f"{term.of} becomes overdue") for at, term in self.breaches()]
         if (apology := self.apology_call()) is not None:
             calls.append((apology[0], "apology is drafted"))
-        if self.rate_by is not None and not self.closed:
-            calls.append((self.rate_by, "rating closes"))
+        if self.rating_lapses is not None and not self.closed:
+            calls.append((self.rating_lapses, "rating closes"))
         return min(calls, default=None)
 
 

@@ -11,7 +11,7 @@ from models.calendar import Calendar
 from models.commands import Channel, Told, Vacancy
 from models.limits import Limit
 from models.procedure import Stage
-from models.terms import Mode, Pause
+from models.terms import Alert, Mode, Pause
 from models.timeliness import Timeliness
 
 Outcome = Literal["returned", "refused", "withdrawn", "stopped"]
@@ -404,13 +404,22 @@ class RungReached(Happened):
     rung: int
     occurrence: int
     name: str
-    alarm: Literal["reminder", "due", "escalation"]
+    alarm: Alert
     due_at: Instant
     """The rung's own instant, not the term's."""
     rested_until: Instant | None = added(None)
     """Until when somebody had given the alarm a rest, where it sounds only now for that reason."""
     to: tuple[str, ...]
     notify: bool
+
+
+class BecameOverdue(Happened):
+    """A term that counts for the parent dossier became overdue: the parent is notified of it."""
+
+    kind: Literal["became-overdue"] = "became-overdue"
+    term: int
+    due_at: Instant
+    """The term's due instant."""
 
 
 class Acknowledged(Happened):
@@ -476,6 +485,7 @@ Event = Annotated[
     | Attached
     | Rated
     | RungReached
+    | BecameOverdue
     | Acknowledged
     | RatingLapsed
     | Observed,

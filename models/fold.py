@@ -213,6 +213,9 @@ def _changes(d: Dossier, fact: Fact) -> dict[str, Any]:
             return {"terms": tuple(t.model_copy(update=rest) if t.id in e.terms else t for t in d.terms)}
         case f.RungReached() as e:
             return {"terms": tuple(_reached(d, t, e) if t.id == e.term else t for t in d.terms)}
+        case f.BecameOverdue() as e:
+            reported = {"reported_due_at": e.due_at}
+            return {"terms": tuple(t.model_copy(update=reported) if t.id == e.term else t for t in d.terms)}
         case f.PaymentRequested() as e:
             return {"payment": e.amount}
         case f.Paid():

@@ -19,7 +19,7 @@ from models.dossier import Dossier, Linked
 from models.facts import Event, Fact
 from models.fold import apply
 from models.procedure import Link
-from models.terms import due, first_overdue, starts
+from models.terms import due, starts
 
 
 class OpenLinked(Value):
@@ -141,13 +141,10 @@ def _news(d: Dossier, link: str, fact: Fact, event: Event) -> Iterator[c.Hear]:
     match event:
         case f.Accepted():
             yield hear("acknowledged", due_at=event.due_at)
-        case f.RungReached(rung=rung, occurrence=occurrence):
+        case f.BecameOverdue(due_at=due_at):
             term = d.term_of(event.term)
-            if term is None or term.of not in ("intake", "dossier"):
-                return
-            first = first_overdue(d.calendar, d.measure(term), term.due_at, d.ladder(term))
-            if first == (rung, occurrence):
-                yield hear("late", term=term.of, due_at=term.due_at)
+            assert term is not None
+            yield hear("late", term=term.of, due_at=due_at)
         case f.Extended():
             yield hear("promised", due_at=event.promised_at)
         case f.Ready():

@@ -29,6 +29,7 @@ FOR_LEADERS = ("apology-drafted", "task-freed")
 Kind = Literal[
     "reminder",
     "due",
+    "overdue",
     "escalation",
     "apology-drafted",
     "task-freed",

@@ -103,14 +103,17 @@ def acknowledge(d: Dossier, command: c.Acknowledge, at: datetime) -> Iterator[Ev
     )
     if not terms:
         raise r.NothingSounded(code=d.code)
-    longest = due(d.calendar, d.procedure.rest_limit, starts(d.calendar, at))
-    if not at < command.until <= longest:
+    begins = starts(d.calendar, at)
+    longest = due(d.calendar, d.procedure.rest_limit, begins)
+    until = command.until if command.limit is None else due(d.calendar, command.limit, begins)
+    assert until is not None
+    if not at < until <= longest:
         raise r.BadDate(
             what="The end of the rest",
-            value=d.calendar.shown(command.until),
+            value=d.calendar.shown(until),
             reason=f"it must lie after now and not after {d.calendar.shown(longest)}.",
         )
-    yield f.Acknowledged(terms=terms, until=command.until, reason=command.reason)
+    yield f.Acknowledged(terms=terms, until=until, reason=command.reason)
 
 
 def _heard(d: Dossier, term: Term) -> Iterator[bool]:

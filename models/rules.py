@@ -523,7 +523,7 @@ def _return(d: Dossier, command: c.Return, at: datetime) -> Iterator[Event]:
 
 
 def _rate(d: Dossier, command: c.Rate, at: datetime) -> Iterator[Event]:
-    if d.rate_by is None or at >= d.rate_by:
+    if d.rating_lapses is None or at >= d.rating_lapses:
         raise _wrong_stage(d, command)
     yield f.Rated(score=command.score, text=command.text)
 
@@ -572,15 +572,18 @@ def _extend(d: Dossier, command: c.Extend, at: datetime) -> Iterator[Event]:
 def _tick(d: Dossier, command: c.Tick, at: datetime) -> Iterator[Event]:
     yield from _rungs(d, at)
     yield from relief.drafted(d, at)
+    for overdue_from, term in d.breaches():
+        if overdue_from <= at:
+            yield f.BecameOverdue(term=term.id, due_at=term.due_at)
     for lapsed_at, term in sorted(d.lapses(), key=lambda lapse: lapse[0]):
         if lapsed_at > at:
             return
         if term.of == "supplement":
             yield f.Stopped(final=True, timeliness=timeliness(d, at) if d.term else None)
         else:
-            yield from _answered(d, term.name, lapsed_at, silent=True, found=at)
+            yield from _answered(d, term.name, term.due_at, silent=True, found=at)
         return  # one lapse at a time: the next tick sees the dossier as this one left it
-    if d.rate_by is not None and d.rate_by <= at:
+    if d.rating_lapses is not None and d.rating_lapses <= at:
         yield f.RatingLapsed()
 
 
@@ -601,7 +604,7 @@ def _rungs(d: Dossier, at: datetime) -> Iterator[Event]:
                 rung=alarm.rung,
                 occurrence=alarm.occurrence,
                 name=rung.name,
-                alarm=rung.kind,
+                alarm=rung.alert(alarm.sounds_at, d.overdue_from(term)),
                 due_at=alarm.at,
                 rested_until=None if alarm.sounds_at == alarm.at else alarm.sounds_at,
                 to=rung.to,

@@ -283,6 +283,8 @@ class Term(Value):
     rests_until: Instant | None = None
     """Until when its alarms rest, because somebody has acknowledged them."""
     rests_by: str | None = None
+    reported_due_at: Instant | None = added(None)
+    """The due instant that was last reported as overdue to the parent dossier."""
 
     def resumed(self, calendar: Calendar, pause: Pause) -> datetime:
         """Where its due instant stands after a pause that comes after all it has had."""
@@ -293,6 +295,10 @@ class Term(Value):
     def running(self) -> bool:
         """Neither paused nor closed."""
         return self.paused_at is None and self.closed_at is None
+
+
+Alert = Literal["reminder", "due", "overdue", "escalation"]
+"""What an alert tells. A rung is never of the kind `overdue`: its reminders are, once the term is."""
 
 
 class Rung(Value):
@@ -311,6 +317,10 @@ class Rung(Value):
     every: Offset | None = None
     times: int = Field(default=1, ge=1, le=100)
     """How often it is reached in all, `every` apart."""
+
+    def alert(self, at: datetime, overdue_from: datetime) -> Alert:
+        """The kind of alert that this rung raises at an instant; the term is overdue from another."""
+        return self.kind if self.kind == "escalation" or at < overdue_from else "overdue"
 
     @model_validator(mode="after")
     def _goes_forward(self) -> Rung:
@@ -380,21 +390,3 @@ def reached_before(
             count += 1
         counts.append(count)
     return tuple(counts)
-
-
-def first_overdue(
-    calendar: Calendar, measure: Measure, due_at: datetime, ladder: tuple[Rung, ...]
-) -> tuple[int, int] | None:
-    """The rung, and its occurrence, that is reached first once the term is overdue; None where none is.
-
-    By `instant` a rung at the due instant counts: it is the last moment in time, and the clock acts after it.
-    """
-    since = due_at if measure == "instant" else overdue_from(calendar, measure, due_at)
-    found = []
-    for index, rung in enumerate(ladder):
-        for occurrence in range(rung.times):
-            at = rung_at(calendar, measure, due_at, rung, occurrence)
-            if at is not None and at >= since:
-                found.append((at, index, occurrence))
-                break
-    return min(found)[1:] if found else None

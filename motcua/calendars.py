@@ -551,7 +551,7 @@ def _shifted(was: Dossier, becomes: Dossier, at: datetime) -> Iterator[Shifted]:
             was=old.due_at,
             becomes=new.due_at,
             late=None if late_now == late_then else "newly" if late_then else "saved",
-            ends=old.id in lapsing and old.due_at > at,
+            ends=old.id in lapsing and was.overdue_from(old) > at,
         )
 
 

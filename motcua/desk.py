@@ -111,7 +111,7 @@ class WorkflowMissing(CheckFailed):
 
     sentence = (
         "Dossier {code} is open on record, but its workflow is gone. An administrator has to restart it:"
-        " starter.py dossiers restart {code}"
+        " starter.py dossiers restart {code} --as USER --reason REASON"
     )
 
 

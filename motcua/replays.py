@@ -334,7 +334,7 @@ class Replaying:
             _, missing = await self._missing.all()
         else:
             missing = await self._missing.among([only])
-        return [Difference(code=code, what=NOT_MOVED) for code in missing]
+        return [Difference(code=code, what=NOT_MOVED.format(code=code)) for code in missing]
 
     async def _without(self, running: frozenset[str], only: str | None) -> list[Difference]:
         """Dossiers on record of which there is no history, neither in Temporal nor in the archive."""

@@ -30,7 +30,10 @@ from motcua.store.record import Record, references
 from motcua.store.views import ViewRecord
 
 JOURNAL = "journal"
-NOT_MOVED = "it is open, but no workflow of it runs; `dossiers restart` begins one from its facts"
+NOT_MOVED = (
+    "it is open, but no workflow of it runs; an administrator begins one from its facts with:"
+    " starter.py dossiers restart {code} --as USER --reason REASON"
+)
 MOST = 50
 """So many looks out of their order are named; one is enough to begin with."""
 
@@ -64,7 +67,7 @@ async def not_moved(workflows: Workflows | None) -> tuple[int | None, list[Broke
         asked, missing = await workflows.all()
     except Unreachable:
         return None, []
-    return asked, [Broken(code=code, seq=0, what=NOT_MOVED) for code in missing]
+    return asked, [Broken(code=code, seq=0, what=NOT_MOVED.format(code=code)) for code in missing]
 
 
 async def altered_rules(store: Store) -> list[Broken]:

@@ -96,7 +96,7 @@ class Topics:
         self, notice: Notice, row: DossierRow, procedure: Procedure, language: Language, now: datetime
     ) -> Alarm | None:
         term = next((term for term in row.terms if term.id == notice.term), None)
-        if notice.alarm not in ("reminder", "due", "escalation") or term is None:
+        if notice.alarm not in ("reminder", "due", "overdue", "escalation") or term is None:
             return None
         left, late = _distance(await self._calendar(), term.due_at, term.overdue_from, now)
         return Alarm(

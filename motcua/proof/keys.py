@@ -38,7 +38,7 @@ class KeyMissing(Unreachable):
 
     sentence = (
         "The key {key} that signs seals is not in {path};"
-        " put it back, or begin another with: audit rotate-key"
+        " put it back, or begin another with: audit rotate-key --as USER"
     )
 
 
@@ -51,7 +51,7 @@ class UnknownKey(BadInput):
 class KeyStillSigns(Refusal):
     """The key that signs now cannot be revoked: nothing could be signed any more."""
 
-    sentence = "The key {key} signs seals now; begin another first with: audit rotate-key"
+    sentence = "The key {key} signs seals now; begin another first with: audit rotate-key --as USER"
 
 
 class KeyRevokedBefore(Refusal):

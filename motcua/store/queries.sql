@@ -363,25 +363,26 @@ order by t.alarmed_at desc, t.code desc, t.id desc limit $5
 -- What is still so by $3: the alarms of these terms, the latest $6 drafts that nobody has decided on, and the latest $6
 -- tasks that were freed and that nobody has taken: of unit $4, or all, as far as it is one of $5.
 with causes as (
-    select o.*, t.rests_until from unnest($1::text[], $2::integer[]) x(code, id),
+    select o.*, t.rests_until, t.overdue_from from unnest($1::text[], $2::integer[]) x(code, id),
     lateral (select * from terms where code = x.code and id = x.id limit 1) t
     join occasions o on (o.code, o.term, o.generation) = (t.code, t.id, t.generation) and o.rung >= 0
     union all
-    select o.*, null from (
+    select o.*, null, null from (
         select code from dossiers
         where apology_at is not null and unit = any($5::text[]) and ($4::text is null or unit = $4)
         order by apology_at desc limit $6) d
     join occasions o on o.code = d.code and o.kind = 'apology-drafted'
     union all
     select * from (
-        select o.*, null::timestamptz from occasions o
+        select o.*, null::timestamptz, null::timestamptz from occasions o
         join facts f on f.code = o.code and f.seq = o.fact
         join tasks k on k.code = o.code and k.id = (f.data ->> 'task')::integer and k.assignee is null
         where o.kind = 'task-freed' and k.unit = any($5::text[]) and ($4::text is null or k.unit = $4)
         order by o.tell_at desc limit $6) freed
 )
-select c.code, c.term, c.generation, c.rung, c.occurrence, c.kind as alarm, c.name, c.at as due_at, c.tell_at,
-       c."to", d.unit, d.procedure, d.status, d.due_at as dossier_due_at,
+select c.code, c.term, c.generation, c.rung, c.occurrence,
+       case when c.kind in ('reminder', 'due') and c.overdue_from <= $3 then 'overdue' else c.kind end as alarm,
+       c.name, c.at as due_at, c.tell_at, c."to", d.unit, d.procedure, d.status, d.due_at as dossier_due_at,
        (select k.assignee from tasks k where k.code = c.code order by k.id limit 1) as assignee
 from causes c join dossiers d using (code)
 where case when d.simulated then c.rests_until is null or c.rests_until <= c.tell_at

@@ -20,7 +20,7 @@ from motcua.texts.topic import STAFF, Alarm, Digest, Line, Place, Subject, Topic
 
 MAY_LACK: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
-        ("reminder", "due", "escalation"),
+        ("reminder", "due", "overdue", "escalation"),
         ("in_place_of", "dossier.step", "dossier.assignee", "alarm.overdue", "alarm.left", "alarm.late"),
     ),
     "apology-drafted": ("in_place_of", "dossier.step", "dossier.assignee", "until", "proposed_at", "cause"),
@@ -179,6 +179,8 @@ def _more(name: str, index: int) -> dict[str, Any]:
             return {"alarm": _alarm("reminder", "step", index, left=left)}
         case "due":
             return {"alarm": _alarm("due", "dossier", index, overdue=True, late=timedelta(minutes=45))}
+        case "overdue":
+            return {"alarm": _alarm("overdue", "dossier", index, overdue=True, late=late, occurrence=1)}
         case "escalation":
             more = {"overdue": True, "late": late, "occurrence": 2}
             return {"alarm": _alarm("escalation", "dossier", index, **more)}

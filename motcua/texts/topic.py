@@ -11,8 +11,9 @@ from models.base import Instant, Value
 from models.commands import Vacancy
 from models.dossier import Status
 from models.facts import ApologyReason
+from models.terms import Alert
 
-STAFF = ("reminder", "due", "escalation", "apology-drafted", "task-freed", "digest")
+STAFF = ("reminder", "due", "overdue", "escalation", "apology-drafted", "task-freed", "digest")
 """The texts that go to staff: nothing personal of an applicant is in them, so none of them has `reason`."""
 APPLICANT = (
     *("accepted", "supplement-requested", "applicant-reminder", "applicant-due", "applicant-late"),
@@ -52,7 +53,7 @@ class Subject(Value):
 class Alarm(Value):
     """The rung of a term's ladder that was reached."""
 
-    kind: Literal["reminder", "due", "escalation"]
+    kind: Alert
     of: Literal["intake", "dossier", "step", "supplement", "payment", "consultation", "link"]
     """Whose term."""
     name: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -15,7 +15,6 @@ from models.changes import Change, name_of
 from models.commands import own_request_id
 from models.procedure import Role
 from models.refusals import BadInput, Problem, http_status
-from models.terms import starts
 from motcua.absences import BadAbsence
 from motcua.calendars import Totals, Touched
 from motcua.catalogue.changes import change_of
@@ -196,27 +195,24 @@ async def acknowledge(visit: Member, request: Request) -> Response:
         raise NotANumber(field="limit", value=days[:20])
     if not 1 <= count <= REST:
         raise OutOfRange(field="limit", value=count, least=1, most=REST)
-    calendar = visit.house.calendar
-    until = calendar.add_days(starts(calendar, _asked(str(form.get("asked", "")), visit.now)), count)
     batch, results = own_request_id(str(form.get("batch", ""))), []
     for code in chosen:
         try:
-            data = {"until": until.isoformat()}
+            # The dossier counts from when it is done: the same form again stays the same request.
+            data = {"limit": f"{count} days"}
             await visit.house.desk.act(code, "acknowledge", visit.actor, data, f"{batch}/{code}")
         except Problem as problem:
             results.append(Done(code, False, visit.problem(problem)))
         else:
-            results.append(Done(code, True, visit.say("rests until {until}", until=visit.when(until))))
+            results.append(Done(code, True, await _rest(visit, code)))
     return visit.page("bulk.html", results=results, act=visit.say("Acknowledge the alarms"), back="/board")
 
 
-def _asked(text: str, now: datetime) -> datetime:
-    """When the page was made from which it is asked: the same form again must be the same request."""
-    try:
-        asked = datetime.fromisoformat(text)
-    except ValueError:
-        return now
-    return now if asked.tzinfo is None or asked > now else asked
+async def _rest(visit: Visit, code: str) -> str:
+    """Until when the alarms of a dossier rest, as a sentence."""
+    row = await visit.house.store.row(code)
+    rests = [term.rests_until for term in row.terms if term.rests_until is not None] if row else []
+    return visit.say("rests until {until}", until=visit.when(max(rests))) if rests else visit.say("done")
 
 
 # Absences

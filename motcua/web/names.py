@@ -86,6 +86,7 @@ TERMS: dict[str, str] = {
 ALARMS: dict[str, str] = {
     "reminder": _("reminder"),
     "due": _("due now"),
+    "overdue": _("overdue"),
     "escalation": _("escalation"),
     "apology-drafted": _("an apology waits for you"),
     "task-freed": _("a task waits to be assigned"),

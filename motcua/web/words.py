@@ -35,6 +35,7 @@ _BARE: dict[str, str] = {
     "linked-to": _("Opened for dossier {parent}"),
     "link-requested": _("Linked dossier asked for at {unit}"),
     "heard": _("Linked dossier {child}: {news}"),
+    "became-overdue": _("Overdue; the dossier that asked for this one is notified"),
     "outage-counted": _("Outage {notice} counted: time given back"),
     "calendar-amended": _("Deadlines counted anew: {decree}"),
     "transferred": _("Passed to {unit}"),

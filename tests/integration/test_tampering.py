@@ -625,7 +625,7 @@ async def test_one_dossier_that_was_invented(attacked: Attacked) -> None:
         await attacked.put_back()
     assert found.replayed == 0
     assert [each.what for each in found.differing] == [
-        NOT_MOVED,
+        NOT_MOVED.format(code="H53.26-260302-7777"),
         "no history of it is left, neither in Temporal nor in the archive",
     ]
 

@@ -13,6 +13,8 @@ from tests.web import Web, web
 
 THEN = at("2026-03-10 09:00")
 """Office time of all pages here: a Tuesday, when dossiers of the Monday before are late."""
+PRESSED = at("2026-03-11 14:00")
+"""The afternoon of the day after."""
 HANDLING = ("receiver1 accept", "receiver1 complete", "handler1 claim")
 
 
@@ -161,6 +163,26 @@ async def test_alarms_rest_and_sound_again(office: Running, desk: Web) -> None:
     assert (await life.kinds()).count("acknowledged") == 1
     again = (await leader.get("/board")).text
     assert f'name="code" value="{life.code}"' not in again
+
+
+async def test_a_rest_counts_from_the_press_of_the_button(office: Running, desk: Web) -> None:
+    """A board that has been open since yesterday gives as many working days as one that was just opened."""
+    life = await Life.begin(office, *HANDLING)
+    await life.forward(THEN)
+    leader = await desk.visitor("leader1")
+    form = (await leader.get("/board")).form("/board/acknowledge")
+    await life.forward(PRESSED)
+    clock = desk.house.clock
+    desk.house.clock = lambda: PRESSED
+    try:
+        done = await leader.send(form, code=[life.code], days="2")
+    finally:
+        desk.house.clock = clock
+    fact = (await life.facts())[-1]
+    assert fact.event.kind == "acknowledged", done.words
+    assert abs(fact.event.until - at("2026-03-13 14:00")) < timedelta(minutes=5)
+    assert "rests until 14:0" in done.words
+    assert "13 March 2026" in done.words
 
 
 async def test_an_apology_is_confirmed_from_the_board(office: Running, desk: Web) -> None:

@@ -173,9 +173,9 @@ async def test_stops() -> None:
     says(paper, "THÔNG BÁO DỪNG GIẢI QUYẾT HỒ SƠ", "theo đề nghị rút hồ sơ của người nộp", "/DHS-")
 
     lapsed = begun("receiver1 complete", "handler1 request-supplement")
-    lapsed.tick("2026-03-12 08:00")
+    lapsed.tick("2026-03-12 08:01")
     paper = await made("stop", lapsed)
-    says(paper, "Đã hết thời hạn bổ sung", "từ 08:00 ngày 12/03/2026", "LÃNH ĐẠO ĐƠN VỊ", "0276 000 1022")
+    says(paper, "Đã hết thời hạn bổ sung", "từ 08:01 ngày 12/03/2026", "LÃNH ĐẠO ĐƠN VỊ", "0276 000 1022")
 
 
 async def test_a_control_slip() -> None:

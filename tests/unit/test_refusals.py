@@ -270,7 +270,7 @@ REFUSED: list[tuple[str, type[Refusal], str, tuple[str, ...], Procedure | None]]
     ("clerk1 correct", r.NotCorrectable, "returned", (), None),
     ("approver1 correct", r.NotCorrectable, "deciding", ("approver1 send-back step=handle",), None),
     ("citizen1 rate", r.WrongStage, "ready", (), None),
-    ("citizen1 rate", r.WrongStage, "returned", ("@ 2026-03-16 08:00",), None),
+    ("citizen1 rate", r.WrongStage, "returned", ("@ 2026-03-16 08:01",), None),
 ]
 
 UNREACHABLE = {

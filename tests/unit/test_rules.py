@@ -5,12 +5,16 @@ March 2nd 2026, when every story starts at 08:00, is a Monday; five days later i
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from models import refusals as r
 from models.facts import Fact
 from models.procedure import Stage
+from models.rules import decide
 from models.terms import Term
+from models.timeliness import RESOLUTION
 from models.view import row
 from tests.unit.office import (
     CALENDAR_DATA,
@@ -299,9 +303,10 @@ def test_an_unanswered_supplement_ends_the_dossier() -> None:
     """When its limit ends the processing stops for good, in time as the clock stood still."""
     case = stage("handling", "@ 2026-03-03 08:00", "handler1 request-supplement")
     assert case.tick("2026-03-12 07:59") == []
-    assert case.dossier.next_call() == (at("2026-03-12 08:00"), "supplement lapses")
-    facts = case.tick("2026-03-12 08:00")
-    assert [fact.kind for fact in facts] == ["rung-reached", "stopped"]
+    assert [fact.kind for fact in case.tick("2026-03-12 08:00")] == ["rung-reached"]
+    assert case.dossier.next_call() == (at("2026-03-12 08:00") + RESOLUTION, "supplement lapses")
+    case.now = at("2026-03-12 08:00") + RESOLUTION
+    assert [fact.kind for fact in case.tick()] == ["stopped"]
     assert (case.status, case.dossier.national_status, case.dossier.closed) == ("stopped", 8, True)
     assert case.dossier.timeliness == "early"
 
@@ -368,12 +373,12 @@ def test_silence_is_consent_where_the_law_says_so() -> None:
     """A consulted agency that lets its term pass has agreed; elsewhere it is waited for."""
     consent = procedure(consultation_silence="consent", pausing=MORE_PAUSING)
     case = stage("handling", "handler1 consult", rules=consent)
-    facts = case.tick("2026-03-04 08:00")
+    facts = case.tick("2026-03-04 08:01")
     (answered,) = [fact.event for fact in facts if fact.event.kind == "answered"]
     assert (answered.agency, answered.silent) == ("tax", True)
     assert (case.status, case.due) == ("processing", "2026-03-11 08:00")
     silent = stage("handling", "handler1 consult")
-    assert "answered" not in [fact.kind for fact in silent.tick("2026-03-04 08:00")]
+    assert "answered" not in [fact.kind for fact in silent.tick("2026-03-04 08:01")]
 
 
 def test_several_agencies_are_waited_for() -> None:
@@ -390,7 +395,7 @@ def test_agencies_that_are_silent_together() -> None:
     """Two terms that lapse at once are both answered, and the clock runs again."""
     rules = procedure(consultation_silence="consent", pausing=MORE_PAUSING)
     case = stage("handling", "handler1 consult agency=tax", "handler1 consult agency=police", rules=rules)
-    assert [fact.kind for fact in case.tick("2026-03-04 08:00")][-4:] == ["answered", "clock-resumed"] * 2
+    assert [fact.kind for fact in case.tick("2026-03-04 08:01")][-4:] == ["answered", "clock-resumed"] * 2
     assert (case.dossier.paused, case.due) == (False, "2026-03-11 08:00")
 
 
@@ -436,7 +441,7 @@ def test_a_stop_inside_a_supplement_pauses_the_applicant_s_time() -> None:
     supplement = term(case, "supplement")
     assert (local(supplement.due_at), supplement.running) == ("2026-03-13 08:00", True)
     assert (whole(case).running, case.status) == (False, "awaiting-supplement")
-    case.tick("2026-03-13 08:00")
+    case.tick("2026-03-13 08:01")
     assert (case.status, case.dossier.closed) == ("stopped", True)
 
 
@@ -644,8 +649,9 @@ def test_the_rating_window() -> None:
     """The citizen may rate for ten working days; then the dossier closes by itself."""
     case = stage("returned")
     assert (case.dossier.closed, local(case.dossier.rate_by)) == (False, "2026-03-16 08:00")
-    assert case.tick("2026-03-16 07:59") == []
-    assert [fact.kind for fact in case.tick("2026-03-16 08:00")] == ["rating-lapsed"]
+    assert case.tick("2026-03-16 08:00") == []
+    assert case.dossier.next_call() == (at("2026-03-16 08:00") + RESOLUTION, "rating closes")
+    assert [fact.kind for fact in case.tick("2026-03-16 08:01")] == ["rating-lapsed"]
     assert (case.dossier.closed, case.status) == (True, "returned")
 
 
@@ -694,7 +700,7 @@ def test_silence_ends_a_pause_when_it_lapses() -> None:
         stage("handling", "@ 2026-03-03 10:00", "handler1 consult", rules=rules) for _ in range(2)
     )
     late.tick("2026-03-20 08:00")
-    punctual.tick("2026-03-05 10:00")
+    punctual.tick("2026-03-05 10:01")
     assert late.due == punctual.due == "2026-03-11 08:00"
     assert late.dossier.term is not None
     assert [local(pause.until) for pause in late.dossier.term.pauses] == ["2026-03-05 10:00"]
@@ -707,3 +713,66 @@ def test_opened_after_acknowledged_takes_nothing_back() -> None:
     for what in ("acknowledged", "opened"):
         case.do("clock hear", what=what)
     assert case.dossier.links[0].news == "acknowledged"
+
+
+def test_a_rest_by_limit_counts_from_the_moment_of_the_command() -> None:
+    """A later click rests as long; the same request again changes nothing, whenever it comes."""
+    for now, until in (("2026-03-10 09:00", "2026-03-12 09:00"), ("2026-03-11 14:00", "2026-03-13 14:00")):
+        case = stage("handling", "@ 2026-03-10 09:00", "clock tick", f"@ {now}")
+        case.run("leader1 acknowledge limit='2 days'")
+        assert local(whole(case).rests_until) == until
+        assert decide(case.dossier, case.commands[-1], at("2026-03-11 16:00")) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("", "Field required"), ("limit='1 day' until=2026-03-11T09:00:00Z", "either a limit or an end")],
+)
+def test_a_rest_has_either_a_limit_or_an_end(given: str, said: str) -> None:
+    """Without one it is refused by its field, with both as well."""
+    with pytest.raises(ValueError, match=said):
+        stage("handling", "@ 2026-03-10 09:00", "clock tick", f"leader1 acknowledge {given}")
+
+
+ASKED, ASKED_FIRST = "handler1 request-supplement", "receiver1 request-supplement"
+CONSENT = {"consultation_silence": "consent", "pausing": MORE_PAUSING}
+DEADLINES: dict[str, tuple[str, tuple[str, ...], dict[str, Any], str, str, bool]] = {
+    "supplement": ("handling", (ASKED,), {}, "2026-03-11 08:00", "citizen1 supply", True),
+    "supplement at intake": ("filed", (ASKED_FIRST,), {}, "2026-03-11 08:00", "citizen1 supply", True),
+    "consultation": ("handling", ("handler1 consult",), CONSENT, "2026-03-04 08:00", "clerk1 answer", True),
+    "rating": ("returned", (), {}, "2026-03-16 08:00", "citizen1 rate", True),
+    "payment": ("handling", ("receiver1 request-payment",), {}, "2026-11-20 08:00", "citizen1 pay", False),
+    "pick-up": ("ready", (), {}, "2026-11-20 08:00", "returner1 return", False),
+}
+"""Stage, lines before, rules, deadline, what must be done by then, and whether the deadline ends it."""
+
+
+@pytest.mark.parametrize("what", DEADLINES)
+def test_at_the_very_instant_of_its_deadline_it_is_in_time(what: str) -> None:
+    """The clock strikes first, as in the workflow, and takes nothing; a microsecond later it is too late."""
+    where, before, changed, deadline, line, ends = DEADLINES[what]
+    punctual, late = (stage(where, *before, rules=procedure(**changed)) for _ in range(2))
+    punctual.tick(deadline)
+    punctual.run(line)
+    late.tick(deadline)
+    late.now = at(deadline) + RESOLUTION
+    late.tick()
+    if not ends:
+        late.run(line)
+        return
+    with pytest.raises((r.DossierClosed, r.NothingAsked)):
+        late.run(line)
+
+
+@pytest.mark.parametrize("measure", ["date", "instant"])
+def test_a_result_and_a_legal_promise_at_the_due_instant_are_in_time(measure: str) -> None:
+    """Ready at that instant is on time; with a legal basis its due instant may be moved at it."""
+    rules = procedure(timeliness=measure)
+    case = stage("deciding", "@ 2026-03-09 08:00", rules=rules)
+    case.tick()
+    case.run("approver1 approve", "clerk1 complete number=12 date=2026-03-09T01:00:00Z")
+    assert case.dossier.timeliness == "on_time"
+    moved = stage("deciding", "@ 2026-03-09 08:00", rules=rules)
+    moved.tick()
+    moved.run("leader1 extend until=2026-03-12T02:00:00Z legal_basis='art. 9'")
+    assert moved.due == "2026-03-12 09:00"

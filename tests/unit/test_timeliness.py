@@ -19,12 +19,13 @@ from models.explanation import explained
 from models.facts import Fact, RungReached
 from models.limits import Offset
 from models.linked import Tell, messages
+from models.notices import occasions
 from models.terms import Rung, rung_at
 from models.timeliness import Measure, measured, overdue_from
 from models.view import row
 from motcua.calendars import _shifted
 from tests.deadlines import Office
-from tests.unit.office import CALENDAR_DATA, FULL, Case, at, local, procedure, special, stage
+from tests.unit.office import CALENDAR_DATA, FULL, STAGES, Case, at, local, procedure, special, stage
 from tests.unit.test_rules import term, whole
 from tests.unit.test_term_algebra import measures, minutes, offices, quick
 from tests.unit.test_worked_cases import calendar, moment, shown, witness
@@ -249,6 +250,41 @@ def test_an_open_dossier_and_its_result_are_judged_alike(
     assert (case.dossier.timeliness, late) == (result, result == "overdue")
 
 
+NAGGING = [
+    {"name": "soon", "offset": "-4 hours", "kind": "reminder", "to": ["x"], "every": "+4 hours", "times": 3},
+    {"name": "due", "offset": "0", "kind": "due", "to": ["assignee"], "every": "+4 hours", "times": 4},
+    {"name": "late", "offset": "+1 day", "kind": "escalation", "to": ["unit-leader"]},
+]
+BEFORE = ["06 14:00 reminder", "09 08:00 due", "09 08:00 reminder"]
+TUESDAY = ["10 08:00 overdue", "10 14:00 overdue"]
+
+
+@pytest.mark.parametrize(
+    ("measure", "told"),
+    [
+        ("date", [*BEFORE, "09 14:00 due", "09 14:00 reminder", *TUESDAY, "11 07:00 escalation"]),
+        ("instant", [*BEFORE, *["09 14:00 overdue"] * 2, "10 08:00 escalation", *TUESDAY]),
+    ],
+)
+def test_a_repeated_alert_says_overdue_once_the_term_is(measure: Measure, told: list[str]) -> None:
+    """Due Monday 08:00: at 14:00 by date still due, by instant overdue; on Tuesday overdue by both."""
+    case = stage("handling", rules=procedure(timeliness=measure, ladder=NAGGING))
+    facts: list[Fact] = []
+    while (call := case.dossier.next_call()) is not None and call[0] <= at("2026-03-11 09:00"):
+        case.now = call[0]
+        facts += case.tick()
+    raised = [each for each in facts if each.kind == "rung-reached" and each.event.term == whole(case).id]
+    found = sorted(f"{local(each.at)} {each.event.alarm}".removeprefix("2026-03-") for each in raised)
+    since = case.dossier.overdue_from(whole(case))
+    assert found == told
+    for each in raised:
+        assert (each.at >= since) == (each.event.alarm in ("overdue", "escalation")), each
+        assert [occasion.kind for occasion in occasions(case.dossier, [each]) if each.event.notify] in (
+            [],
+            [each.event.alarm],
+        )
+
+
 def test_each_measure_has_its_own_ladder() -> None:
     """By date the rungs after the due instant count from the next opening; by instant from the instant."""
     found = {
@@ -304,19 +340,82 @@ def test_the_due_instant_moves_with_a_legal_basis_until_the_dossier_is_overdue()
         assert case.due == due, now
 
 
-def test_another_dossier_hears_that_a_linked_one_is_late_when_it_is() -> None:
-    """Not at the due instant by date, but at the first rung once it is overdue, and once only."""
-    for measure, first in (("date", "2026-03-11 07:00"), ("instant", "2026-03-09 08:00")):
-        case, told = stage("handling", rules=procedure(timeliness=measure)), []
-        parent = Parent(code="H53-260302-0009", link="tax")
-        case.dossier = case.dossier.model_copy(update={"parent": parent})
-        while (call := case.dossier.next_call()) is not None and call[0] <= at("2026-03-20 08:00"):
-            case.now = call[0]
-            for message in messages(case.dossier, case.tick()):
-                assert isinstance(message, Tell)
-                assert isinstance(message.command, Hear)
-                told.append((message.command.what, message.command.term, local(case.now)))
-        assert told == [("late", "dossier", first)]
+PARENT = Parent(code="H53-260302-0009", link="tax")
+SHIPPED = procedure().model_dump()["ladder"]
+LADDERS = {"shipped": SHIPPED, "ends at 0": SHIPPED[:2], "before only": SHIPPED[:1], "none": []}
+
+
+def child(*lines: str, **rules: Any) -> Case:
+    """A linked dossier that has done these lines."""
+    case = Case(rules=procedure(**rules))
+    case.dossier = case.empty = case.dossier.model_copy(update={"parent": PARENT})
+    return case.run(*lines)
+
+
+def reports(case: Case, until: str) -> list[tuple[str, str | None, datetime]]:
+    """The reports that the clock sends the parent up to a moment: news, term, moment."""
+    found = []
+    while (call := case.dossier.next_call()) is not None and call[0] <= at(until):
+        case.now = call[0]
+        for message in messages(case.dossier, case.tick()):
+            assert isinstance(message, Tell)
+            assert isinstance(message.command, Hear)
+            found.append((message.command.what, message.command.term, case.now))
+    case.now = at(until)
+    return found
+
+
+@pytest.mark.parametrize("ladder", LADDERS)
+@pytest.mark.parametrize(
+    ("measure", "overdue"), [("date", at("2026-03-10 00:00")), ("instant", at("2026-03-09 08:00") + TICK)]
+)
+def test_a_parent_dossier_hears_that_its_child_is_late_when_it_is_whatever_its_ladder(
+    measure: Measure, overdue: datetime, ladder: str
+) -> None:
+    """At the moment from which it is overdue and once only; with alerts after it, at it, or none at all."""
+    case = child(*STAGES["handling"], timeliness=measure, ladder=LADDERS[ladder])
+    assert case.dossier.overdue_from(whole(case)) == overdue
+    assert reports(case, "2026-03-20 08:00") == [("late", "dossier", overdue)]
+
+
+@pytest.mark.parametrize("measure", get_args(Measure))
+def test_a_parent_dossier_hears_that_an_answer_at_intake_is_late(measure: Measure) -> None:
+    """Intake is measured by instant under either measure, and has no need of a ladder."""
+    case = child("receiver1 file", timeliness=measure, ladder=[], step_ladder=[])
+    overdue = case.dossier.terms[0].due_at + TICK
+    assert reports(case, "2026-03-20 08:00") == [("late", "intake", overdue)]
+
+
+def test_a_parent_dossier_does_not_hear_of_a_breach_while_the_clock_of_its_child_stands_still() -> None:
+    """Paused on the due day it is reported once it runs again and is overdue by its new due instant."""
+    case = child(*STAGES["handling"], "@ 2026-03-09 07:30", "handler1 request-supplement")
+    assert reports(case, "2026-03-11 09:00") == []
+    case.run("citizen1 supply")
+    since = case.dossier.overdue_from(whole(case))
+    assert since == at("2026-03-12 00:00")
+    assert reports(case, "2026-03-20 08:00") == [("late", "dossier", since)]
+
+
+def test_a_breach_is_reported_again_only_for_another_due_instant() -> None:
+    """Resting alerts, a promise and a correction report nothing; a decree that makes it late anew does."""
+    case = child(*STAGES["handling"])
+    assert len(reports(case, "2026-03-11 09:00")) == 1
+    case.run("leader1 acknowledge until=2026-03-13T02:00:00Z", "leader1 extend until=2026-03-20T02:00:00Z")
+    case.run("handler1 complete", "handler1 correct")
+    assert reports(case, "2026-03-18 08:00") == []
+    tuesday = special("2026-03-03", "holiday", "mourning")
+    data = {**CALENDAR_DATA, "version": "changed", "special": [*CALENDAR_DATA["special"], tuesday]}
+    case.do("admin1 amend-calendar", calendar=data, decree="1/QĐ")
+    assert case.due == "2026-03-10 08:00"
+    assert [what for what, *_ in reports(case, "2026-03-20 08:00")] == ["late"]
+    assert reports(case, "2026-03-27 08:00") == []
+
+
+def test_a_dossier_without_a_parent_reports_no_breach() -> None:
+    """Its facts and timers are as before."""
+    case = stage("handling", rules=procedure(ladder=[], step_ladder=[]))
+    assert reports(case, "2026-03-20 08:00") == []
+    assert "became-overdue" not in case.kinds()
 
 
 @pytest.mark.parametrize(
