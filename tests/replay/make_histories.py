@@ -146,6 +146,26 @@ async def linked(office: Running) -> None:
     await keep("linked-child", await tax.run("tax2 return"))
 
 
+async def late_child(office: Running) -> None:
+    """The tax office neither answers nor finishes in time; the dossier that asked hears of both breaches."""
+    life = await Life.begin(office, procedure="x.land-transfer", officer="receiver1")
+    await life.run("receiver1 complete", "handler1 complete")
+
+    async def opened() -> bool:
+        return (await office.refolded(life.code)).links[0].child is not None
+
+    async def heard() -> bool:
+        return (
+            sum(fact.event.kind == "heard" and fact.event.what == "late" for fact in await life.facts()) == 2
+        )
+
+    await until(opened)
+    tax = Life(office, (await office.refolded(life.code)).links[0].child or "", life.opened_at)
+    await tax.run("@ 2026-03-05 09:00", "tax1 accept", "@ 2026-03-20 09:00", "tax1 complete")
+    await until(heard)
+    await keep("late-child", tax)
+
+
 async def without_postgres(office: Running) -> None:
     """PostgreSQL was away when somebody asked for something."""
     life = await Life.begin(office, *HANDLING)
@@ -200,6 +220,7 @@ async def continued(office: Running) -> None:
 SCENES: dict[str, Callable[[Running], Awaitable[None]]] = {
     "taken-over": taken_over,
     "linked": linked,
+    "late-child": late_child,
     "without-postgres": without_postgres,
     "at-once": at_once,
     "calendar-ended": calendar_ended,
