@@ -11,6 +11,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, Field
 
+from models.refusals import Phrase
 from models.visible import UNSEEN
 
 MAX_LENGTH = 254
@@ -40,11 +41,11 @@ def parse_address(text: str) -> Address:
     from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415
 
     if not text.isprintable() or UNSEEN.search(text):
-        raise NotAnAddress("holds a line break or a character that cannot be seen")
+        raise NotAnAddress(Phrase("holds a line break or a character that cannot be seen"))
     try:
         found = validate_email(text, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError:
-        raise NotAnAddress("is no e-mail address") from None
+        raise NotAnAddress(Phrase("is no e-mail address")) from None
     local, domain = found.local_part, found.ascii_domain
     if (
         "." not in domain
@@ -52,7 +53,7 @@ def parse_address(text: str) -> Address:
         or len(local.encode()) + 1 + len(domain) > MAX_LENGTH
         or not all(letter.isascii() or unicodedata.category(letter)[0] in "LMN" for letter in local)
     ):
-        raise NotAnAddress("is no e-mail address")
+        raise NotAnAddress(Phrase("is no e-mail address"))
     return Address(local, domain)
 
 

@@ -8,13 +8,15 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from models.refusals import Phrase
+
 YEARS = range(1900, 2201)
 """Beyond them lies a slip of the pen, and arithmetic that overflows."""
 
 
 def _to_utc(at: datetime) -> datetime:
     if at.year not in YEARS:
-        raise ValueError(f"the year {at.year} is a mistake")
+        raise ValueError(Phrase("the year {year} is a mistake", year=str(at.year)))
     return at.astimezone(UTC)
 
 
@@ -31,7 +33,7 @@ def one_line(words: str) -> str:
     """Words without line breaks, control characters, and marks that nobody sees: those order other letters
     about on paper and end header lines."""
     if any(unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp") for letter in words):
-        raise ValueError("holds a line break or a character that cannot be seen")
+        raise ValueError(Phrase("holds a line break or a character that cannot be seen"))
     return words
 
 
@@ -52,7 +54,7 @@ class Dated(Value):
     @model_validator(mode="after")
     def _forward(self) -> Self:
         if self.since is not None and self.until is not None and self.until < self.since:
-            raise ValueError("it must not end before it begins")
+            raise ValueError(Phrase("it must not end before it begins"))
         return self
 
     def holds(self, day: date) -> bool:

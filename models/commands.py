@@ -12,7 +12,7 @@ from models.base import Instant, Reference, Value, added
 from models.calendar import Calendar
 from models.limits import Limit
 from models.procedure import Role, Stage
-from models.refusals import BadRequestId
+from models.refusals import BadRequestId, Phrase
 from models.visible import Visible, visible
 
 Channel = Literal["counter", "online", "post"]
@@ -27,7 +27,7 @@ catalogue, they work for another unit, or they do not have the task's role."""
 
 def _in_bytes(text: str) -> str:
     if len(text.encode()) > ID_BYTES:
-        raise ValueError(f"must have at most {ID_BYTES} bytes")
+        raise ValueError(Phrase("must have at most {most} bytes", most=ID_BYTES))
     return text
 
 
@@ -270,7 +270,7 @@ class Acknowledge(Asked):
         if until is None and given.data.get("limit") is None:
             raise PydanticCustomError("missing", "Field required")
         if until is not None and given.data.get("limit") is not None:
-            raise ValueError("give either a limit or an end")
+            raise ValueError(Phrase("give either a limit or an end"))
         return until
 
 

@@ -12,7 +12,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from models.base import YEARS
-from models.refusals import BadInput
+from models.refusals import BadInput, Phrase
 
 MOST = 10_000
 """More days or hours than this are a slip of the pen."""
@@ -58,11 +58,11 @@ class _Written(ABC):
             if isinstance(value, cls):
                 return value
             if not isinstance(value, str):
-                raise ValueError("must be text such as '5 days'")
+                raise ValueError(Phrase("must be text such as '5 days'"))
             try:
                 return cls.parse(value)
             except BadInput as refusal:
-                raise ValueError(refusal.message) from refusal
+                raise ValueError(refusal.phrase) from refusal
 
         return core_schema.no_info_plain_validator_function(
             read, serialization=core_schema.to_string_ser_schema()
@@ -89,14 +89,14 @@ class Limit(_Written):
             return cls(words, "until", 0, timedelta(0), _instant(words))
         amount, unit = _amount(words)
         if amount <= 0:
-            raise BadLimit(text=text, reason="A limit must be more than zero.")
+            raise BadLimit(text=text, reason=Phrase("A limit must be more than zero."))
         match unit:
             case "day":
                 whole = int(amount)
                 return cls(words, "days", whole, _minutes(text, (amount - whole) * HOURS_A_DAY), None)
             case "calendar day":
                 if amount != int(amount):
-                    raise BadLimit(text=text, reason="Calendar days are whole.")
+                    raise BadLimit(text=text, reason=Phrase("Calendar days are whole."))
                 return cls(words, "calendar days", int(amount), timedelta(0), None)
             case "hour":
                 return cls(words, "hours", 0, _minutes(text, amount), None)
@@ -123,7 +123,7 @@ class Offset(_Written):
             return cls(words, 0, timedelta(0))
         amount, unit = _amount(words)
         if unit not in ("day", "hour"):
-            raise BadLimit(text=text, reason="An offset counts working days or hours.")
+            raise BadLimit(text=text, reason=Phrase("An offset counts working days or hours."))
         if unit == "hour":
             return cls(words, 0, _minutes(text, amount))
         whole = int(amount)
@@ -147,18 +147,20 @@ def _amount(text: str) -> tuple[Decimal, str]:
     if found is None:
         raise BadLimit(
             text=text,
-            reason="Write it like '5 days', '4 hours', '24 clock hours', '30 calendar days', 'same day'.",
+            reason=Phrase(
+                "Write it like '5 days', '4 hours', '24 clock hours', '30 calendar days', 'same day'."
+            ),
         )
     amount = Decimal(found.group(1))
     if abs(amount) > MOST:
-        raise BadLimit(text=text, reason=f"More than {MOST:,} is a mistake.")
+        raise BadLimit(text=text, reason=Phrase("More than {most:,} is a mistake.", most=MOST))
     return amount, found.group(2).removesuffix("s")
 
 
 def _minutes(text: str, hours: Decimal) -> timedelta:
     minutes = hours * 60
     if minutes != int(minutes):
-        raise BadLimit(text=text, reason="It must come to whole minutes.")
+        raise BadLimit(text=text, reason=Phrase("It must come to whole minutes."))
     return timedelta(minutes=int(minutes))
 
 
@@ -166,9 +168,9 @@ def _instant(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text.removeprefix("until "))
     except ValueError as error:
-        raise BadLimit(text=text, reason="Write the instant as 2026-01-31T17:00:00+07:00.") from error
+        raise BadLimit(text=text, reason=Phrase("Write the instant as 2026-01-31T17:00:00+07:00.")) from error
     if at.tzinfo is None:
-        raise BadLimit(text=text, reason="The instant needs an offset from UTC.")
+        raise BadLimit(text=text, reason=Phrase("The instant needs an offset from UTC."))
     if at.year not in YEARS:
-        raise BadLimit(text=text, reason="No calendar reaches that far.")
+        raise BadLimit(text=text, reason=Phrase("No calendar reaches that far."))
     return at.astimezone(UTC)

@@ -20,14 +20,14 @@ LONGEST = timedelta(days=60)
 def check(calendar: Calendar, since: datetime, until: datetime, at: datetime) -> None:
     """Refuse an outage that goes backward, is longer than any, or has not ended by `at`."""
     if since >= until:
-        reason = "it must lie after its beginning."
+        reason = r.Phrase("it must lie after its beginning.")
     elif until - since > LONGEST:
-        reason = f"it lasts at most {LONGEST.days} days; announce a longer one in parts."
+        reason = r.Phrase("it lasts at most {days} days; announce a longer one in parts.", days=LONGEST.days)
     elif until > at:
-        reason = "it lies in the future."
+        reason = r.Phrase("it lies in the future.")
     else:
         return
-    raise r.BadOutage(what="The end of the outage", value=calendar.shown(until), reason=reason)
+    raise r.BadOutage(what=r.Phrase("The end of the outage"), value=calendar.shown(until), reason=reason)
 
 
 def lost(

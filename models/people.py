@@ -12,7 +12,7 @@ from pydantic import ConfigDict
 from models.addresses import Email
 from models.base import Dated, Value
 from models.procedure import Role
-from models.refusals import NotThere
+from models.refusals import NotThere, Phrase
 from models.rights import EVERYWHERE, STAFF, WATCHING
 
 if TYPE_CHECKING:
@@ -79,8 +79,9 @@ def vacancy(person: Person | None, role: Role, unit: str, day: date) -> Vacancy 
 def check_there(person: Person, day: date) -> None:
     """Refuse somebody whose time at the office has ended by a day, or has not begun."""
     if not person.holds(day):
-        begins = person.since is not None and day < person.since
-        reason = f"they begin on {person.since}." if begins else f"their time ended on {person.until}."
+        reason = Phrase("their time ended on {until}.", until=person.until)
+        if person.since is not None and day < person.since:
+            reason = Phrase("they begin on {since}.", since=person.since)
         raise NotThere(person=person.id, day=day, reason=reason)
 
 

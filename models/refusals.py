@@ -7,8 +7,63 @@ status; nothing else decides them. Anything that is not a `Problem` is a bug and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
+
+
+class Phrase(str):
+    """Part of a refusal's sentence, kept as a text and its parameters so that pages can translate it.
+
+    As a string it is the English text, filled in. `text` is a literal where it is made: the catalogues of the
+    pages collect it there.
+    """
+
+    text: str
+    facts: dict[str, object]
+
+    def __new__(cls, text: str, /, **facts: object) -> Phrase:
+        made = super().__new__(cls, text.format_map(_no_moments(facts)))
+        made.text, made.facts = text, facts
+        return made
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _phrase, (self.text, self.facts)
+
+    @classmethod
+    def listed(cls, parts: Iterable[Phrase]) -> Phrase:
+        """Several phrases, one after another; there is at least one."""
+        first, *rest = parts
+        return cls("{first}, {rest}", first=first, rest=cls.listed(rest)) if rest else first
+
+
+def _phrase(text: str, facts: dict[str, object]) -> Phrase:
+    return Phrase(text, **facts)
+
+
+def _no_moments(facts: dict[str, object]) -> dict[str, object]:
+    # Their own text would be UTC, which reads as office time and is another day before 07:00.
+    assert not any(isinstance(fact, datetime) for fact in facts.values()), "say moments in office time"
+    return facts
+
+
+def packed(facts: dict[str, object]) -> dict[str, Any]:
+    """The parameters of a problem as JSON: numbers and texts, phrases as objects."""
+    return {name: _packed(value) for name, value in facts.items()}
+
+
+def _packed(value: object) -> Any:
+    if isinstance(value, Phrase):
+        return {"text": value.text, "facts": packed(value.facts)}
+    return value if isinstance(value, int) else str(value)
+
+
+def unpacked(facts: dict[str, Any]) -> dict[str, object]:
+    """The parameters of a problem from their JSON."""
+    return {
+        name: Phrase(value["text"], **unpacked(value["facts"])) if isinstance(value, dict) else value
+        for name, value in facts.items()
+    }
 
 
 class Problem(Exception):
@@ -17,9 +72,7 @@ class Problem(Exception):
     sentence: ClassVar[str] = "{detail}"
 
     def __init__(self, **facts: object) -> None:
-        # Their own text would be UTC, which reads as office time and is another day before 07:00.
-        assert not any(isinstance(fact, datetime) for fact in facts.values()), "say moments in office time"
-        self.facts = facts
+        self.facts = _no_moments(facts)
         super().__init__(self.sentence.format_map(facts))
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -36,6 +89,11 @@ class Problem(Exception):
         """One sentence for people."""
         return str(self)
 
+    @property
+    def phrase(self) -> Phrase:
+        """The same as part of another problem's sentence."""
+        return Phrase(self.sentence, **self.facts)
+
 
 def _again(family: type[Problem], message: str, facts: dict[str, object]) -> Problem:
     problem = family.__new__(family)
@@ -44,13 +102,13 @@ def _again(family: type[Problem], message: str, facts: dict[str, object]) -> Pro
     return problem
 
 
-def revive(type_name: str, message: str, facts: dict[str, object] | None = None) -> Problem | None:
-    """The problem that another process raised, from its stable name, its sentence and what that tells."""
+def revive(type_name: str, message: str, facts: dict[str, Any] | None = None) -> Problem | None:
+    """The problem that another process raised: its stable name, its sentence, its packed parameters."""
     todo = [Problem]
     while todo:
         family = todo.pop()
         if family.__name__ == type_name:
-            return _again(family, message, facts or {})
+            return _again(family, message, unpacked(facts or {}))
         todo += family.__subclasses__()
     return None
 

@@ -48,9 +48,9 @@ def promised(
             until = d.calendar.next_open(until)
     if until <= max(at, term.due_at):
         raise r.BadDate(
-            what="The promised date",
+            what=r.Phrase("The promised date"),
             value=d.calendar.shown(until),
-            reason="it must lie after now and the due date.",
+            reason=r.Phrase("it must lie after now and the due date."),
         )
     return f.Extended(
         promised_at=until,
@@ -109,9 +109,9 @@ def acknowledge(d: Dossier, command: c.Acknowledge, at: datetime) -> Iterator[Ev
     assert until is not None
     if not at < until <= longest:
         raise r.BadDate(
-            what="The end of the rest",
+            what=r.Phrase("The end of the rest"),
             value=d.calendar.shown(until),
-            reason=f"it must lie after now and not after {d.calendar.shown(longest)}.",
+            reason=r.Phrase("it must lie after now and not after {last}.", last=d.calendar.shown(longest)),
         )
     yield f.Acknowledged(terms=terms, until=until, reason=command.reason)
 
@@ -141,7 +141,7 @@ def outage(d: Dossier, command: c.Outage, at: datetime) -> Iterator[Event]:
     check(d.calendar, command.since, command.until, at)
     mode = d.procedure.pausing.outage
     if mode == "none":
-        raise _missed(d, command, "its procedure lets the clock run on")
+        raise _missed(d, command, r.Phrase("its procedure lets the clock run on"))
     reopens = d.last_completion.task.id if d.last_completion and d.ready_at is None else None
     moves = []
     for term in d.terms:
@@ -158,7 +158,7 @@ def outage(d: Dossier, command: c.Outage, at: datetime) -> Iterator[Event]:
             new = move(d, term, due_with(d, term, pauses), at)
             moves.append(f.Regained(**dict(new), pauses=pauses))
     if not moves:
-        raise _missed(d, command, "none of its terms ran meanwhile in working time")
+        raise _missed(d, command, r.Phrase("none of its terms ran meanwhile in working time"))
     yield f.OutageCounted(since=command.since, until=command.until, notice=command.notice, moves=tuple(moves))
 
 
@@ -227,5 +227,5 @@ def _starts(d: Dossier, term: Term) -> datetime:
     return starts(d.calendar, asked, d.procedure.cut_off if from_acceptance else None)
 
 
-def _missed(d: Dossier, command: c.Outage, reason: str) -> r.OutageMissed:
+def _missed(d: Dossier, command: c.Outage, reason: r.Phrase) -> r.OutageMissed:
     return r.OutageMissed(code=d.code, notice=command.notice, reason=reason)

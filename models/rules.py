@@ -127,7 +127,9 @@ def _file(d: Dossier, command: c.File, at: datetime) -> Iterator[Event]:
     submitted = command.submitted_at or at
     if submitted > at:
         raise r.BadDate(
-            what="submitted_at", value=d.calendar.shown(submitted), reason="it lies in the future"
+            what=r.Phrase("The moment of handing in"),
+            value=d.calendar.shown(submitted),
+            reason=r.Phrase("it lies in the future."),
         )
     start = starts(d.calendar, at)
     yield f.Filed(
@@ -184,7 +186,9 @@ def _end(d: Dossier, limit: Limit, start: datetime) -> datetime:
     end = due(d.calendar, limit, start)
     if end <= start:
         raise r.EndNotAhead(
-            what="The end of the limit", value=d.calendar.shown(end), reason="it must lie after its start."
+            what=r.Phrase("The end of the limit"),
+            value=d.calendar.shown(end),
+            reason=r.Phrase("it must lie after its start."),
         )
     return end
 
@@ -315,16 +319,16 @@ def _result(d: Dossier, command: c.Complete | c.Decide, issues: bool, at: dateti
             raise r.ResultIncomplete(code=d.code)
         if d.calendar.local(command.date).date() > d.calendar.local(at).date():
             raise r.BadDate(
-                what="The result's date",
+                what=r.Phrase("The result's date"),
                 value=d.calendar.shown(command.date),
-                reason="it lies in the future.",
+                reason=r.Phrase("it lies in the future."),
             )
         received = d.received_at
         if received is not None and d.calendar.local(command.date).date() < d.calendar.local(received).date():
             raise r.BadDate(
-                what="The result's date",
+                what=r.Phrase("The result's date"),
                 value=d.calendar.shown(command.date),
-                reason="it lies before the dossier was received.",
+                reason=r.Phrase("it lies before the dossier was received."),
             )
         yield f.Issued(number=command.number, date=command.date, file=command.file)
     elif command.number is not None or command.date is not None or command.file is not None:
@@ -364,9 +368,13 @@ def _send_back(d: Dossier, command: c.SendBack, at: datetime) -> Iterator[Event]
     _not_waiting(d, command)
     ids = [step.id for step in d.procedure.steps]
     if command.step not in ids:
-        raise r.NoSuchStep(code=d.code, step=command.step, reason=f"its steps are {', '.join(ids)}.")
+        raise r.NoSuchStep(
+            code=d.code, step=command.step, reason=r.Phrase("its steps are {steps}.", steps=", ".join(ids))
+        )
     if ids.index(command.step) >= ids.index(task.step):
-        raise r.NoSuchStep(code=d.code, step=command.step, reason=f"it now stands at {task.step}.")
+        raise r.NoSuchStep(
+            code=d.code, step=command.step, reason=r.Phrase("it now stands at {step}.", step=task.step)
+        )
     yield f.SentBack(task=task.id, step=command.step, reason=command.reason)
     position = ids.index(command.step)
     yield _step(d, position, at, assignee=_officer(d, position, d.handled_by))
@@ -375,7 +383,7 @@ def _send_back(d: Dossier, command: c.SendBack, at: datetime) -> Iterator[Event]
 def _request_supplement(d: Dossier, command: c.RequestSupplement, at: datetime) -> Iterator[Event]:
     _before_result(d, command)
     if any(wait.reason == "supplement" for wait in d.waits):
-        raise r.AlreadyAsked(code=d.code, what="supplement")
+        raise r.AlreadyAsked(code=d.code, what=r.Phrase("supplement"))
     allowed = d.procedure.supplements
     if allowed is not None and d.supplements >= allowed:
         raise r.SupplementsUsed(code=d.code, allowed=allowed)
@@ -403,7 +411,7 @@ def _request_payment(d: Dossier, command: c.RequestPayment, at: datetime) -> Ite
     if d.ready_at is not None:
         raise _wrong_stage(d, command)
     if any(wait.reason == "payment" for wait in d.waits):
-        raise r.AlreadyAsked(code=d.code, what="payment")
+        raise r.AlreadyAsked(code=d.code, what=r.Phrase("payment"))
     mode = d.procedure.pausing.payment
     yield f.PaymentRequested(fee=command.fee, amount=command.amount, mode=mode)
     yield _pause(d, "payment", "", mode)
@@ -491,17 +499,20 @@ def _decided(d: Dossier, command: c.Decide, at: datetime) -> Iterator[Event]:
 def _correct(d: Dossier, command: c.Correct, at: datetime) -> Iterator[Event]:
     done = d.last_completion
     if d.waits:
-        raise r.NotCorrectable(code=d.code, reason=f"it is {d.status}.")
+        raise r.NotCorrectable(code=d.code, reason=r.Phrase("it is {status}.", status=d.status))
     if done is None:
-        raise r.NotCorrectable(code=d.code, reason="no completion came last.")
+        raise r.NotCorrectable(code=d.code, reason=r.Phrase("no completion came last."))
     if d.officers.get(done.task.step) != command.actor.id and not command.actor.has(*LEADERS):
         raise r.NotCorrectable(
-            code=d.code, reason="only who completed the step, or a leader, may correct it."
+            code=d.code, reason=r.Phrase("only who completed the step, or a leader, may correct it.")
         )
     if d.task is not None and d.task.assignee not in (None, d.officers.get(d.task.step)):
-        raise r.NotCorrectable(code=d.code, reason=f"{d.task.assignee} already works on the next step.")
+        raise r.NotCorrectable(
+            code=d.code,
+            reason=r.Phrase("{assignee} already works on the next step.", assignee=d.task.assignee),
+        )
     if d.outcome is not None:
-        raise r.NotCorrectable(code=d.code, reason=f"it is {d.status}.")
+        raise r.NotCorrectable(code=d.code, reason=r.Phrase("it is {status}.", status=d.status))
     yield f.Corrected(completion=done.seq, step=done.task.step, reason=command.reason)
     if d.decree is not None:  # a term that was closed then did not move; now it runs again
         again = [t for t in d.terms if t.closed_at is not None and (t.id == done.task.id or t is d.term)]
@@ -625,7 +636,7 @@ def _stop(d: Dossier, command: c.Stop, at: datetime) -> Iterator[Event]:
     if d.ready_at is not None:
         raise _wrong_stage(d, command)
     if any(wait.reason == "stop" for wait in d.waits):
-        raise r.AlreadyAsked(code=d.code, what="resume")
+        raise r.AlreadyAsked(code=d.code, what=r.Phrase("resume"))
     yield f.Stopped(reason=command.reason)
     yield _pause(d, "stop", "", d.procedure.pausing.stop)
 

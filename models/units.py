@@ -42,7 +42,9 @@ def check_works(units: Mapping[str, Span], unit: str, day: date) -> None:
     span = units[unit]
     if span.until is not None and day > span.until:
         successor = heir(units, unit, day)
-        hint = f"; {successor} has taken over" if successor else ", and no unit has taken over"
+        hint = r.Phrase(", and no unit has taken over")
+        if successor:
+            hint = r.Phrase("; {unit} has taken over", unit=successor)
         raise r.UnitEnded(unit=unit, until=span.until, successor=successor, hint=hint)
     if span.since is not None and day < span.since:
         raise r.UnitNotBegun(unit=unit, since=span.since)

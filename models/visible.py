@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from models.refusals import Phrase
+
 UNSEEN = re.compile(
     "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a"
@@ -24,7 +26,7 @@ def shows(text: str) -> bool:
 def visible(text: str) -> str:
     """Refuse a text that shows nothing."""
     if not shows(text):
-        raise ValueError("must hold something that can be seen")
+        raise ValueError(Phrase("must hold something that can be seen"))
     return text
 
 

@@ -8,7 +8,7 @@ from models.base import YEARS
 from models.commands import Actor
 from models.people import Absence, check_there
 from models.procedure import Role
-from models.refusals import BadInput, Refusal
+from models.refusals import BadInput, Phrase, Refusal
 from models.rights import OFFICE, WATCHING
 from motcua.desk import Rulebook
 from motcua.store import Store
@@ -44,16 +44,19 @@ class Absences:
         actor, away = self._rulebook.actor(user), self._rulebook.actor(person)
         self._may(actor, away)
         if until < since:
-            raise BadAbsence(person=person, reason="it must not end before it begins")
+            raise BadAbsence(person=person, reason=Phrase("it must not end before it begins"))
         for day in (since, until):
             if day.year not in YEARS:
-                raise BadAbsence(person=person, reason=f"the year {day.year} is a mistake")
+                raise BadAbsence(
+                    person=person, reason=Phrase("the year {year} is a mistake", year=str(day.year))
+                )
         if substitute is not None:
             stand_in = self._rulebook.actor(substitute)
             if stand_in.id == away.id:
-                raise BadAbsence(person=person, reason="nobody stands in for themselves")
+                raise BadAbsence(person=person, reason=Phrase("nobody stands in for themselves"))
             if stand_in.unit != away.unit and not stand_in.has(*WATCHING):
-                reason = f"{substitute} may not see the dossiers of the unit {away.unit}"
+                names = {"person": substitute, "unit": away.unit}
+                reason = Phrase("{person} may not see the dossiers of the unit {unit}", **names)
                 raise BadAbsence(person=person, reason=reason)
             if (dated := self._rulebook.dated(substitute)) is not None:
                 for day in (since, until):

@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from models.people import Person
-from models.refusals import BadInput, Forbidden
+from models.refusals import BadInput, Forbidden, Phrase
 from models.rights import OFFICE
 from motcua.store import Store
 from motcua.store.accounts import AccountRecord, From
@@ -166,10 +166,10 @@ class Accounts:
             raise AccountLocked(minutes=LOCK // timedelta(minutes=1))
         if account is None or not await _matches(account["password"], old):
             await self.record.enter(person.id, "refused", "wrong password at a change", None, origin)
-            raise BadPassword(reason="the present password is not right.")
+            raise BadPassword(reason=Phrase("the present password is not right."))
         await self.record.forgive(person.id)
         if old == new:
-            raise BadPassword(reason="it is the one that you have.")
+            raise BadPassword(reason=Phrase("it is the one that you have."))
         await self._set(person, new, must_change=False)
         await self.record.end_sessions(person.id, person.id, but=session.token)
         await self.record.enter(person.id, "password-changed", "", None, origin)
@@ -226,10 +226,14 @@ class Accounts:
 def _check(person: Person, password: str) -> None:
     """Long enough, and not what anybody tries first; no other rules (NIST SP 800-63B, 5.1.1.2)."""
     if not SHORTEST <= len(password) <= LONGEST:
-        raise BadPassword(reason=f"it must have {SHORTEST} to {LONGEST} characters.")
+        raise BadPassword(
+            reason=Phrase("it must have {least} to {most} characters.", least=SHORTEST, most=LONGEST)
+        )
     plain = password.casefold()
     if len(set(plain)) < 5 or person.id.casefold() in plain or person.name.casefold() in plain:
-        raise BadPassword(reason="it is too easy to guess: few different characters, or your own name.")
+        raise BadPassword(
+            reason=Phrase("it is too easy to guess: few different characters, or your own name.")
+        )
 
 
 async def _matches(encoded: str, password: str) -> bool:

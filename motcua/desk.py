@@ -55,6 +55,7 @@ from models.refusals import (
     CheckFailed,
     DossierClosed,
     EndNotAhead,
+    Phrase,
     Problem,
     UnknownDossier,
     Unreachable,
@@ -256,7 +257,9 @@ class Desk:
         if local(submission.submitted_at).date() >= earliest:
             return
         if (await self.progress(submission.request_id))[0] is None:
-            reason = f"it lies more than {days} days back; the earliest day is {earliest}"
+            reason = Phrase(
+                "it lies more than {days} days back; the earliest day is {day}", days=days, day=earliest
+            )
             raise InvalidSubmission(field="submitted_at", reason=reason)
 
     async def open_linked(self, message: OpenLinked) -> Answer:
@@ -565,7 +568,9 @@ class Desk:
     def _known_unit(self, unit: str, refusal: type[BadInput], **where: str) -> None:
         if unit not in self.rulebook.units:
             units = ", ".join(sorted(self.rulebook.units))
-            raise refusal(field="unit", reason=f"{unit!r} is none of {units}", **where)
+            raise refusal(
+                field="unit", reason=Phrase("{unit!r} is none of {units}", unit=unit, units=units), **where
+            )
 
     async def _day(self, code: str) -> date:
         """The office date of a dossier: today's, or for a simulated one that of its last fact."""

@@ -16,8 +16,9 @@ from models.base import YEARS, Instant, Reference, Value, added, one_line
 from models.calendar import Calendar
 from models.chain import salted
 from models.commands import Actor, Channel, Command, Identifier, SimulatedTime
+from models.faults import fault
 from models.limits import Limit, date_alone
-from models.refusals import BadInput
+from models.refusals import BadInput, Phrase
 from models.visible import Visible, shows
 from motcua.documents import Document
 from motcua.store import Private
@@ -25,7 +26,7 @@ from motcua.store import Private
 TEXT_LIMIT = 20_000
 """Characters of one free text; longer papers are files, not reasons."""
 _UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
-UNKEEPABLE = "holds a character that cannot be kept (NUL, or half of a surrogate pair)"
+UNKEEPABLE = Phrase("holds a character that cannot be kept (NUL, or half of a surrogate pair)")
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
 _KINDS = {
     kind: model
@@ -113,8 +114,8 @@ class Counted(Value):
             try:
                 cls.model_validate({key: value for key, value in paper.items() if key in keys})
             except ValidationError as error:
-                wrong = _first(error)
-                raise ValueError(f"entry {number}: {wrong['field']}: {wrong['reason']}") from error
+                entry = Phrase("entry {number}: {field}: {reason}", number=number, **_first(error))
+                raise ValueError(entry) from error
 
 
 class Missing(Value):
@@ -195,10 +196,10 @@ def read_command(
     if kind not in _KINDS or kind in INTERNAL:
         raise UnknownCommand(command=kind, known=", ".join(sorted(set(_KINDS) - set(INTERNAL))))
     if not isinstance(data, dict):
-        raise InvalidCommand(command=kind, field="data", reason="must be an object")
+        raise InvalidCommand(command=kind, field="data", reason=Phrase("must be an object"))
     for reserved in ("id", "actor", "kind", "holder", "simulated"):
         if reserved in data:
-            raise InvalidCommand(command=kind, field=reserved, reason="is not yours to set")
+            raise InvalidCommand(command=kind, field=reserved, reason=Phrase("is not yours to set"))
     if field := _unkeepable({**data, "request_id": request_id}):
         raise InvalidCommand(command=kind, field=field, reason=UNKEEPABLE)
     texts, times, limits = _FIELDS[kind]
@@ -233,7 +234,7 @@ def _check_text(kind: str, name: str, text: Any) -> None:
     if kind == "request-supplement" and name == "reason" and isinstance(text, dict):
         _check_missing(kind, text)
     elif text is not None and name not in _NOT_WORDS and not (isinstance(text, str) and shows(text)):
-        raise InvalidCommand(command=kind, field=name, reason="must be a text that is not empty")
+        raise InvalidCommand(command=kind, field=name, reason=Phrase("must be a text that is not empty"))
 
 
 def _check_missing(kind: str, reason: dict[str, Any]) -> None:
@@ -312,11 +313,9 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _first(error: ValidationError) -> dict[str, str]:
     """The first thing that is wrong, as field and reason."""
-    what = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in what["loc"]) or "the document"
-    reason = "unknown key" if what["type"] == "extra_forbidden" else what["msg"]
-    reason = reason.removeprefix("Value error, ")
-    return {"field": place, "reason": reason}
+    wrong = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in wrong["loc"]) or Phrase("the document")
+    return {"field": place, "reason": fault(dict(wrong))}
 
 
 def _office_times(data: dict[str, Any], names: Iterable[str], calendar: Calendar) -> dict[str, str]:

@@ -38,7 +38,7 @@ from temporalio.runtime import Runtime
 from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from models.refusals import Problem, Unreachable
+from models.refusals import Problem, Unreachable, packed
 
 _JSON = PydanticJSONPlainPayloadConverter()
 _LOOPBACK = re.compile(r"(127\.|localhost:|\[::1\])")
@@ -68,9 +68,7 @@ class ProblemConverter(DefaultFailureConverterWithEncodedAttributes):
     ) -> None:
         """Encode an exception."""
         if isinstance(exception, Problem):
-            facts = exception.facts.items()
-            told = {name: value if isinstance(value, int) else str(value) for name, value in facts}
-            exception = ApplicationError(exception.message, told, type=exception.type)
+            exception = ApplicationError(exception.message, packed(exception.facts), type=exception.type)
         super().to_failure(exception, payload_converter, failure)
 
 

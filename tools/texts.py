@@ -1,7 +1,8 @@
 """Collects the texts of the pages and brings Babel's catalogues up to date: `python -m tools.texts`.
 
 English stands in the code. What is collected: what templates and modules of motcua/web mark, and the
-sentences of the problems that people of the office meet, for a refusal is told in the reader's language, too.
+sentences of the problems that people of the office meet with the phrases in them: a refusal is told in the
+reader's language, too.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def _all() -> Iterator[Found]:
         for path in sorted((ROOT / part).rglob("*.py")):
             if not OPERATORS & {*path.parts, path.stem}:
                 yield from _sentences(path)
+                yield from _phrases(path)
 
 
 def _extracted(method: str, path: Path, options: dict[str, str]) -> Iterator[Found]:
@@ -65,6 +67,17 @@ def _sentences(path: Path) -> Iterator[Found]:
             match statement:
                 case ast.Assign(targets=[ast.Name(id="sentence")], value=ast.Constant(value=str(text))):
                     yield str(path.relative_to(ROOT)), statement.lineno, text
+
+
+def _phrases(path: Path) -> Iterator[Found]:
+    """The phrases that a module fills into such sentences."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Call(
+                func=ast.Name(id="Phrase") | ast.Attribute(attr="Phrase"), args=[ast.Constant(value=text)]
+            ):
+                if text:
+                    yield str(path.relative_to(ROOT)), node.lineno, text
 
 
 def updated(language: str) -> Catalog:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 
 from models.base import Value
 from models.calendar import Calendar, Hours, SpecialDay
-from models.refusals import BadInput
+from models.refusals import BadInput, Phrase
 from motcua.catalogue.files import BadCatalogue, Text, check, files, only_once, read
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -200,9 +200,11 @@ def without_holiday(calendar: Calendar, day: date) -> Calendar:
     """A copy in which a day off is an ordinary working day; its version differs."""
     special = calendar.special_day(day)
     if special is None or special.kind not in ("holiday", "swap"):
-        raise NotAHoliday(day=day, calendar=calendar.version, reason="it is no day off")
+        raise NotAHoliday(day=day, calendar=calendar.version, reason=Phrase("it is no day off"))
     if not calendar.week[day.weekday()]:
-        raise NotAHoliday(day=day, calendar=calendar.version, reason="the office is closed on that weekday")
+        raise NotAHoliday(
+            day=day, calendar=calendar.version, reason=Phrase("the office is closed on that weekday")
+        )
     fewer = [other for other in calendar.special if other is not special]
     draft = Calendar.model_validate({**dict(calendar), "special": fewer})
     return _fingerprinted(calendar.version.rpartition("-")[0], draft)

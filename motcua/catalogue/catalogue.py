@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from models.calendar import Calendar
 from models.procedure import Fee, Procedure
-from models.refusals import BadInput
+from models.refusals import BadInput, Phrase
 from motcua.catalogue.calendars import CalendarFiles
 from motcua.catalogue.office import Office, read_office
 from motcua.catalogue.procedures import read_procedures
@@ -85,9 +85,16 @@ class Catalogue:
         for version in versions:
             if version.version <= on and (version.until is None or on <= version.until):
                 return self._on(version, on)
-        spans = [f"{v.version} to {v.until}" if v.until else f"{v.version} on" for v in versions]
+        spans = [
+            Phrase("from {since} to {until}", since=v.version, until=v.until)
+            if v.until
+            else Phrase("from {since} on", since=v.version)
+            for v in versions
+        ]
         known = {version.code for version in self.procedures}
-        hint = "; its versions hold from " + ", from ".join(spans) if spans else _near(code, known)
+        hint = _near(code, known)
+        if spans:
+            hint = Phrase("; its versions hold {spans}", spans=Phrase.listed(spans))
         raise UnknownProcedure(code=code, day=on, hint=hint)
 
     def _on(self, version: Procedure, day: date) -> Procedure:
@@ -115,6 +122,6 @@ class Catalogue:
         return self._calendars.calendar(name)
 
 
-def _near(word: str, known: Iterable[str]) -> str:
+def _near(word: str, known: Iterable[str]) -> Phrase:
     near = get_close_matches(word, sorted(known))
-    return f" (did you mean {' or '.join(near)}?)" if near else ""
+    return Phrase(" (did you mean {near}?)", near=", ".join(near)) if near else Phrase("")

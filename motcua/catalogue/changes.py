@@ -11,6 +11,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from models.base import YEARS, Value
 from models.calendar import Calendar, Hours, SpecialDay
 from models.changes import Change, Day, amended, closed_year, name_of
+from models.faults import fault
+from models.refusals import Phrase
 from motcua.catalogue.files import BadCatalogue, Text, check, only_once, read
 
 
@@ -24,7 +26,7 @@ class _Day(Value):
     @model_validator(mode="after")
     def _hours_fit(self) -> _Day:
         if (self.kind in ("make-up", "half-day")) != bool(self.hours):
-            raise ValueError("a make-up day or half day needs hours, any other day has none")
+            raise ValueError(Phrase("a make-up day or half day needs hours, any other day has none"))
         return self
 
 
@@ -40,7 +42,7 @@ class _ChangeFile(Value):
     @classmethod
     def _this_age(cls, issued: date) -> date:
         if issued.year not in YEARS:
-            raise ValueError(f"the year {issued.year} is a mistake")
+            raise ValueError(Phrase("the year {year} is a mistake", year=str(issued.year)))
         return issued
 
 
@@ -53,12 +55,14 @@ def change_of(data: dict[str, Any], where: str, calendar: Calendar) -> Change:
     """The same from what such a file holds; `where` is what it is called when something is wrong."""
     file = check(_ChangeFile, data, where)
     if file.calendar != name_of(calendar):
-        reason = f"this office counts by {name_of(calendar)}, not by {file.calendar}"
+        ours = name_of(calendar)
+        reason = Phrase("this office counts by {ours}, not by {given}", ours=ours, given=file.calendar)
         raise BadCatalogue(file=where, field="calendar", reason=reason)
     only_once(where, "day", [day.date for day in file.day])
     for day in file.day:
         if not calendar.first <= day.date <= calendar.last:
-            reason = f"lies outside the calendar, which knows {calendar.first} to {calendar.last}"
+            span = {"first": calendar.first, "last": calendar.last}
+            reason = Phrase("lies outside the calendar, which knows {first} to {last}", **span)
             raise BadCatalogue(file=where, field=f"day[{day.date}]", reason=reason)
     change = Change(
         id=file.id,
@@ -85,12 +89,13 @@ def _amended(file: str, field: str, calendar: Calendar, change: Change) -> Calen
     try:
         return amended(calendar, change)
     except ValidationError as error:
-        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        reason = fault(dict(error.errors()[0]))
         raise BadCatalogue(file=file, field=field, reason=reason) from error
 
 
 def _still_open(file: str, calendar: Calendar) -> None:
     """Refuse a calendar with a year in which nothing could ever fall due."""
     if (closed := closed_year(calendar)) is not None:
-        reason = f"{closed[0]} to {closed[1]} would be left without a working day"
+        span = {"first": closed[0], "last": closed[1]}
+        reason = Phrase("{first} to {last} would be left without a working day", **span)
         raise BadCatalogue(file=file, field="day", reason=reason)

@@ -12,7 +12,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 
 from models.base import one_line
-from models.refusals import BadInput
+from models.faults import fault
+from models.refusals import BadInput, Phrase
 from models.visible import Visible
 
 Text = Annotated[Visible, Field(pattern=r"^[^\x00]*$")]
@@ -25,7 +26,7 @@ Id = Annotated[str, Field(max_length=64, pattern=r"^[^\s/]+$"), AfterValidator(o
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _ID: TypeAdapter[str] = TypeAdapter(Id)
-_SAID_OTHERWISE = {"extra_forbidden": "this key is not known", "missing": "is missing"}
+_SAID_OTHERWISE = {"extra_forbidden": Phrase("this key is not known"), "missing": Phrase("is missing")}
 
 
 class BadCatalogue(BadInput):
@@ -65,8 +66,8 @@ def check(model: type[_Model], data: dict[str, Any], file: str, within: str = ""
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(part for part in (within, _place(data, first["loc"])) if part)
-        reason = _SAID_OTHERWISE.get(first["type"], first["msg"].removeprefix("Value error, "))
-        raise BadCatalogue(file=file, field=_one_line(place) or "file", reason=_one_line(reason)) from error
+        reason = _SAID_OTHERWISE.get(first["type"]) or fault(dict(first))
+        raise BadCatalogue(file=file, field=_one_line(place) or "file", reason=reason) from error
 
 
 def check_id(text: str, file: str, field: str) -> None:
@@ -74,8 +75,8 @@ def check_id(text: str, file: str, field: str) -> None:
     try:
         _ID.validate_python(text)
     except ValidationError as error:
-        reason = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
-        raise BadCatalogue(file=file, field=field, reason=_one_line(reason)) from error
+        reason = fault(dict(error.errors(include_url=False)[0]))
+        raise BadCatalogue(file=file, field=field, reason=reason) from error
 
 
 def only_once(file: str, field: str, ids: Iterable[object]) -> None:
@@ -83,7 +84,7 @@ def only_once(file: str, field: str, ids: Iterable[object]) -> None:
     seen = set()
     for one in ids:
         if one in seen:
-            raise BadCatalogue(file=file, field=f"{field}[{one}]", reason="is there twice")
+            raise BadCatalogue(file=file, field=f"{field}[{one}]", reason=Phrase("is there twice"))
         seen.add(one)
 
 

@@ -13,7 +13,7 @@ from models.base import Value
 from models.calendar import Calendar
 from models.dossier import Dossier
 from models.facts import Event, Fact, LinkedTo
-from models.refusals import BadInput, Refusal
+from models.refusals import BadInput, Phrase, Refusal
 from models.units import UnknownUnit
 from motcua.catalogue.office import Office
 from motcua.catalogue.papers import KINDS, Form, FormSet, Kind, forms_on, read_forms
@@ -73,16 +73,19 @@ class Paper(Value):
     """The fact that it is about; None: a register."""
 
 
-_ABOUT: Mapping[str, tuple[Callable[[Event], bool], str]] = {
-    "receipt": (lambda e: isinstance(e, f.Accepted), "it has not been accepted"),
-    "supplement": (lambda e: isinstance(e, f.SupplementRequested), "no supplement was asked for"),
+_ABOUT: Mapping[str, tuple[Callable[[Event], bool], Phrase]] = {
+    "receipt": (lambda e: isinstance(e, f.Accepted), Phrase("it has not been accepted")),
+    "supplement": (lambda e: isinstance(e, f.SupplementRequested), Phrase("no supplement was asked for")),
     "refusal": (
         lambda e: isinstance(e, f.Refused) or (isinstance(e, f.Decided) and not e.approved),
-        "it was not refused",
+        Phrase("it was not refused"),
     ),
-    "apology": (lambda e: isinstance(e, f.Extended), "no new date was promised"),
-    "stop": (lambda e: isinstance(e, f.Withdrawn | f.Stopped), "it was neither withdrawn nor stopped"),
-    "control-slip": (lambda _: True, "nothing has happened"),
+    "apology": (lambda e: isinstance(e, f.Extended), Phrase("no new date was promised")),
+    "stop": (
+        lambda e: isinstance(e, f.Withdrawn | f.Stopped),
+        Phrase("it was neither withdrawn nor stopped"),
+    ),
+    "control-slip": (lambda _: True, Phrase("nothing has happened")),
 }
 """Which facts a paper can be about, and what it means that there is none."""
 
@@ -148,9 +151,11 @@ class Papers:
         if unit is not None and unit not in self._who.units:
             raise UnknownUnit(unit=unit, known=", ".join(self._who.units))
         if last < first:
-            raise BadPeriod(first=first, last=last, reason="it ends before it begins.")
+            raise BadPeriod(first=first, last=last, reason=Phrase("it ends before it begins."))
         if (last - first).days >= LONGEST:
-            raise BadPeriod(first=first, last=last, reason=f"more than {LONGEST} days are too many.")
+            raise BadPeriod(
+                first=first, last=last, reason=Phrase("more than {days} days are too many.", days=LONGEST)
+            )
         forms = forms_on(self._forms, last)
         form = forms.papers.get("register") if forms else None
         if forms is None or form is None:
@@ -230,8 +235,10 @@ def said_kind(kind: str) -> Kind:
     return next(each for each in KINDS if each == kind)
 
 
-def _lacks(forms: FormSet | None) -> str:
-    return f"{forms.source} has no such form" if forms else "the catalogue has no forms for that day"
+def _lacks(forms: FormSet | None) -> Phrase:
+    if forms is None:
+        return Phrase("the catalogue has no forms for that day")
+    return Phrase("{source} has no such form", source=forms.source)
 
 
 def _subject(kind: str, past: Past, seq: int | None) -> Fact:
@@ -242,7 +249,7 @@ def _subject(kind: str, past: Past, seq: int | None) -> Fact:
         past.at(seq)  # refuses a number that there is not
         fact = past.facts[seq - 1]
         if not fits(fact.event):
-            reason = f"fact {seq} is {fact.kind}, which it cannot be about"
+            reason = Phrase("it cannot be about fact {seq}", seq=seq)
             raise NoSuchPaper(kind=kind, code=code, reason=reason)
         return fact
     found = next((fact for fact in reversed(past.facts) if fits(fact.event)), None)

@@ -14,7 +14,7 @@ from models.chain import fingerprint
 from models.changes import Change, name_of
 from models.commands import own_request_id
 from models.procedure import Role
-from models.refusals import BadInput, Problem, http_status
+from models.refusals import BadInput, Phrase, Problem, http_status
 from motcua.absences import BadAbsence
 from motcua.calendars import Totals, Touched
 from motcua.catalogue.changes import change_of
@@ -258,7 +258,7 @@ async def add_absence(visit: Member, request: Request) -> Response:
         person = given["person"] or visit.person.id
         since, until = _day(given["since"]), _day(given["until"])
         if since <= until < visit.today():  # it would stand in no list, and could not be taken back
-            raise BadAbsence(person=person, reason="it is over already")
+            raise BadAbsence(person=person, reason=Phrase("it is over already"))
         await visit.house.absences.add(person, since, until, given["substitute"] or None, visit.person.id)
     except Problem as problem:
         return await _absences(

@@ -36,6 +36,17 @@ COMMANDS: dict[str, str] = {
     "withdraw": _("Withdraw for the applicant"),
 }
 """In the order in which they are shown."""
+OTHER_COMMANDS: dict[str, str] = {
+    "file": _("Hand in"),
+    "rate": _("Rate"),
+    "outage": _("Count an outage"),
+    "amend-calendar": _("Count by another calendar"),
+    "observe": _("Take down an observation"),
+    "hear": _("Hear of a linked dossier"),
+    "free": _("Open a task to colleagues"),
+    "tick": _("Let the clock act"),
+}
+"""Commands that have no button: they are named in refusals only."""
 
 ROLES: dict[Role, str] = {
     Role.RECEIVER: _("receiver"),
@@ -109,6 +120,7 @@ PAPERS: dict[str, str] = {
     "stop": _("Notice of stopping"),
     "control-slip": _("Control slip"),
 }
+PAPER_KINDS: dict[str, str] = {**PAPERS, "register": _("Register")}
 FATES: dict[str, str] = {
     "waiting": _("waits for its time"),
     "sending": _("being sent"),
@@ -317,49 +329,18 @@ FIELDS: dict[str, str] = {
     "acknowledge.until": _("Rest until"),
     "request-supplement.reason": _("Reason"),
     "request-supplement.text": _("Reason"),
+    "certified": _("Certified copies"),
+    "channel": _("How"),
+    "fee": _("Kind of fee"),
+    "question": _("Question"),
+    "reply": _("Answer"),
+    "due": _("Due at"),
+    "submitted_at": _("Handed in"),
+    "since": _("First day"),
+    "notice": _("Announcement"),
+    "language": _("Language"),
 }
-REASONS: tuple[str, ...] = (
-    _("Field required"),
-    _("must be a text that is not empty"),
-    _("is no e-mail address"),
-    _("holds a line break or a character that cannot be seen"),
-    _("holds a character that cannot be kept (NUL, or half of a surrogate pair)"),
-    _("String should have at least {n} character"),
-    _("String should have at least {n} characters"),
-    _("String should have at most {n} characters"),
-    _("must hold something that can be seen"),
-    _("Input should be a valid integer"),
-    _("Input should be greater than {n}"),
-    _("Input should be greater than or equal to {n}"),
-    _("Input should be less than or equal to {n}"),
-    _("it must lie after now and the due date."),
-    _("it lies in the future"),
-    _("it lies in the future."),
-    _("it must lie after its start."),
-    _("it must have {n} to 200 characters."),
-    _("the present password is not right."),
-    _("it is the one that you have."),
-    _("it is too easy to guess: few different characters, or your own name."),
-    _("it must not end before it begins"),
-    _("nobody stands in for themselves"),
-    _("no completion came last."),
-    _("only who completed the step, or a leader, may correct it."),
-    _("The promised date"),
-    _("The end of the rest"),
-    _("The end of the limit"),
-    _("supplement"),
-    _("payment"),
-    _("resume"),
-    _("must have at most {n} bytes"),
-    _("the year {n} is a mistake"),
-    _("Input should be a valid datetime{more}"),
-    _("Input should be a valid date{more}"),
-    _("lies outside the calendar, which knows {first} to {last}"),
-    _("is there twice"),
-    _("String should match pattern '{pattern}'"),
-    _("entry {n}: {field}: {rest}"),
-    _("Tuple should have at least {n} item after validation, not 0"),
-    _("it is over already"),
+BOOK_REASONS: tuple[str, ...] = (
     _("wrong password"),
     _("wrong password at a change"),
     _("no such account"),
@@ -367,11 +348,5 @@ REASONS: tuple[str, ...] = (
     _("locked"),
     _("disabled"),
     _("outside their time"),
-    _("{substitute} may not see the dossiers of the unit {unit}"),
-    _("it has not been accepted"),
-    _("no supplement was asked for"),
-    _("it was not refused"),
-    _("no new date was promised"),
-    _("it was neither withdrawn nor stopped"),
 )
-"""What is wrong with a field, as it comes from checks that speak English only; {n} stands for a number."""
+"""Reasons in the book of sign-ins, as it keeps them; {n} stands for a number."""

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 from models.commands import Actor
 from models.facts import Extended, SupplementRequested
 from models.procedure import Role, Stage
-from models.refusals import Forbidden, Problem, UnknownDossier, http_status
+from models.refusals import Forbidden, Phrase, Problem, UnknownDossier, http_status
 from motcua.accounts import BadPassword
 from motcua.web.codes import read_off
 from motcua.web.doors import Guest, Newcomer, file_of, form_of, typed_form, whole
@@ -148,7 +148,7 @@ async def password(visit: Newcomer, request: Request) -> Response:
     old, new, again = (str(form.get(name, "")) for name in ("old", "new", "again"))
     try:
         if new != again:
-            raise BadPassword(reason=visit.say("the two new ones are not the same."))
+            raise BadPassword(reason=Phrase("the two new ones are not the same."))
         await visit.house.accounts.change_password(visit.session, old, new, visit.origin)
     except Problem as problem:
         return visit.page(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +20,7 @@ from models.dossier import NATIONAL_STATUS
 from models.limits import Limit
 from models.people import Directory, Person
 from models.procedure import Role, Stage
-from models.refusals import Forbidden, Problem, Unreachable
+from models.refusals import Forbidden, Phrase, Problem, Unreachable
 from models.rights import LEADERS, OFFICE
 from models.view import DossierRow
 from motcua.accounts import From, Session
@@ -43,7 +43,11 @@ def _pattern(reason: str) -> re.Pattern[str]:
     )
 
 
-_REASONS = [(_pattern(reason), reason) for reason in names.REASONS]
+_BOOK_REASONS = [(_pattern(reason), reason) for reason in names.BOOK_REASONS]
+_ISO = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[ T]([0-9]{2}:[0-9]{2})(?::[0-9]{2})?)?")
+"""A date or a moment in office time, as refusals carry them."""
+_TYPED = ("text", "given", "name", "file", "paper", "act")
+"""Parameters that repeat what somebody typed: they stay as they are."""
 COOKIE, LANGUAGE = "motcua", "motcua_language"
 
 
@@ -137,61 +141,104 @@ class Visit:
         return gettext(self.language, message, **values)
 
     def problem(self, problem: Problem) -> str:
-        """A refusal's sentence in the visitor's language; as it came where what it tells is not known."""
+        """A refusal's sentence in the visitor's language; as it came where its parameters are not known."""
         sentence = names.SENTENCES.get(problem.type, problem.sentence)
-        told = translations(self.language).gettext(sentence)
+        if not problem.facts and "{" in sentence:
+            return problem.message
+        facts = dict(problem.facts)
+        if isinstance(problem, Unreachable) and "reason" in facts:
+            facts["reason"] = Phrase("it does not answer")  # the log has what the library said
         try:
-            return (
-                told.format_map(self._told(problem)) if problem.facts or "{" not in told else problem.message
-            )
+            return self._filled(sentence, facts, str(facts.get("command", problem.type)))
         except (KeyError, ValueError):
             return problem.message
 
-    def _told(self, problem: Problem) -> dict[str, object]:
-        """What a problem tells, with names instead of ids where there are any."""
-        told = dict(problem.facts)
-        for key, value in problem.facts.items():
-            text = str(value)
-            match key:
-                case "command":
-                    told[key] = f"“{self.say(names.COMMANDS[text])}”" if text in names.COMMANDS else text
-                case "status" if text in NATIONAL_STATUS:
-                    told[key] = self.formats.status(text)
-                case "assignee" | "actor" | "person":
-                    told[key] = self.name(text)
-                case "unit" | "actor_unit":
-                    told[key] = self.unit_name(text)
-                case "needed" | "roles":
-                    told[key] = ", ".join(self._role(each) for each in re.split(r", | or ", text))
-                case "field":
-                    last = re.sub(r"\[.*", "", text.rsplit(".", maxsplit=1)[-1])
-                    about = f"{problem.facts.get('command', problem.type)}.{last}"
-                    told[key] = self.say(names.FIELDS.get(about) or names.FIELDS.get(last, text))
-                case "kind" if text in names.PAPERS:
-                    told[key] = self.say(names.PAPERS[text]).lower()
-                case "known":
-                    kinds = text.split(", ")
-                    told[key] = ", ".join(self.say(names.PAPERS.get(each, each)).lower() for each in kinds)
-                case _ if type(value) is int:
-                    told[key] = _Grouped(value, self.formats)
-                case "reason" if isinstance(problem, Unreachable):
-                    told[key] = self.say("it does not answer")  # the log has what the library said
-                case "reason" | "what":
-                    told[key] = self._reason(text)
-        return told
+    def phrase(self, phrase: Phrase) -> str:
+        """Part of a refusal's sentence in the visitor's language."""
+        return self._filled(phrase.text, phrase.facts)
+
+    def _filled(self, text: str, facts: Mapping[str, object], about: str = "") -> str:
+        """A text of a refusal with its parameters; `about` is what it refuses, a command or itself."""
+        if not text:
+            return ""
+        told = {key: self._told(key, value, about) for key, value in facts.items()}
+        return translations(self.language).gettext(text).format_map(told)
+
+    def _told(self, key: str, value: object, about: str) -> object:
+        """A parameter of a refusal: a name in place of an id, dates as they are written here."""
+        if isinstance(value, Phrase):
+            return self.phrase(value)
+        if type(value) is int:
+            return _Grouped(value, self.formats)
+        text = str(value)
+        if key not in _TYPED and (found := _ISO.fullmatch(text)) is not None:
+            return self._moment(found[1], found[2]) or text
+        each = re.split(r", | or ", text)
+        match key:
+            case "command":
+                known = {**names.COMMANDS, **names.OTHER_COMMANDS}
+                return f"“{self.say(known[text])}”" if text in known else text
+            case "status":
+                return self.formats.status(text) if text in NATIONAL_STATUS else self.say("not filed")
+            case "assignee" | "actor" | "person":
+                return self.name(text)
+            case "unit" | "actor_unit" | "agency":
+                return self.unit_name(text)
+            case "units":
+                return ", ".join(self.unit_name(unit) for unit in each)
+            case "needed" | "roles":
+                return ", ".join(self._role(role) for role in each)
+            case "field":
+                return self._field(text, about)
+            case "kind" | "known" | "basis":
+                return ", ".join(self._known(word) for word in each)
+            case "step" | "steps":
+                return ", ".join(self._step(step) for step in each)
+            case "link":
+                return self._link(text)
+            case "reason" if self.language != "en":  # in English only: some library's words
+                return self.say("it is not valid")
+        return value
+
+    def _moment(self, day: str, clock: str | None) -> str | None:
+        """A date, or a moment in office time, as it is written here; None where it is none."""
+        try:
+            found = date.fromisoformat(day)
+            at = datetime.min.time() if clock is None else time.fromisoformat(clock)
+            instant = self.house.calendar.instant(found, at)
+        except (ValueError, OverflowError):
+            return None
+        return self.date(found) if clock is None else self.formats.when(instant)
 
     def _role(self, text: str) -> str:
-        return self.role_name(Role(text)) if text in set(Role) else self.say(text)
+        return self.role_name(Role(text)) if text in set(Role) else self.say("none")
 
-    def _reason(self, text: str) -> str:
-        """A reason in the visitor's language, where it is one that the pages know."""
-        for pattern, reason in _REASONS:
-            if (found := pattern.fullmatch(text)) is not None:
-                told = found.groupdict()
-                if "rest" in told:  # a reason within a reason
-                    told |= {"field": self.field_name(told["field"]), "rest": self._reason(told["rest"])}
-                return self.say(reason, **told)
-        return text
+    def _field(self, text: str, about: str) -> str:
+        """A field's label: that of a command before that of any."""
+        last = re.sub(r"\[.*", "", text.rsplit(".", maxsplit=1)[-1])
+        label = names.FIELDS.get(f"{about}.{last}") or names.FIELDS.get(last)
+        if label is not None:
+            return self.say(label)
+        return text if self.language == "en" else self.say("a field of this form")
+
+    def _known(self, word: str) -> str:
+        """A word of those that may be chosen from."""
+        label = names.PAPER_KINDS.get(word) or names.BASES.get(word)
+        return self.unit_name(word) if label is None else self.say(label).lower()
+
+    def _step(self, step: str) -> str:
+        """A step's name in whichever procedure has it."""
+        if step == "intake":
+            return self.say("Check and receive")
+        steps = (each for known in self.house.catalogue.procedures for each in known.steps)
+        found = next((each for each in steps if each.id == step), None)
+        return named(found, self.language) if found else step
+
+    def _link(self, link: str) -> str:
+        """A linked procedure's name by what any procedure calls it."""
+        links = (each for known in self.house.catalogue.procedures for each in known.links)
+        found = next((each for each in links if each.id == link), None)
+        return self.procedure_name(found.procedure) if found else link
 
     def when(self, at: datetime | None) -> str:
         """A moment in office time."""
@@ -301,7 +348,10 @@ class Visit:
 
     def book_reason(self, why: str) -> str:
         """Why something is in the book of sign-ins."""
-        return self._reason(why)
+        for pattern, reason in _BOOK_REASONS:
+            if (found := pattern.fullmatch(why)) is not None:
+                return self.say(reason, **found.groupdict())
+        return why
 
     def role_name(self, role: Role) -> str:
         """A role's name."""

@@ -187,7 +187,8 @@ async def test_birth_with_a_late_agency(office: Running) -> None:
         ("opened", None),
         ("late", "intake"),
         ("acknowledged", None),
-        ("promised", None),  # on the due day; the first alert after it would have told that they are late
+        ("promised", None),
+        ("late", "dossier"),  # by date: from the midnight after the due day on, before any alert
         ("ready", None),
     ]
     assert reason not in str(await life.facts())

@@ -402,6 +402,8 @@ def raised_by_rules() -> set[tuple[str, str]]:
         for node in ast.walk(bodies[name]):
             if not isinstance(node, ast.Call):
                 continue
+            if isinstance(node.func, ast.Attribute) and node.func.attr == "Phrase":
+                continue
             if isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") == "r":
                 found.add(node.func.attr)
             else:
