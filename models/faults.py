@@ -16,14 +16,9 @@ _PARTS = {
     "bool_type": Phrase("Input should be true or false"),
     "bool_parsing": Phrase("Input should be true or false"),
     "datetime_type": Phrase("Input should be a valid date and time"),
-    "datetime_parsing": Phrase("Input should be a valid date and time"),
-    "datetime_from_date_parsing": Phrase("Input should be a valid date and time"),
     "timezone_aware": Phrase("Input should be a valid date and time"),
     "time_type": Phrase("Input should be a valid time"),
-    "time_parsing": Phrase("Input should be a valid time"),
     "date_type": Phrase("Input should be a valid date"),
-    "date_parsing": Phrase("Input should be a valid date"),
-    "date_from_datetime_parsing": Phrase("Input should be a valid date"),
     "date_from_datetime_inexact": Phrase("Input should be a valid date"),
 }
 """Errors without parameters, by pydantic's type."""
@@ -40,6 +35,12 @@ def fault(error: dict[str, Any]) -> Phrase:
     if isinstance(cause := given.get("error"), ValueError):
         return cause.args[0] if cause.args and isinstance(cause.args[0], Phrase) else Phrase(str(cause))
     match kind:
+        case "time_parsing":
+            return Phrase("Input should be a valid time, {detail}", detail=given["error"])
+        case "date_parsing" | "date_from_datetime_parsing":
+            return Phrase("Input should be a valid date, {detail}", detail=given["error"])
+        case "datetime_parsing" | "datetime_from_date_parsing":
+            return Phrase("Input should be a valid date and time, {detail}", detail=given["error"])
         case "string_too_short" if given["min_length"] == 1:
             return Phrase("String should have at least 1 character")
         case "string_too_short":

@@ -41,7 +41,7 @@ from models.dossier import Dossier
 from models.facts import CalendarAmended, Fact
 from models.fold import apply
 from models.procedure import Role
-from models.refusals import BadInput, DossierClosed, Problem, Refusal, Unreachable, WrongRole
+from models.refusals import BadInput, DossierClosed, Phrase, Problem, Refusal, Unreachable, WrongRole
 from models.rights import OFFICE
 from models.rules import decide
 from motcua.desk import Desk
@@ -299,14 +299,16 @@ class Calendars:
     def _may_undo(self, acts: Acts, change: str) -> None:
         mine, unfinished = acts.of(change), acts.unfinished
         if not mine:
-            known = ", ".join(order.change.id for order in acts.in_force) or "none"
+            known = ", ".join(order.change.id for order in acts.in_force) or Phrase("none")
             raise UnknownChange(change=change, known=known)
         if (undone := mine.get("undone")) is not None:
             raise ChangeUndone(change=change, actor=undone.actor.id, at=self._day(undone))
         if change != acts.undoable:
             if unfinished is not None:
                 raise _unfinished(unfinished.change, unfinished.act)
-            raise CalendarChangedSince(what="The calendar", since=acts.in_force[-1].change.id, change=change)
+            raise CalendarChangedSince(
+                what=Phrase("The calendar"), since=acts.in_force[-1].change.id, change=change
+            )
 
     def _day(self, act: Act) -> date:
         """The office date of an act."""
@@ -481,7 +483,9 @@ class Calendars:
             return None
         if not calendar.version.endswith(f"+{change.id}"):
             raise CalendarChangedSince(
-                what=f"The calendar of dossier {dossier.code}", since=calendar.version, change=change.id
+                what=Phrase("The calendar of dossier {code}", code=dossier.code),
+                since=calendar.version,
+                change=change.id,
             )
         return standing.unamended or self._once(calendar, lambda: restored(calendar, order))
 

@@ -51,9 +51,11 @@ def read(root: Path, file: str) -> dict[str, Any]:
         reason, place = (found[1], found[2]) if found else (str(error), "file")
         raise BadCatalogue(file=file, field=place, reason=_one_line(reason)) from error
     except UnicodeDecodeError as error:
-        raise BadCatalogue(file=file, field=f"byte {error.start}", reason="is not UTF-8 text") from error
+        raise BadCatalogue(
+            file=file, field=f"byte {error.start}", reason=Phrase("is not UTF-8 text")
+        ) from error
     except OSError as error:
-        reason = f"cannot be read: {error.strerror}"
+        reason = Phrase("cannot be read: {error}", error=error.strerror)
         raise BadCatalogue(file=file, field="file", reason=reason) from error
 
 

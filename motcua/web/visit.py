@@ -211,7 +211,7 @@ class Visit:
         return self.date(found) if clock is None else self.formats.when(instant)
 
     def _role(self, text: str) -> str:
-        return self.role_name(Role(text)) if text in set(Role) else self.say("none")
+        return self.role_name(Role(text)) if text in set(Role) else self.say("no role")
 
     def _field(self, text: str, about: str) -> str:
         """A field's label: that of a command before that of any."""

@@ -374,7 +374,7 @@ def test_the_example_is_well_formed(real: Calendar) -> None:
     ("text", "said"),
     [
         (HEAD, "change.toml: day: is missing"),
-        (HEAD + "day = []", "change.toml: day: Tuple should have at least 1 item"),
+        (HEAD + "day = []", "change.toml: day: List should have at least 1 item"),
         (HEAD.replace("tet-2027", "Tết 2027") + DAY, "change.toml: id: String should match pattern"),
         (
             HEAD.replace('"Thông báo 1"', '""') + DAY,

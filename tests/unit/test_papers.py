@@ -319,7 +319,7 @@ async def test_what_there_is_no_paper_of() -> None:
         with pytest.raises(NoSuchPaper, match=f"no {kind} for dossier H53-260302-0001: {reason}") as caught:
             await made(kind, case)
         assert exit_code(caught.value) == 3
-    with pytest.raises(NoSuchPaper, match="fact 1 is filed"):
+    with pytest.raises(NoSuchPaper, match="it cannot be about fact 1"):
         await made("receipt", case, seq=1)
     with pytest.raises(NoSuchPaper, match="it has not been accepted"):
         await made("receipt", begun(accept=False))
