@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from models.calendar import ONE_DAY, Calendar
 
@@ -23,6 +24,21 @@ def overdue_from(calendar: Calendar, measure: Measure, due_at: datetime) -> date
     if measure == "instant":
         return due_at + RESOLUTION
     return calendar.day_begins(calendar.local(due_at).date() + ONE_DAY)
+
+
+class Due(NamedTuple):
+    """A due instant, and the first instant at which its term is overdue."""
+
+    at: datetime
+    overdue_from: datetime
+
+
+def pressing(dues: Iterable[Due], now: datetime) -> Due | None:
+    """Of several due instants the one to show: the earliest that is overdue, else the earliest.
+
+    A dossier due at ten by `date` is in time until midnight; a step of it that was due at noon is not.
+    """
+    return min(dues, key=lambda due: (now < due.overdue_from, due.at), default=None)
 
 
 def measured(calendar: Calendar, measure: Measure, due_at: datetime, at: datetime) -> Timeliness:

@@ -14,10 +14,12 @@ from models.facts import Fact
 from models.notices import NO_RUNG, Notice
 from models.people import APPLICANT, Directory, Language, Person
 from models.procedure import Procedure
+from models.timeliness import Due, pressing
 from models.view import DossierRow, TermRow
 from motcua.catalogue.catalogue import Catalogue
 from motcua.store import Store
 from motcua.store.notices import NoticeRecord
+from motcua.store.screens import own_and_dossier
 from motcua.texts.topic import Alarm, Digest, Line, Place, Subject, Topic
 
 OfficeCalendar = Callable[[], Awaitable[Calendar]]
@@ -192,9 +194,10 @@ class Topics:
         tomorrow = calendar.instant(day + timedelta(days=1), time(0))
         parts: dict[str, list[Line]] = {"late": [], "today": [], "soon": []}
         for row in rows:
-            overdue, today = row["overdue_from"] <= now, row["due_at"] < tomorrow
-            part = "late" if overdue else "today" if today else "soon"
-            parts[part].append(await self._line(row, calendar, now, directory, person.language))
+            due = pressing(own_and_dossier(row), now)
+            assert due is not None  # a task without one is not urgent
+            part = "late" if due.overdue_from <= now else "today" if due.at < tomorrow else "soon"
+            parts[part].append(await self._line(row, due, calendar, now, directory, person.language))
         listed = {name: tuple(lines[:LISTED]) for name, lines in parts.items()}
         more = sum(len(lines) - len(listed[name]) for name, lines in parts.items())
         return Digest(
@@ -205,17 +208,23 @@ class Topics:
         )
 
     async def _line(
-        self, row: dict[str, Any], calendar: Calendar, now: datetime, directory: Directory, language: Language
+        self,
+        row: dict[str, Any],
+        due: Due,
+        calendar: Calendar,
+        now: datetime,
+        directory: Directory,
+        language: Language,
     ) -> Line:
         procedure = await self._procedure(row["code"], row["procedure"], row["version"])
-        left, late = _distance(calendar, row["due_at"], row["overdue_from"], now)
+        left, late = _distance(calendar, due.at, due.overdue_from, now)
         assignee = directory.people.get(row["assignee"] or "")
         return Line(
             code=row["code"],
             procedure=procedure.name if language == "vi" else procedure.name_en,
             step=_step(procedure, row["step"], language),
             assignee=assignee.name if assignee else None,
-            due_at=row["due_at"],
+            due_at=due.at,
             left=left,
             late=late,
         )

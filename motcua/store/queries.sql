@@ -390,10 +390,11 @@ where case when d.simulated then c.rests_until is null or c.rests_until <= c.tel
 order by c.tell_at desc, c.fact desc, c.code
 
 -- name: urgent
-select t.code, d.procedure, d.version, t.step, t.role, t.unit, t.assignee, least(t.due_at, d.due_at) as due_at, t.overdue_from
+select t.code, d.procedure, d.version, t.step, t.role, t.unit, t.assignee, t.due_at, t.overdue_from,
+       d.due_at as dossier_due_at, d.overdue_from as dossier_overdue_from
 from tasks t join dossiers d using (code)
 where least(t.due_at, d.due_at) < $1 and d.ready_at is null and not d.paused and not d.simulated
-order by 8, t.code
+order by least(t.due_at, d.due_at), t.code
 
 -- name: absences
 select number, person, since, until, substitute, entered_by, entered_at from absences

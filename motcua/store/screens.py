@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Literal, NamedTuple
 
 from models.base import Value
+from models.timeliness import RESOLUTION, Due
 from motcua.store import Store
 from motcua.store.sql import query
 
@@ -32,6 +33,14 @@ class Span(NamedTuple):
     since: datetime
     until: datetime | None
     late: bool | None = None
+
+
+def own_and_dossier(row: Mapping[str, Any]) -> Iterator[Due]:
+    """The due instants of an open task: its own term's, which is measured by instant, and its dossier's."""
+    if row["due_at"] is not None:
+        yield Due(row["due_at"], row["due_at"] + RESOLUTION)
+    if row["dossier_due_at"] is not None:
+        yield Due(row["dossier_due_at"], row["dossier_overdue_from"])
 
 
 class Edges(NamedTuple):

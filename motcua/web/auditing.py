@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from models.base import YEARS
+from models.people import Directory
 from models.refusals import BadInput, Problem, http_status
 from models.view import DossierRow, row
 from motcua.erasure import BASES
@@ -77,7 +78,7 @@ async def _dossier(
     notices = await house.notices.listed(NoticeFilter(code=code, limit=10_000))
     journal = await house.proof.journal_about(code)
     archived = [each async for each in house.proof.histories(code, None)]
-    sealed = await house.proof.sealed(code)
+    sealed, directory = await house.proof.sealed(code), await house.directory(visit.now)
     if form == "json":
         told: dict[str, Any] = {
             "code": code,
@@ -93,7 +94,7 @@ async def _dossier(
         name = f'attachment; filename="{code}.audit.json"'
         return JSONResponse(told, headers={"Cache-Control": "no-store", "Content-Disposition": name})
     if form == "pdf":
-        sheet = _sheet(visit, shown, stood, seq, views)
+        sheet = _sheet(visit, shown, stood, seq, views, directory)
         content = await Sheets(house.catalog_dir).audit(sheet, visit.now)
         name = f'inline; filename="{code}.audit.pdf"'
         headers = {"Cache-Control": "no-store", "Content-Disposition": name}
@@ -115,7 +116,8 @@ async def _dossier(
         shown=stood,
         seq=seq,
         last=last,
-        lines=[{**shown.line(fact), "fact": fact} for fact in reversed(shown.past.facts)],
+        directory=directory,
+        lines=[{**shown.line(fact, directory), "fact": fact} for fact in reversed(shown.past.facts)],
         views=views[:SHOWN],
         more_views=len(views) > SHOWN,
         notices=notices,
@@ -155,11 +157,16 @@ async def keep_or_erase(visit: Member, request: Request, code: str, act: str) ->
 
 
 def _sheet(
-    visit: Visit, shown: Opened, stood: DossierRow, seq: int, views: list[dict[str, Any]]
+    visit: Visit,
+    shown: Opened,
+    stood: DossierRow,
+    seq: int,
+    views: list[dict[str, Any]],
+    directory: Directory,
 ) -> AuditSheet:
     """The same in print."""
     say = visit.say
-    lines = [shown.line(fact) for fact in shown.past.facts]
+    lines = [shown.line(fact, directory) for fact in shown.past.facts]
     done = tuple(
         (
             str(fact.seq),
@@ -173,7 +180,7 @@ def _sheet(
     seen = tuple(
         (
             visit.exact(each["at"]),
-            f"{visit.name(each['person'])} ({each['person']})",
+            f"{visit.who(each['person'], directory)} ({each['person']})",
             f"{say(names.SIGHTS.get(each['what'], each['what']))}"
             f" {say(names.PAPERS.get(each['about'], each['about']))}".strip(),
             each["address"],

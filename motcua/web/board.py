@@ -48,23 +48,21 @@ async def board(visit: Member, request: Request) -> Response:
     visit.must("board")
     house, unit, edges = visit.house, _unit(visit, request.query_params.get("unit")), visit.edges
     mondays = _mondays(visit)
-    load, weeks, ageing, drafts, rings, absent = await asyncio.gather(
+    load, weeks, ageing, drafts, rings, absent, directory = await asyncio.gather(
         house.screens.load(unit, edges),
         house.screens.weeks(unit, mondays[:-1], [visit.midnight(each) for each in mondays]),
         house.screens.ageing(unit, visit.now),
         house.store.apologies(unit, 50),
         house.bell.of(visit.person, visit.now, visit.today(), most=50),
         house.notices.absence_rows(visit.today()),
+        house.directory(visit.now),
     )
-    people, today = house.people, visit.today()
-    away = {row["person"] for row in absent if row["since"] <= today <= row["until"]}
     lines = [
         {
             **row,
-            "who": visit.name(row["assignee"]) if row["assignee"] else "",
+            "who": visit.who(row["assignee"], directory),
             "role_name": visit.say(ROLES[Role(row["role"])]),
             "unit_name": visit.unit_name(row["unit"]),
-            "away": row["assignee"] in away,
         }
         for row in load
     ]
@@ -81,7 +79,6 @@ async def board(visit: Member, request: Request) -> Response:
         drafts=drafts,
         rings=rings,
         absent=[row for row in absent if _concerns(visit, unit, row["person"])],
-        staff=[p for p in people.values() if unit in (None, p.unit)],
         came=charts.weeks(weeks, mondays[:-1], visit),
         age=charts.ageing(ageing, visit),
         done=request.query_params.get("done", ""),

@@ -15,8 +15,10 @@ from models.dossier import Dossier
 from models.explanation import explained
 from models.facts import Fact
 from models.offers import offers
+from models.people import Directory
 from models.refusals import BadInput, Forbidden, Outdated, Problem, UnknownDossier, Unreachable
 from models.terms import Term
+from models.timeliness import Due, pressing
 from models.view import DossierRow
 from motcua.documents import TYPES, kept
 from motcua.past import Past
@@ -74,12 +76,12 @@ class Opened:
         last = self.past.facts[-1].at
         return max(self.visit.now, last) if self.dossier.simulated else self.visit.now
 
-    def line(self, fact: Fact) -> dict[str, Any]:
-        """A line of the timeline."""
+    def line(self, fact: Fact, directory: Directory) -> dict[str, Any]:
+        """A line of the timeline; `directory` says who is away now."""
         return {
             "seq": fact.seq,
             "at": fact.at,
-            "who": self.visit.name(fact.actor),
+            "who": self.visit.who(fact.actor, directory),
             "by_clock": fact.actor in ("clock", "messenger"),
             "kind": fact.kind,
             "said": words.said(fact, self.visit, self.dossier),
@@ -111,13 +113,13 @@ async def _page(
     offered = offers(d, visit.actor, shown.now)
     directory = await visit.house.directory(shown.now)
     forms = [asking.form(offered[name], visit, d, directory) for name in names.COMMANDS if name in offered]
-    lines = [shown.line(fact) for fact in shown.past.facts]
+    lines = [shown.line(fact, directory) for fact in shown.past.facts]
     applicant = shown.private.get(d.applicant.id) if d.applicant else None
     notices = await visit.house.notices.listed(NoticeFilter(code=code, limit=50))
     there = opened in offered
-    pressing = _urgent(d)
-    urgent = pressing.due_at if pressing else None
-    overdue_from = d.overdue_from(pressing) if pressing else None
+    term = _urgent(d, shown.now)
+    urgent = term.due_at if term else None
+    overdue_from = d.overdue_from(term) if term else None
     edges = visit.house.edges(shown.now)
     return visit.page(
         "dossier.html",
@@ -132,7 +134,7 @@ async def _page(
         state=edges.state(1 if d.paused else 0, urgent, overdue_from) if urgent else None,
         urgent=urgent,
         overdue_from=overdue_from,
-        of=_term_name(visit, d, pressing.of, pressing.name) if pressing and pressing.of != "dossier" else "",
+        of=_term_name(visit, d, term.of, term.name) if term and term.of != "dossier" else "",
         track=track(d.stage, d.outcome),
         applicant=applicant,
         papers=words.papers(shown.private.get(d.papers.id) if d.papers else None),
@@ -145,6 +147,7 @@ async def _page(
         news=[line for line in lines if seen is not None and line["seq"] > seen],
         notes=[line for line in lines if line["kind"] == "noted"],
         notices=notices,
+        directory=directory,
         printable=_printable(shown),
         links=[(link, visit.unit_name(link.unit)) for link in d.links],
         done=done if done in names.COMMANDS else "",
@@ -158,12 +161,13 @@ async def _page(
     )
 
 
-def _urgent(d: Dossier) -> Term | None:
-    """The term that is due next of those that are the office's to keep."""
+def _urgent(d: Dossier, now: datetime) -> Term | None:
+    """The term to show of those that are the office's to keep: what is overdue, else what is due next."""
     if d.ready_at is not None or d.outcome is not None:
         return None
-    own = (t for t in d.terms if t.closed_at is None and t.of in ("intake", "step", "dossier"))
-    return min(own, key=lambda term: term.due_at, default=None)
+    own = [t for t in d.terms if t.closed_at is None and t.of in ("intake", "step", "dossier")]
+    due = pressing((Due(term.due_at, d.overdue_from(term)) for term in own), now)
+    return next((t for t in own if due and (t.due_at, d.overdue_from(t)) == due), None)
 
 
 def _term_name(visit: Visit, d: Dossier, of: str, name: str) -> str:

@@ -13,7 +13,8 @@ from fastapi import APIRouter, Path, Request, Response
 from models.base import YEARS
 from models.commands import own_request_id
 from models.refusals import BadInput, Problem
-from motcua.store.screens import CODE_BEGINS, State, Wanted
+from models.timeliness import Due, pressing
+from motcua.store.screens import CODE_BEGINS, State, Wanted, own_and_dossier
 from motcua.web.codes import whole_code
 from motcua.web.doors import Member, form_of, whole
 from motcua.web.language import marked as _
@@ -74,9 +75,10 @@ async def inbox(visit: Member, request: Request) -> Response:
     wanted = _wanted(visit, view, state)
     narrowed = wanted.model_copy(update=_narrowing(asked.get("q", ""), asked))
     edges = visit.edges
-    rows, counts = await asyncio.gather(
+    rows, counts, directory = await asyncio.gather(
         house.screens.inbox(narrowed, edges, _place(asked.get("after")), PAGE + 1),
         house.screens.counts(wanted, edges),
+        house.directory(visit.now),
     )
     tasks = [_shown(visit, row) for row in rows[:PAGE]]
     last = rows[PAGE - 1] if len(rows) > PAGE else None
@@ -85,6 +87,7 @@ async def inbox(visit: Member, request: Request) -> Response:
         "views": views(visit),
         "state": state,
         "counts": counts,
+        "directory": directory,
         "tasks": tasks,
         "q": asked.get("q", "")[:200],
         "steps": _steps(visit),
@@ -156,7 +159,8 @@ def _shown(visit: Visit, row: dict[str, Any]) -> dict[str, Any]:
     state = edges.state(row["place"], urgent, row["overdue_from"])
     left = ""
     if row["place"] == 0:
-        left = visit.countdown(urgent, row["overdue_from"])
+        due = pressing(own_and_dossier(row), visit.now) or Due(urgent, row["overdue_from"])
+        urgent, left = due.at, visit.countdown(*due)
     elif row["place"] == 1 and row["paused_at"] and row["dossier_due_at"]:
         left = visit.countdown(row["dossier_due_at"], row["dossier_overdue_from"], at=row["paused_at"])
     return {

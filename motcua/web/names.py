@@ -280,7 +280,7 @@ WHY: dict[str, str] = {
 WORKING_DAY = _("working day {which} of {total}")
 CALENDAR_DAY = _("calendar day {which} of {total}")
 OUTSIDE: dict[str, str] = {
-    "citizen": _("the applicant"),
+    **dict.fromkeys(("citizen", "applicant"), _("the applicant")),
     "clock": _("the clock"),
     "messenger": _("a linked dossier"),
 }

@@ -275,13 +275,27 @@ class Visit:
         return self.house.person_name(person)
 
     def listed(self, person: Person, directory: Directory) -> str:
-        """A person's name in a list to choose from, marked where they are away today."""
-        absence = directory.away(person.id, self.today())
+        """A person's name in a list, marked where they are away today or do not work here."""
+        today = self.today()
+        if person.until is not None and person.until < today:
+            return self.say("{name} (does not work here any more)", name=person.name)
+        if not person.holds(today):
+            return self.say("{name} (does not work here yet)", name=person.name)
+        absence = directory.away(person.id, today)
         if absence is None:
             return person.name
         if absence.until is None:
             return self.say("{name} (away)", name=person.name)
         return self.say("{name} (away until {day})", name=person.name, day=self.date(absence.until))
+
+    def who(self, person: str | None, directory: Directory) -> str:
+        """The same of an id, which may be of somebody whom the catalogue does not name any more."""
+        known = directory.people.get(person or "")
+        if known is not None:
+            return self.listed(known, directory)
+        if not person or person in names.OUTSIDE:
+            return self.name(person)
+        return self.say("{name} (does not work here any more)", name=person)
 
     def procedure_name(self, code: str, version: str = "") -> str:
         """A procedure's name, its code where the catalogue has it no more."""

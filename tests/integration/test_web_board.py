@@ -56,6 +56,10 @@ async def test_a_substitute_hears_the_alarms_until_the_absence_ends(office: Runn
     await Life.begin(office, *HANDLING[:-1])  # a task that nobody has yet
     hand_out = "/board/tasks?unit=demo&role=handler&who="
     for visitor, page in (
+        (leader, "/inbox?view=unit"),
+        (leader, "/board"),
+        (leader, f"{hand_out}handler1"),
+        (admin, f"/dossiers/{life.code}/audit"),
         (leader, "/absences"),
         (leader, f"/dossiers/{life.code}"),
         (leader, hand_out),

@@ -84,3 +84,14 @@ def test_the_scale_of_a_chart_holds_its_highest_bar(most: int) -> None:
     top = charts.scale(most)
     assert max(most, 1) <= top <= max(4, 2 * most)
     assert top % 2 == 0
+
+
+def test_what_is_overdue_is_called_so_in_vietnamese() -> None:
+    """The official word is quá hạn; only apologies speak of their delay (sự chậm trễ)."""
+    said = [str(message.string) for message in VIETNAMESE if message.id]
+    catalog = LOCALE.parents[2] / "catalog"
+    letters = [*catalog.glob("texts/*.vi.txt"), catalog / "texts/words.toml", *catalog.glob("papers/*")]
+    said += [path.read_text(encoding="utf-8") for path in letters if path.is_file()]
+    assert [text for text in said if re.search("trễ|muộn hạn", text.lower().replace("sự chậm trễ", ""))] == []
+    assert gettext("vi", "late by {time}", time="1 giờ") == "quá hạn 1 giờ"
+    assert {gettext("vi", names.STATES["late"]), gettext("vi", names.NEWS["late"])} == {"quá hạn"}

@@ -21,11 +21,22 @@ from models.limits import Offset
 from models.linked import Tell, messages
 from models.notices import occasions
 from models.terms import Rung, rung_at
-from models.timeliness import Measure, measured, overdue_from
+from models.timeliness import Due, Measure, measured, overdue_from, pressing
 from models.view import row
 from motcua.calendars import _shifted
 from tests.deadlines import Office
-from tests.unit.office import CALENDAR_DATA, FULL, STAGES, Case, at, local, procedure, special, stage
+from tests.unit.office import (
+    CALENDAR,
+    CALENDAR_DATA,
+    FULL,
+    STAGES,
+    Case,
+    at,
+    local,
+    procedure,
+    special,
+    stage,
+)
 from tests.unit.test_rules import term, whole
 from tests.unit.test_term_algebra import measures, minutes, offices, quick
 from tests.unit.test_worked_cases import calendar, moment, shown, witness
@@ -416,6 +427,30 @@ def test_a_dossier_without_a_parent_reports_no_breach() -> None:
     case = stage("handling", rules=procedure(ladder=[], step_ladder=[]))
     assert reports(case, "2026-03-20 08:00") == []
     assert "became-overdue" not in case.kinds()
+
+
+@pytest.mark.parametrize(
+    ("now", "shown"),
+    [
+        ("09:00", "10:00"),  # the dossier's, the first
+        ("11:00", "10:00"),  # due today by date
+        ("12:00", "10:00"),  # the instant itself is in time
+        ("12:01", "12:00"),  # the step is overdue, the dossier is not
+        ("23:59", "12:00"),
+    ],
+)
+def test_a_task_is_called_overdue_by_the_term_that_is(now: str, shown: str) -> None:
+    """A dossier due at ten by date and its step due at noon: nothing counts from ten before midnight."""
+    dossier, step = at("2026-03-09 10:00"), at("2026-03-09 12:00")
+    dues = [
+        Due(each, overdue_from(CALENDAR, how, each)) for how, each in (("date", dossier), ("instant", step))
+    ]
+    found = pressing(dues, at(f"2026-03-09 {now}"))
+    assert found is not None
+    assert local(found.at) == f"2026-03-09 {shown}"
+    late = pressing(dues, at("2026-03-10 00:00"))
+    assert late == dues[0], "from midnight on both are overdue, the dossier for longer"
+    assert pressing([], dossier) is None
 
 
 @pytest.mark.parametrize(
