@@ -134,7 +134,7 @@ async def _page(
         state=edges.state(1 if d.paused else 0, urgent, overdue_from) if urgent else None,
         urgent=urgent,
         overdue_from=overdue_from,
-        of=_term_name(visit, d, term.of, term.name) if term and term.of != "dossier" else "",
+        of=words.term_name(visit, d, term.of, term.name) if term and term.of != "dossier" else "",
         track=track(d.stage, d.outcome),
         applicant=applicant,
         papers=words.papers(shown.private.get(d.papers.id) if d.papers else None),
@@ -149,6 +149,7 @@ async def _page(
         notices=notices,
         directory=directory,
         printable=_printable(shown),
+        waits=[(wait, words.awaited(visit, d, wait)) for wait in d.waits],
         links=[(link, visit.unit_name(link.unit)) for link in d.links],
         done=done if done in names.COMMANDS else "",
         problem=problem,
@@ -170,22 +171,13 @@ def _urgent(d: Dossier, now: datetime) -> Term | None:
     return next((t for t in own if due and (t.due_at, d.overdue_from(t)) == due), None)
 
 
-def _term_name(visit: Visit, d: Dossier, of: str, name: str) -> str:
-    """What a term is about, in words."""
-    if of == "step":
-        name = visit.step_name(d.procedure.code, d.procedure.version.isoformat(), name)
-    elif of == "link":
-        name = next((visit.unit_name(link.unit) for link in d.links if link.link == name), name)
-    return visit.say(names.TERMS[of], name=name)
-
-
 def _terms(shown: Opened) -> list[dict[str, Any]]:
     """Every deadline, the open ones first, with the days that it is made of."""
     visit, d = shown.visit, shown.dossier
     found = [
         {
             "term": term,
-            "name": _term_name(visit, d, term.of, term.name),
+            "name": words.term_name(visit, d, term.of, term.name),
             "left": ""
             if term.closed_at or term.paused
             else visit.countdown(term.due_at, term.overdue_from, at=shown.now),

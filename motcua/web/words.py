@@ -6,11 +6,11 @@ from typing import Any
 
 from models import facts as f
 from models.base import Reference
-from models.dossier import Dossier
+from models.dossier import Dossier, Wait
 from models.facts import Fact
 from motcua.papers.words import paper
 from motcua.web.language import marked as _
-from motcua.web.names import ALARMS, CHANNELS, NEWS, TIMELINESS, VACANCIES, WAITS
+from motcua.web.names import ALARMS, CHANNELS, NEWS, TERMS, TIMELINESS, VACANCIES, WAITS
 from motcua.web.visit import Visit
 
 _BARE: dict[str, str] = {
@@ -66,9 +66,10 @@ def said(fact: Fact, visit: Visit, dossier: Dossier) -> str:
         case f.Ready():
             return say(_("Result ready, {timeliness}"), timeliness=say(TIMELINESS[e.timeliness]))
         case f.Answered():
+            agency = visit.unit_name(e.agency)
             if e.silent:
-                return say(_("{agency} did not answer in time: that counts as consent"), agency=e.agency)
-            return say(_("{agency} answered"), agency=e.agency)
+                return say(_("{agency} did not answer in time: that counts as consent"), agency=agency)
+            return say(_("{agency} answered"), agency=agency)
         case f.ClockPaused():
             if e.mode == "none" or not e.terms:
                 return say(_("Waits for {what}; the clock runs on"), what=say(WAITS[e.reason]))
@@ -85,7 +86,9 @@ def said(fact: Fact, visit: Visit, dossier: Dossier) -> str:
         case f.Stopped():
             return say(_("Processing stopped for good")) if e.final else say(_("Processing stopped"))
         case f.RungReached():
-            return say(_("Alarm: {alarm} ({name})"), alarm=say(ALARMS[e.alarm]), name=e.name)
+            term = dossier.term_of(e.term)
+            about = term_name(visit, dossier, term.of, term.name) if term else ""
+            return say(_("Alarm: {alarm} ({name})"), alarm=say(ALARMS[e.alarm]), name=about)
     return say(_BARE[fact.kind], **_filled(e, visit, dossier))
 
 
@@ -103,7 +106,7 @@ def _filled(e: Any, visit: Visit, dossier: Dossier) -> dict[str, Any]:
                 told[name] = visit.formats.money(value)
             case "to":
                 told[name] = visit.name(value) if isinstance(value, str) else ""
-            case "unit":
+            case "unit" | "agency":
                 told[name] = visit.unit_name(value)
             case "step":
                 version = dossier.procedure.version.isoformat()
@@ -113,6 +116,23 @@ def _filled(e: Any, visit: Visit, dossier: Dossier) -> dict[str, Any]:
             case _ if isinstance(value, str | int):
                 told[name] = value
     return told
+
+
+def term_name(visit: Visit, d: Dossier, of: str, name: str) -> str:
+    """What a term is about, in words."""
+    if of == "step":
+        name = visit.step_name(d.procedure.code, d.procedure.version.isoformat(), name)
+    elif of == "link":
+        name = next((visit.unit_name(link.unit) for link in d.links if link.link == name), name)
+    elif of == "consultation":
+        name = visit.unit_name(name)
+    return visit.say(TERMS[of], name=name)
+
+
+def awaited(visit: Visit, d: Dossier, wait: Wait) -> str:
+    """Whose answer or result a dossier waits for; empty where that says nothing more."""
+    linked = next((link.unit for link in d.links if link.link == wait.name), wait.name)
+    return visit.unit_name(linked if wait.reason == "linked" else wait.name)
 
 
 def texts(fact: Fact, private: dict[str, Any]) -> list[str]:
