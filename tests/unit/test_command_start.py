@@ -37,7 +37,7 @@ OURS = {
 }
 """Of the product, whatever the command."""
 COUNTING = {
-    *(f"models.{name}" for name in ("base", "calendar", "faults", "limits", "refusals")),
+    *(f"models.{name}" for name in ("base", "calendar", "faults", "limits")),
     *(f"models.{name}" for name in ("terms", "timeliness", "visible")),
     *("motcua.catalogue", "motcua.catalogue.calendars", "motcua.catalogue.files", "motcua.config"),
     *("motcua.cli.deadlines", "motcua.cli.options", "motcua.cli.printing"),
