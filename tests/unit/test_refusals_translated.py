@@ -21,7 +21,7 @@ from models.people import Person, check_there
 from models.procedure import Role
 from models.refusals import Phrase, Problem, revive, unpacked
 from models.rights import COMMANDS
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.forms import InvalidCommand, read_command
 from motcua.rulebook import rulebook
 from motcua.temporal import packed
