@@ -48,15 +48,15 @@ async def board(visit: Member, request: Request) -> Response:
     visit.must("board")
     house, unit, edges = visit.house, _unit(visit, request.query_params.get("unit")), visit.edges
     mondays = _mondays(visit)
-    load, weeks, ageing, drafts, rings, absent, directory = await asyncio.gather(
+    load, weeks, ageing, drafts, rings, absent = await asyncio.gather(
         house.screens.load(unit, edges),
         house.screens.weeks(unit, mondays[:-1], [visit.midnight(each) for each in mondays]),
         house.screens.ageing(unit, visit.now),
         house.store.apologies(unit, 50),
         house.bell.of(visit.person, visit.now, visit.today(), most=50),
         house.notices.absence_rows(visit.today()),
-        house.directory(visit.now),
     )
+    directory = await house.directory(visit.now)
     lines = [
         {
             **row,
