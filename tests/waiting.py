@@ -8,33 +8,41 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from inspect import isawaitable
 from typing import TypeVar
 
 T = TypeVar("T")
 PATIENCE = 120.0
 """Seconds until a wait gives up; below the time limit of a test, so that the failure names the wait."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.2
+"""Seconds between two looks. The pauses grow, for looking is work that slows down what is waited for."""
 
 
-async def until(condition: Callable[[], Awaitable[T] | T], what: str = "it", *, pause: float = 0.01) -> T:
+def _pauses(what: str) -> Iterator[float]:
+    deadline, pause = time.monotonic() + PATIENCE, FIRST_PAUSE
+    while time.monotonic() < deadline:
+        yield pause
+        pause = min(1.3 * pause, LONGEST_PAUSE)
+    raise AssertionError(f"{what} did not happen within {PATIENCE:.0f} s")
+
+
+async def until(condition: Callable[[], Awaitable[T] | T], what: str = "it") -> T:
     """Poll until a condition holds, and return its value; fail when it does not hold within `PATIENCE`."""
-    deadline = time.monotonic() + PATIENCE
+    pauses = _pauses(what)
     while True:
         value = condition()
         found: T = await value if isawaitable(value) else value
         if found:
             return found
-        assert time.monotonic() < deadline, f"{what} did not happen within {PATIENCE:.0f} s"
-        await asyncio.sleep(pause)
+        await asyncio.sleep(next(pauses))
 
 
-def blocking_until(condition: Callable[[], T], what: str = "it", *, pause: float = 0.05) -> T:
+def blocking_until(condition: Callable[[], T], what: str = "it") -> T:
     """Do the same outside an event loop."""
-    deadline = time.monotonic() + PATIENCE
+    pauses = _pauses(what)
     while not (found := condition()):
-        assert time.monotonic() < deadline, f"{what} did not happen within {PATIENCE:.0f} s"
-        time.sleep(pause)
+        time.sleep(next(pauses))
     return found
 
 

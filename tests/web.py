@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from html.parser import HTMLParser
 from typing import Any
 
@@ -97,10 +98,14 @@ class Answered:
     def __init__(self, answer: httpx.Response) -> None:
         self.status, self.text, self.headers = answer.status_code, answer.text, answer.headers
         self.content, self.url = answer.content, answer.url
+
+    @cached_property
+    def forms(self) -> list[Form]:
+        """The forms on it."""
         parser = _Forms()
-        if "html" in answer.headers.get("content-type", ""):
-            parser.feed(answer.text)
-        self.forms = parser.forms
+        if "html" in self.headers.get("content-type", ""):
+            parser.feed(self.text)
+        return parser.forms
 
     @property
     def path(self) -> str:

@@ -155,7 +155,7 @@ async def forget(shop: Running, code: str) -> None:
             return error.status is RPCStatusCode.NOT_FOUND
         return False
 
-    await until(forgotten, 250)
+    await until(forgotten, "the end of its history")
 
 
 async def verified(shop: Running) -> Verified:

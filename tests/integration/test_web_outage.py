@@ -166,7 +166,7 @@ async def test_the_office_says_whether_it_is_ready(fragile: Running, desk: Web) 
         await until(lambda: says(503, temporal=False, worker=False))
     finally:
         await temporal.start()
-    await until(lambda: says(200), 100)
+    await until(lambda: says(200), "readiness")
 
 
 async def test_an_open_stream_finds_its_way_back(fragile: Running, desk: Web) -> None:
