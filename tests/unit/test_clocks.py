@@ -36,6 +36,7 @@ ALLOWED = {
     "integration/test_tampering.py": "seals are dated by the machine's clock; a forger's must follow them",
     "integration/test_web_audit.py": "a hold is dated by the machine's clock, whatever clock the desk shows",
     "unit/test_proofs.py": "the authority of the tests stamps by the machine's clock, as openssl does",
+    "integration/test_frozen.py": "the time for which a supervisor was stopped is what it tests",
     "chaos/breach.py": "dossiers that fall due at one real instant; a measurement with a command of its own",
     "chaos/soak.py": "a measurement with a command of its own, of the machine it runs on",
     "chaos/load.py": "the load of that measurement",
