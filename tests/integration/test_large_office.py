@@ -178,6 +178,7 @@ AWAY: list[list[Absence]] = [
 ]
 
 
+@pytest.mark.slow  # each bell of hundreds of dossiers, with and without absences
 @pytest.mark.parametrize("away", AWAY)
 async def test_every_bell_is_the_same_as_by_looking_at_every_alarm(crowd: Crowd, away: list[Absence]) -> None:
     """For each person, whoever is away: by index and reach they hear of what the directory gives them."""

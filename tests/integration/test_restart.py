@@ -221,6 +221,7 @@ async def moved(shop: Running) -> AsyncIterator[Running]:
         yield office
 
 
+@pytest.mark.slow  # each stage, lost in each way
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("stage", STAGES)
 async def test_a_restarted_dossier_goes_on_from_its_facts(

@@ -64,6 +64,7 @@ class Slow(VirtualClocks):
         return reached
 
 
+@pytest.mark.slow  # a caseload is played twice
 async def test_the_same_seed_gives_the_same_facts(tmp_path: Path, telemetry: Telemetry) -> None:
     """Two offices, one of them slow: the same facts with the same hashes, and each rung has its alert."""
     opened = OpenWorkPlan(WORK, CATALOGUE, 3)

@@ -580,6 +580,7 @@ TAMPERINGS = {
 }
 
 
+@pytest.mark.slow  # all of the office is verified for each of eighty forgeries
 @pytest.mark.parametrize("how", TAMPERINGS)
 async def test_tampering_is_found(attacked: Attacked, how: str) -> None:
     """Named at the right place; nobody else is named; put back, nothing is found."""

@@ -185,6 +185,7 @@ async def test_what_the_clock_does_makes_no_page_stale(office: Running) -> None:
         assert (await visitor.send(form)).status == 200
 
 
+@pytest.mark.slow  # each form there is, with a dossier of its own
 @pytest.mark.parametrize(("who", "command", "before", "fields", "fact"), ACTS)
 async def test_no_word_becomes_part_of_the_page(
     now: Web, who: str, command: str, before: tuple[str, ...], fields: dict[str, Any], fact: str
@@ -332,6 +333,7 @@ WRONG: list[tuple[str, str, tuple[str, ...], dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.slow  # each field there is, with a dossier of its own
 @pytest.mark.parametrize(("who", "command", "before", "fields", "words"), WRONG)
 async def test_wrong_fields_are_named(
     now: Web, who: str, command: str, before: tuple[str, ...], fields: dict[str, Any], words: str

@@ -67,6 +67,7 @@ async def desk(office: Running) -> AsyncIterator[Web]:
         yield served
 
 
+@pytest.mark.slow  # each page for each member of staff
 @pytest.mark.parametrize("user", STAFF)
 async def test_pages_open_for_those_they_are_for(desk: Web, user: str) -> None:
     """And the way to them is shown to nobody else."""
@@ -81,6 +82,7 @@ async def test_pages_open_for_those_they_are_for(desk: Web, user: str) -> None:
             assert (f'href="{path}"' in shown) == allowed, path
 
 
+@pytest.mark.slow  # each command for each member of staff
 @pytest.mark.parametrize("stage", [Stage.PROCESS, Stage.APPROVE])
 async def test_commands_are_offered_and_taken_where_the_table_says(
     office: Running, desk: Web, stage: Stage
