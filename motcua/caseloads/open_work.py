@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
@@ -20,23 +20,11 @@ from models.procedure import Procedure, Role, Stage, Step
 from models.terms import Term, due, starts
 from models.timeliness import overdue_from
 from motcua.caseloads.script import Act, Case
+from motcua.caseloads.states import Reason, Shortfall, State, suitable
 from motcua.caseloads.town import Share, invented_name, there
 from motcua.catalogue.catalogue import Catalogue
 from motcua.catalogue.files import check, read
 
-State = Literal[
-    "new",
-    "comfortable",
-    "soon",
-    "today",
-    "late",
-    "resting",
-    "supplement",
-    "payment",
-    "apology",
-    "linked",
-    "ready",
-]
 DRAWS = 2_000
 """A state that so many draws do not lead to is not to be had from this catalogue."""
 HOUR = timedelta(hours=1)
@@ -60,6 +48,13 @@ def read_open_work(file: Path) -> OpenWork:
     return check(OpenWork, read(file.parent, file.name), file.name)
 
 
+class Drawn(NamedTuple):
+    """The cases of open work, and the states of which there are fewer than the caseload wants."""
+
+    cases: list[Case]
+    shortfalls: list[Shortfall]
+
+
 class OpenWorkPlan:
     """Draws the cases; the same seed draws the same ones."""
 
@@ -78,20 +73,30 @@ class OpenWorkPlan:
             for role in Role
         }
         asked = {link.procedure for version in catalogue.procedures for link in version.links}
-        self.procedures = [
+        in_force = [
             catalogue.procedure(version.code, work.first)
             for version in catalogue.procedures
-            if version.code not in asked and self._takes_days(version) and self._staffed(version)
+            if version.code not in asked and self._holds(version)
         ]
+        roles = [role for role, users in self.staff.items() if users]
+        self.suitable: dict[State, tuple[list[Procedure], Reason]] = {
+            state: suitable(state, in_force, work.unit, roles) for state in work.states
+        }
+        """The procedures for each state, and why there are no more dossiers of it."""
 
-    def cases(self, share: float = 1.0) -> list[Case]:
+    def draw(self, share: float = 1.0) -> Drawn:
         """The whole work, or a part of it that has at least one dossier in each state."""
-        found = []
+        cases: list[Case] = []
+        shortfalls: list[Shortfall] = []
         for state, count in self.work.states.items():
-            for number in range(max(1, round(count * share)) if count else 0):
-                case = self._case(state, number)
-                found += [case] if case is not None else []
-        return found
+            wanted = max(1, round(count * share)) if count else 0
+            procedures, reason = self.suitable[state]
+            drawn = [self._case(state, number) for number in range(wanted)] if procedures else []
+            found = [case for case in drawn if case is not None]
+            cases += found
+            if len(found) < wanted:
+                shortfalls.append(Shortfall(state=state, wanted=wanted, drawn=len(found), reason=reason))
+        return Drawn(cases, shortfalls)
 
     def _case(self, state: State, number: int) -> Case | None:
         name = f"{self.work.name}/{self.seed}/{state}-{number}"
@@ -105,16 +110,9 @@ class OpenWorkPlan:
     def _working_day(self, days: int) -> date:
         return self.calendar.working_day_after(self.work.day, days) if days else self.work.day
 
-    def _staffed(self, version: Procedure) -> bool:
-        """Whether the unit has somebody for each step, and a leader."""
-        roles = {step.role for step in version.steps} | {Role.RECEIVER, Role.UNIT_LEADER}
-        return all(self.staff[role] for role in roles)
-
-    def _takes_days(self, version: Procedure) -> bool:
-        """Whether it is in force from the first day to the last and leaves time for every state."""
-        holds = version.version <= self.work.first and (version.until or self.work.day) >= self.work.day
-        limit = version.limit
-        return holds and limit is not None and limit.kind == "days" and limit.days >= 2
+    def _holds(self, version: Procedure) -> bool:
+        """Whether it is in force from the first day to the last."""
+        return version.version <= self.work.first and (version.until or self.work.day) >= self.work.day
 
 
 class _Draw:
@@ -128,10 +126,7 @@ class _Draw:
 
     def case(self) -> Case | None:
         """The case, or None where the draw leads to another state."""
-        fitting = [procedure for procedure in self.plan.procedures if self._fits(procedure)]
-        if not fitting:
-            return None
-        self.procedure = self.random.choice(fitting)
+        self.procedure = self.random.choice(self.plan.suitable[self.state][0])
         direct = self.state != "new" and self.random.random() < self.plan.work.direct
         self.channel = "counter" if direct else "online"
         arrived = self._arrival()
@@ -166,19 +161,6 @@ class _Draw:
             seed=self.name,
             asks_others=self.state == "linked",
         )
-
-    def _fits(self, procedure: Procedure) -> bool:
-        match self.state:
-            case "linked":
-                return bool(procedure.links)
-            case "apology":
-                return procedure.apology is not None
-            case "payment":
-                paid = any(fee.price("counter") for fee in procedure.fees)
-                return paid and procedure.pausing.payment != "none"
-            case "supplement":
-                return procedure.pausing.supplement != "none"
-        return not procedure.links
 
     def _arrival(self) -> datetime:
         """When it is handed in: new ones in the last hours of work, the others since the first day."""

@@ -94,7 +94,7 @@ async def _demo(
         calendar = without_holiday(calendar, day_of(free))
         name += f"-without-{free}"
     desk = OpenWorkPlan(open_work, catalogue, seed)
-    lying = desk.cases(min(1.0, dossiers / A_WHOLE_DESK))
+    lying, shortfalls = desk.draw(min(1.0, dossiers / A_WHOLE_DESK))
     cases = [*TownPlan(town, catalogue, seed, left_at=desk.moment).cases(dossiers), *lying]
     book = shop.rulebook(catalogue, calendar)
     name += f"-{fingerprint(cases, book)[:8]}"
@@ -107,14 +107,19 @@ async def _demo(
         checked, verified = await _check(office)
         if as_json:
             at = desk.moment.isoformat()
-            lies = {"open_work": {"name": open_work.name, "dossiers": len(lying), "at": at}}
-            printing.document({**found.as_json(), **played, **checked, **lies})
+            missing = [shortfall.as_json() for shortfall in shortfalls]
+            lies = {"name": open_work.name, "dossiers": len(lying), "at": at, "missing": missing}
+            printing.document({**found.as_json(), **played, **checked, "open_work": lies})
         else:
             print()
             reporting.show(office.desk, found)
             print(
                 f"{len(lying):,} more dossiers, received after it, lie open on the desks of {open_work.day}"
             )
+            if shortfalls:
+                print("open work that the catalogue of this office cannot show:")
+            for shortfall in shortfalls:
+                print(f"  {shortfall.sentence}")
             _print_run(played, checked, verified)
         if not leave:
             await office.release(desk.moment)

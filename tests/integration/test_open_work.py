@@ -25,7 +25,7 @@ async def test_a_desk_worth_looking_at(tmp_path: Path, telemetry: Telemetry) -> 
     # A slow one, one that is not finished, and ordinary ones.
     town = TownPlan(TOWN, CATALOGUE, 1, left_at=plan.moment).cases(100)[:30]
     async with running(tmp_path, telemetry.runtime, book=rulebook(CATALOGUE, CALENDAR)) as office:
-        tally = await Player(office.desk, office.clocks).play([*town, *plan.cases()], lambda _: None)
+        tally = await Player(office.desk, office.clocks).play([*town, *plan.draw().cases], lambda _: None)
         assert dict(tally.refused) == {}
 
         # What the town's report says is what the rules make of the town alone.

@@ -69,7 +69,7 @@ async def test_the_same_seed_gives_the_same_facts(tmp_path: Path, telemetry: Tel
     """Two offices, one of them slow: the same facts with the same hashes, and each rung has its alert."""
     opened = OpenWorkPlan(WORK, CATALOGUE, 3)
     # With those that ask other agencies: their dossiers get codes, and tell of themselves, too.
-    cases = [*TownPlan(TOWN, CATALOGUE, 3, left_at=opened.moment).cases(30), *opened.cases(0.01)]
+    cases = [*TownPlan(TOWN, CATALOGUE, 3, left_at=opened.moment).cases(30), *opened.draw(0.01).cases]
     found = []
     for name in ("first", "second"):
         book = rulebook(CATALOGUE, CATALOGUE.calendar("vn"))

@@ -13,8 +13,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any, NoReturn
@@ -23,6 +23,7 @@ from motcua.cli import PARTS
 from motcua.guardian import GUARDIAN
 from motcua.local import RunInfo, read_run
 from motcua.owner import end_with_parent
+from tests.offices import SampleOffice
 from tests.waiting import PATIENCE, blocking_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,14 +118,14 @@ def _environment(data_dir: Path, settings: dict[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def office(data_dir: Path) -> Iterator[RunInfo]:
+def office(data_dir: Path, **settings: str) -> Iterator[RunInfo]:
     """An office that is up, as `starter.py up` makes it; ended by Ctrl-C."""
     argv, stdin = GUARDIAN.guarded([sys.executable, "starter.py", "up", "--json"])
     process = subprocess.Popen(
         argv,
         stdin=stdin,
         cwd=ROOT,
-        env={**os.environ, "MOTCUA_DATA_DIR": str(data_dir)},
+        env={**os.environ, "MOTCUA_DATA_DIR": str(data_dir), **settings},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -152,22 +153,69 @@ def frozen(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-@contextmanager
-def dead(run: RunInfo, name: str, data_dir: Path) -> Iterator[None]:
-    """A server that is gone, and nobody to start it again until the block ends."""
-    current = read_run(data_dir)
-    assert current
-    with frozen(run.pid):
-        os.kill(current.children[name], signal.SIGKILL)
-        yield
+@dataclass(frozen=True)
+class CommandLine:
+    """The command line of one office on one data directory."""
 
-    def replaced() -> bool:
-        again = read_run(data_dir)
-        return again is not None and again.children[name] != current.children[name]
+    sample: SampleOffice
+    data_dir: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    """Environment variables of all commands, beside those of the office."""
 
-    def both_answer() -> bool:  # a new process is there before it answers
-        verified = starter(data_dir, "audit", "verify", "--json")
-        return verified.code in (0, 1) and verified.json["workflows"] is not None
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables that all commands get."""
+        return {**self.sample.settings, **self.settings}
 
-    blocking_until(replaced, f"the return of {name}")
-    blocking_until(both_answer, f"an answer of {name}")
+    def __call__(self, *arguments: str, stdin: str = "", **settings: str) -> Ran:
+        """Run one command."""
+        return starter(self.data_dir, *arguments, stdin=stdin, **{**self.environment, **settings})
+
+    def afresh(self, *arguments: str) -> Ran:
+        """Run one command in a process that has loaded nothing before."""
+        return afresh(self.data_dir, *arguments, **self.environment)
+
+    def up(self) -> AbstractContextManager[RunInfo]:
+        """The office, up until the end of the block."""
+        return office(self.data_dir, **self.environment)
+
+    def submit(self, request_id: str, *options: str, **more: Any) -> Ran:
+        """Hand one dossier in; prints JSON."""
+        given = json.dumps(self.sample.submission(request_id, **more))
+        return self("submit", "-", *options, "--json", stdin=given)
+
+    def accepted(self, request_id: str, **more: Any) -> str:
+        """The code of a dossier that the receiver has taken in."""
+        taken = self.submit(request_id, "--as", self.sample.receiver, **more)
+        assert taken.code == 0, (taken.out, taken.err)
+        code: str = taken.json["code"]
+        return code
+
+    def act(self, code: str, command: str, user: str, *options: str, **data: Any) -> Ran:
+        """Ask something of a dossier."""
+        given = ("--data", json.dumps(data)) if data else ()
+        return self("act", code, command, "--as", user, *given, *options)
+
+    def facts(self, code: str) -> list[str]:
+        """The kinds of a dossier's facts."""
+        return [fact["kind"] for fact in self("show", code, "--json").json["facts"]]
+
+    @contextmanager
+    def without(self, run: RunInfo, name: str) -> Iterator[None]:
+        """The office without one of its servers, which is not started again until the block ends."""
+        current = read_run(self.data_dir)
+        assert current
+        with frozen(run.pid):
+            os.kill(current.children[name], signal.SIGKILL)
+            yield
+
+        def replaced() -> bool:
+            again = read_run(self.data_dir)
+            return again is not None and again.children[name] != current.children[name]
+
+        def both_answer() -> bool:  # a new process is there before it answers
+            verified = self("audit", "verify", "--json")
+            return verified.code in (0, 1) and verified.json["workflows"] is not None
+
+        blocking_until(replaced, f"the return of {name}")
+        blocking_until(both_answer, f"an answer of {name}")

@@ -1,4 +1,4 @@
-"""The catalogue of the stories: its calendar knows the present moment, and `--calendar` chooses it."""
+"""The offices of the stories: their calendar knows the present moment, and `--calendar` chooses it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from motcua.catalogue.catalogue import Catalogue
+from tests.offices import SHIPPED, SampleOffice, second, with_calendar
 from tests.present import ROOT, catalog_with, shipped
 
 
@@ -21,3 +22,18 @@ def _catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         folder = catalog_with(calendar, tmp_path_factory.mktemp("catalog") / "catalog")
         patch.setenv("MOTCUA_CATALOG_DIR", str(folder))
         yield
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        "shipped",
+        # The same stories once more, each file with servers of its own.
+        pytest.param("second", marks=pytest.mark.slow),
+    ],
+)
+def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SampleOffice:
+    """Each office that a story runs in."""
+    folder = tmp_path_factory.mktemp(request.param)
+    office = second(folder / "second") if request.param == "second" else SHIPPED
+    return with_calendar(office, shipped(), folder)

@@ -14,46 +14,34 @@ from pathlib import Path
 import pytest
 from temporalio.client import WorkflowHistory
 
-from motcua.local import RunInfo
 from tests import pdf
-from tests.story.cli import ROOT, Ran, office, starter
+from tests.offices import SampleOffice
+from tests.story.cli import ROOT, CommandLine, Ran
 from tests.waiting import PATIENCE
 
-SUBMISSION = {
-    "request_id": "audited-1",
-    "procedure": "1.001612",
-    "channel": "online",
-    "unit": "demo",
-    "applicant": {"name": "Nguyễn Thị Bí Mật", "phone": "0900000001"},
-}
+ONLINE = {"channel": "online", "applicant": {"name": "Nguyễn Thị Bí Mật", "phone": "0900000001"}}
 
 
 class Audited:
     """An office with a dossier that is closed and one that is open, and a folder for files."""
 
-    def __init__(self, data: Path, files: Path, run: RunInfo) -> None:
-        self.data, self.files, self.run = data, files, run
-        self.closed, self.open = (self._submitted(n) for n in (1, 2))
-        refused = self("act", self.closed, "refuse", "--as", "receiver1", "--data", '{"reason": "Thiếu"}')
+    def __init__(self, line: CommandLine, files: Path) -> None:
+        self.line, self.files = line, files
+        self.closed, self.open = (line.submit(f"audited-{n}", **ONLINE).json["code"] for n in (1, 2))
+        refused = line.act(self.closed, "refuse", line.sample.receiver, reason="Thiếu")
         assert refused.code == 0, refused.err
-
-    def _submitted(self, number: int) -> str:
-        given = json.dumps({**SUBMISSION, "request_id": f"audited-{number}"})
-        submit = ("submit", "-", "--json")
-        code: str = starter(self.data, *submit, stdin=given).json["code"]
-        return code
 
     def __call__(self, *arguments: str) -> Ran:
         """One command."""
-        return starter(self.data, *arguments)
+        return self.line(*arguments)
 
 
 @pytest.fixture(scope="module")
-def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
+def audited(sample: SampleOffice, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
     """The office of these stories."""
-    data = tmp_path_factory.mktemp("audited")
-    with office(data) as run:
-        yield Audited(data, tmp_path_factory.mktemp("files"), run)
+    line = CommandLine(sample, tmp_path_factory.mktemp("audited"))
+    with line.up():
+        yield Audited(line, tmp_path_factory.mktemp("files"))
 
 
 def stranger(*arguments: Path) -> subprocess.CompletedProcess[str]:
@@ -97,7 +85,7 @@ def test_a_dossier_is_proved_to_a_stranger(audited: Audited) -> None:
     assert (unknown.code, unknown.error.partition(":")[0]) == (2, "UnknownSeal")
 
     proof = json.loads(file.read_text(encoding="utf-8"))
-    proof["facts"][1]["actor"] = "receiver2"
+    proof["facts"][1]["actor"] = "nobody"
     spoilt = audited.files / "spoilt.json"
     spoilt.write_text(json.dumps(proof), encoding="utf-8")
     found = audited("audit", "check-proof", str(spoilt), "--keys", str(keys), "--json")
@@ -131,7 +119,7 @@ def test_keys_and_authorities_that_are_none(audited: Audited) -> None:
     assert (ran.code, ran.error.partition(":")[0]) == (2, "BadAuthorities")
 
 
-def test_histories_are_archived_replayed_and_exported(audited: Audited) -> None:
+def test_histories_are_archived_replayed_and_exported(audited: Audited, sample: SampleOffice) -> None:
     """Each closed one once; what is archived opens in Temporal's own tools."""
     swept = audited("audit", "archive", "--json")
     assert swept.code == 0, swept.err
@@ -150,7 +138,7 @@ def test_histories_are_archived_replayed_and_exported(audited: Audited) -> None:
     mine, its = (WorkflowHistory.from_json("w", path.read_text(encoding="utf-8")) for path in (file, opened))
     assert mine.events == its.events
     assert len(mine.events) > 5
-    unknown = audited("audit", "export", "H53.26-260302-9999")
+    unknown = audited("audit", "export", sample.unknown)
     assert (unknown.code, unknown.error.partition(":")[0]) == (4, "UnknownHistory")
     verified = audited("audit", "verify", "--json").json
     assert (verified["broken"], verified["histories"]) == ([], swept.json["archived"])
@@ -161,24 +149,24 @@ def _temporal(*command: str) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
-def test_personal_data_is_erased(audited: Audited) -> None:
+def test_personal_data_is_erased(audited: Audited, sample: SampleOffice) -> None:
     """By those who may, unless a hold is on it; what happened stays provable."""
-    code, by = audited.closed, ("--as", "admin1", "--paper", "CV 12/2026")
+    code, by = audited.closed, ("--as", sample.administrator, "--paper", "CV 12/2026")
     for arguments, error in (
-        (("erase", code, "--as", "handler1", "--paper", "CV 1"), (3, "MayNotErase")),
-        (("erase", code, "--as", "admin1", "--paper", "vì bà <Lan> xin"), (2, "BadPaper")),
+        (("erase", code, "--as", sample.handler, "--paper", "CV 1"), (3, "MayNotErase")),
+        (("erase", code, "--as", sample.administrator, "--paper", "vì bà <Lan> xin"), (2, "BadPaper")),
         (("erase", code, *by, "--basis", "whim"), (2, "UnknownBasis")),
         (("erase", *by), (2, "BadUsage")),
         (("erase", audited.open, *by), (3, "NotOverYet")),
         (("lift", code, *by), (3, "NoSuchHold")),
-        (("hold", "H53.26-260302-9999", *by), (4, "UnknownDossier")),
-        (("replay", "H53.26-260302-9999"), (4, "UnknownDossier")),
-        (("revoke-key", "0" * 16, "--as", "admin1", "--reason", ""), (2, "BadReason")),
+        (("hold", sample.unknown, *by), (4, "UnknownDossier")),
+        (("replay", sample.unknown), (4, "UnknownDossier")),
+        (("revoke-key", "0" * 16, "--as", sample.administrator, "--reason", ""), (2, "BadReason")),
         (("erase", "--ended-before", "soon", *by), (2, "BadTime")),
     ):
         ran = audited("audit", *arguments)
         assert (ran.code, ran.error.partition(":")[0]) == error, ran.err
-    held = audited("audit", "hold", code, "--as", "auditor1", "--paper", "KN 3/2026")
+    held = audited("audit", "hold", code, "--as", sample.auditor, "--paper", "KN 3/2026")
     assert held.code == 0, held.err
     assert "KN 3/2026" in audited("audit", "holds").out
     ran = audited("audit", "erase", code, *by)
@@ -211,10 +199,10 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_changed_workflow_is_found_before_it_is_deployed(
-    audited: Audited, change: str, tmp_path: Path
+    audited: Audited, sample: SampleOffice, change: str, tmp_path: Path
 ) -> None:
     """Another version of the code, run over the office's histories: what it would do otherwise is shown."""
-    for part in ("models", "workflows", "activities", "motcua", "starter.py", "worker.py", "catalog"):
+    for part in ("models", "workflows", "activities", "motcua", "starter.py", "worker.py"):
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
         copy(ROOT / part, tmp_path / part)
     place = tmp_path / ("models/chain.py" if change == "another fact" else "workflows/dossier.py")
@@ -225,7 +213,12 @@ def test_a_changed_workflow_is_found_before_it_is_deployed(
     ran = subprocess.run(
         [sys.executable, "starter.py", "audit", "replay", "--all"],
         cwd=tmp_path,
-        env={**os.environ, "MOTCUA_DATA_DIR": str(audited.data), "PYTHONPATH": ""},
+        env={
+            **os.environ,
+            **audited.line.environment,
+            "MOTCUA_DATA_DIR": str(audited.line.data_dir),
+            "PYTHONPATH": "",
+        },
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -241,17 +234,19 @@ def test_a_changed_workflow_is_found_before_it_is_deployed(
         assert "Nondeterminism error" in found
         assert f"  {audited.open}: [TMPRL1100] Nondeterminism error" in ran.stdout
     else:
-        assert "has unit 'demo' on record and 'DEMO' in its history" in found, ran.stdout
+        assert f"has unit {sample.unit!r} on record and {sample.unit.upper()!r} in its history" in found, (
+            ran.stdout
+        )
 
 
-def test_keys_are_changed(audited: Audited) -> None:
+def test_keys_are_changed(audited: Audited, sample: SampleOffice) -> None:
     """By those who may; the next seal is signed by the new one, and the old one's word counts no more."""
-    refused = audited("audit", "rotate-key", "--as", "handler1")
+    refused = audited("audit", "rotate-key", "--as", sample.handler)
     assert (refused.code, refused.error.partition(":")[0]) == (3, "MayNotKeepKeys")
     old = audited("audit", "seals", "--json").json[0]["statement"]["key"]
-    still = audited("audit", "revoke-key", old, "--as", "admin1", "--reason", "x")
+    still = audited("audit", "revoke-key", old, "--as", sample.administrator, "--reason", "x")
     assert (still.code, still.error.partition(":")[0]) == (3, "KeyStillSigns")
-    fresh = audited("audit", "rotate-key", "--as", "admin1", "--json").json
+    fresh = audited("audit", "rotate-key", "--as", sample.administrator, "--json").json
     assert (fresh["by"], fresh["since"]) == (old, 2)
     assert audited("audit", "seal", "--json").json["statement"]["key"] == fresh["id"]
     table = audited("audit", "seals").out
@@ -259,7 +254,15 @@ def test_keys_are_changed(audited: Audited) -> None:
     assert fresh["id"] in table
     assert audited("audit", "verify").code == 0
     revoked = audited(
-        "audit", "revoke-key", old, "--as", "head1", "--reason", "nó bị lộ", "--since", "2026-01-01"
+        "audit",
+        "revoke-key",
+        old,
+        "--as",
+        sample.office_leader,
+        "--reason",
+        "nó bị lộ",
+        "--since",
+        "2026-01-01",
     )
     assert revoked.code == 0, revoked.err
     # The office's own seal is older: a later one names it. A stranger who has but the proof cannot know.

@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.story.cli import ROOT, afresh, office, starter
+from tests.offices import SHIPPED, SampleOffice
+from tests.story.cli import ROOT, CommandLine, starter
 
 EXAMPLE = "docs/examples/calendar-change.toml"
 
 
 def test_the_catalogues_calendar_needs_no_office(tmp_path: Path) -> None:
-    """Each special day with its decree, and whether it is provisional; changing it needs an office."""
+    """Each special day with its decree, and whether it is provisional; changing it needs an office.
+
+    By the shipped calendar, whose days these are; the second office has the same one.
+    """
     shown = starter(tmp_path, "calendar", "show", "--year", "2027", "--json").json
     days = {day["date"]: day for day in shown["days"]}
     assert (shown["calendar"], shown["changes"]) == ("vn", [])
@@ -38,47 +42,50 @@ def test_a_wrong_file_is_refused_before_any_office_is_asked(tmp_path: Path) -> N
         assert (error["field"], "lies outside" in error["reason"]) == ("day[2029-02-20]", True)
 
 
-def test_the_commands_of_the_page(tmp_path: Path) -> None:
-    """As docs/calendar-changes.md has them, on an office with one dossier; then what is refused."""
+def test_the_commands_of_the_page(sample: SampleOffice, tmp_path: Path) -> None:
+    """As docs/calendar-changes.md has them, by the administrator, with one dossier; then refusals."""
     page = (ROOT / "docs" / "calendar-changes.md").read_text(encoding="utf-8")
     commands = re.findall(r"^\$ \.venv/bin/python starter\.py (calendar .*)$", page, re.MULTILINE)
-    show, preview, apply, undo = (command.split() for command in commands)
-    with office(tmp_path):
-        starter(tmp_path, "submit", "docs/examples/household-business.json", "--as", "receiver1")
-        assert "not announced" in afresh(tmp_path, *show).out
-        looked = afresh(tmp_path, *preview, "--json").json
+    show, preview, apply, undo = (
+        command.replace(SHIPPED.administrator, sample.administrator).split() for command in commands
+    )
+    there = CommandLine(sample, tmp_path)
+    with there.up():
+        there.accepted("calendar-1")
+        assert "not announced" in there.afresh(*show).out
+        looked = there.afresh(*preview, "--json").json
         assert (looked["change"]["id"], looked["totals"]["open"], looked["totals"]["amended"]) == (
             "tet-2027",
             1,
             1,
         )
-        nobody = starter(tmp_path, *apply[:-1], "leader1")
+        nobody = there(*apply[:-1], sample.unit_leader)
         assert (nobody.code, nobody.error.partition(":")[0]) == (3, "WrongRole")
 
-        applied = afresh(tmp_path, *apply)
+        applied = there.afresh(*apply)
         assert applied.code == 0, applied.err
         assert applied.out == (
             "tet-2027 applied: 0 dossiers moved, 1 unchanged, 0 unaffected, 0 closed meanwhile,"
             " 0 already done, 0 failed\n"
         )
-        again = starter(tmp_path, *apply, "--json").json
+        again = there(*apply, "--json").json
         assert (again["unchanged"], again["already"], again["finished"]) == (0, 1, True)
-        shown = starter(tmp_path, *show, "--json").json
+        shown = there(*show, "--json").json
         days = {day["date"]: day for day in shown["days"]}
         assert (days["2027-02-04"]["provisional"], days["2027-02-04"]["change"]) == (False, "tet-2027")
         assert "2027-09-03" not in days
         assert [(change["id"], change["state"], change["by"]) for change in shown["changes"]] == [
-            ("tet-2027", "applied", "admin1")
+            ("tet-2027", "applied", sample.administrator)
         ]
 
-        undone = afresh(tmp_path, *undo)
+        undone = there.afresh(*undo)
         assert undone.code == 0
         assert undone.out.startswith("tet-2027 undone: 0 dossiers moved, 1 unchanged")
         for refused in (undo, apply):
-            ran = starter(tmp_path, *refused)
+            ran = there(*refused)
             assert (ran.code, ran.error.partition(":")[0]) == (3, "ChangeUndone")
-        unknown = starter(tmp_path, "calendar", "undo", "never", "--as", "admin1")
+        unknown = there("calendar", "undo", "never", "--as", sample.administrator)
         assert (unknown.code, unknown.error.partition(":")[0]) == (2, "UnknownChange")
-        assert starter(tmp_path, "audit", "verify").code == 0
-        days = {day["date"]: day for day in starter(tmp_path, *show, "--json").json["days"]}
+        assert there("audit", "verify").code == 0
+        days = {day["date"]: day for day in there(*show, "--json").json["days"]}
         assert days["2027-02-04"]["provisional"]

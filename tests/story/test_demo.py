@@ -16,8 +16,10 @@ from typing import Any
 import asyncpg
 import pytest
 
+from motcua.catalogue import Catalogue
 from motcua.local import read_run
-from tests.story.cli import ROOT, starter
+from tests.offices import SampleOffice
+from tests.story.cli import ROOT, CommandLine
 from tests.waiting import PATIENCE, blocking_until
 
 DEMO = ("demo", "--dossiers", "10")
@@ -38,12 +40,12 @@ KEPT = "select count(distinct workflow) from histories where type = 'Dossier'"
 
 
 @contextmanager
-def staying(data_dir: Path, *arguments: str) -> Iterator[tuple[Any, subprocess.Popen[str]]]:
+def staying(there: CommandLine, *arguments: str) -> Iterator[tuple[Any, subprocess.Popen[str]]]:
     """A command that stays up after it has printed its JSON; ended by Ctrl-C at the end of the block."""
     process = subprocess.Popen(
         [sys.executable, "starter.py", *arguments, "--json"],
         cwd=ROOT,
-        env={**os.environ, "MOTCUA_DATA_DIR": str(data_dir)},
+        env={**os.environ, **there.environment, "MOTCUA_DATA_DIR": str(there.data_dir)},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -74,7 +76,7 @@ def alter(data_dir: Path) -> str:
     return asyncio.run(change())
 
 
-def archive(data_dir: Path, *, dossiers: int) -> None:
+def archive(there: CommandLine, *, dossiers: int) -> None:
     """Archive until the closed histories of so many dossiers are kept, and of none besides.
 
     Temporal's list follows its workflows by up to some seconds; and an office that is up has closed workflows
@@ -82,7 +84,7 @@ def archive(data_dir: Path, *, dossiers: int) -> None:
     """
 
     async def kept() -> int:
-        run = read_run(data_dir)
+        run = read_run(there.data_dir)
         assert run
         connection = await asyncpg.connect(run.admin_database_url)
         try:
@@ -91,7 +93,7 @@ def archive(data_dir: Path, *, dossiers: int) -> None:
             await connection.close()
 
     def swept() -> bool:
-        ran = starter(data_dir, "audit", "archive", "--json")
+        ran = there("audit", "archive", "--json")
         assert ran.code == 0, ran.err
         count = asyncio.run(kept())
         assert count <= dossiers
@@ -101,53 +103,59 @@ def archive(data_dir: Path, *, dossiers: int) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_the_demo_again_after_the_archive_and_after_tampering(tmp_path: Path) -> None:
+def test_the_demo_again_after_the_archive_and_after_tampering(sample: SampleOffice, tmp_path: Path) -> None:
     """Whole a second time and a third, with an archive and seals; altered, it is named, and the code is 1."""
-    with staying(tmp_path, *DEMO) as (first, process):
+    there = CommandLine(sample, tmp_path)
+    with staying(there, *DEMO) as (first, process):
         assert first["audit"]["broken"] == []
         solved, left = first["solved"]["total"], first["open_work"]["dossiers"]
         assert first["dossiers"] >= solved + left > left > 0
-        archive(tmp_path, dossiers=solved)
-        assert starter(tmp_path, "audit", "seal", "--json").code == 0
+        archive(there, dossiers=solved)
+        assert there("audit", "seal", "--json").code == 0
     assert process.returncode == 0
     for _ in range(2):
-        again = starter(tmp_path, *DEMO, "--exit", "--json")
+        again = there(*DEMO, "--exit", "--json")
         assert (again.code, again.json["audit"]["broken"]) == (0, []), again.err
         assert again.json["run"]["known_already"] == 10 + left
         assert again.json["audit"]["histories"] >= solved
         assert again.json["audit"]["seals"] >= 1
-    with staying(tmp_path, *DEMO) as (whole, process):
+    with staying(there, *DEMO) as (whole, process):
         assert whole["audit"]["broken"] == []
         code = alter(tmp_path)
-        verified = starter(tmp_path, "audit", "verify", "--json")
+        verified = there("audit", "verify", "--json")
         assert verified.code == 1
     assert process.returncode == 0  # it was whole when it was checked
-    told = starter(tmp_path, *DEMO, "--exit", "--json")
+    told = there(*DEMO, "--exit", "--json")
     assert told.code == 1
     assert told.json["audit"]["broken"] == verified.json["broken"]
     assert {"code": code, "seq": 2, "what": "content does not match its hash"} in told.json["audit"]["broken"]
-    people = starter(tmp_path, *DEMO, "--exit")
+    people = there(*DEMO, "--exit")
     assert people.code == 1
+    missing = first["open_work"]["missing"]
+    links = any(procedure.links for procedure in Catalogue.load(sample.catalog).procedures)
+    assert [each["state"] for each in missing] == ([] if links else ["linked"])
+    assert all(f"  {each['state']}: none of 1, because {each['why']}\n" in people.out for each in missing)
     assert f"{len(verified.json['broken'])} BROKEN" in people.out
     assert f"  {code} fact 2: content does not match its hash" in people.out
 
 
 @pytest.mark.timeout(400)
-def test_an_imported_log_that_was_altered(tmp_path: Path) -> None:
+def test_an_imported_log_that_was_altered(sample: SampleOffice, tmp_path: Path) -> None:
     """The same check: whole with exit code 0; altered, it is named, and the code is 1."""
+    there = CommandLine(sample, tmp_path / "data")
     log = tmp_path / "log.csv"
     log.write_text(LOG, encoding="utf-8")
     command = ("import-log", str(log), "--mapping", str(WABO))
-    with staying(tmp_path, *command, "--stay") as (first, process):
+    with staying(there, *command, "--stay") as (first, process):
         assert (first["dossiers"], first["audit"]["broken"]) == (2, [])
-        archive(tmp_path, dossiers=2)
+        archive(there, dossiers=2)
     assert process.returncode == 0
-    with staying(tmp_path, *command, "--stay") as (again, process):
+    with staying(there, *command, "--stay") as (again, process):
         assert again["audit"]["broken"] == []
-        code = alter(tmp_path)
-    told = starter(tmp_path, *command, "--json")
+        code = alter(there.data_dir)
+    told = there(*command, "--json")
     assert told.code == 1
     assert {"code": code, "seq": 2, "what": "content does not match its hash"} in told.json["audit"]["broken"]
-    people = starter(tmp_path, *command)
+    people = there(*command)
     assert people.code == 1
     assert f"  {code} fact 2: content does not match its hash" in people.out

@@ -7,22 +7,24 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
 from models.rights import COMMANDS, EVERYWHERE, OFFICE, WATCHING
 from motcua.guardian import GUARDIAN
-from tests.story.cli import ROOT, office, starter
+from tests.offices import SHIPPED, SampleOffice
+from tests.story.cli import ROOT, CommandLine
 from tests.story.test_docs import STARTER, commands
 from tests.waiting import PATIENCE
 
 PEOPLE = (ROOT / "docs" / "people.md").read_text(encoding="utf-8")
 
 
-def test_the_commands_of_the_desk(tmp_path: Path) -> None:
-    """A document goes in and comes out as it was; an account gets a password that opens the desk."""
-    data_dir = tmp_path / "office"
+def test_the_commands_of_the_pages() -> None:
+    """Those of the story below, as people of the shipped office give them: the pages name these."""
     lines = [
         line.removeprefix(STARTER)
         for page in ("desk.md", "people.md")
@@ -31,75 +33,73 @@ def test_the_commands_of_the_desk(tmp_path: Path) -> None:
     ]
     assert lines == [
         "web",
-        "act CODE attach --as receiver1 --file docs/examples/scan.pdf",
+        f"act CODE attach --as {SHIPPED.receiver} --file docs/examples/scan.pdf",
         "document CODE 5 -o scan.pdf",
         "accounts list",
-        "accounts password handler1",
+        f"accounts password {SHIPPED.handler}",
     ]
-    with office(data_dir):
-        submit = ("submit", "docs/examples/household-business.json", "--as", "receiver1", "--json")
-        code = starter(data_dir, *submit).json["code"]
 
+
+def test_a_document_and_an_account(sample: SampleOffice, tmp_path: Path) -> None:
+    """A document goes in and comes out as it was; an account gets a password that opens the desk."""
+    there = CommandLine(sample, tmp_path / "office")
+    with there.up():
+        code = there.accepted("desk-1")
         scan = ROOT / "docs" / "examples" / "scan.pdf"
-        attach = ("act", code, "attach", "--as", "receiver1", "--file", str(scan), "--json")
-        number = starter(data_dir, *attach).json["seq"]
+        attach = ("act", code, "attach", "--as", sample.receiver)
+        number = there(*attach, "--file", str(scan), "--json").json["seq"]
         out = tmp_path / "scan.pdf"
-        told = starter(data_dir, "document", code, str(number), "-o", str(out), "--json").json
+        told = there("document", code, str(number), "-o", str(out), "--json").json
         assert (told["name"], told["type"], told["size"]) == (
             "scan.pdf",
             "application/pdf",
             scan.stat().st_size,
         )
         assert out.read_bytes() == scan.read_bytes()
-        plain = starter(data_dir, "document", code, str(number), "-o", str(out))
+        plain = there("document", code, str(number), "-o", str(out))
         assert "as it was handed in" in plain.out
         for arguments, expected in (
             (("document", code, "1"), (2, "UnknownDocument")),
             (("document", code, "99"), (2, "UnknownDocument")),
-            (("document", "H53.26-260302-9999", "1"), (4, "UnknownDossier")),
+            (("document", sample.unknown, "1"), (4, "UnknownDossier")),
             (("document", code, str(number), "-o", str(tmp_path / "no" / "x")), (2, "CannotWrite")),
-            (("act", code, "attach", "--as", "receiver1"), (2, "DocumentMissing")),
-            (("act", code, "attach", "--as", "receiver1", "--file", "Makefile"), (2, "DocumentRefused")),
-            (("act", code, "attach", "--as", "receiver1", "--file", "nowhere.pdf"), (2, "NoSuchFile")),
-            (("act", code, "claim", "--as", "receiver1", "--file", str(scan)), (2, "DocumentNotExpected")),
-            (("act", code, "attach", "--as", "auditor1", "--file", str(scan)), (3, "WrongRole")),
+            (attach, (2, "DocumentMissing")),
+            ((*attach, "--file", "Makefile"), (2, "DocumentRefused")),
+            ((*attach, "--file", "nowhere.pdf"), (2, "NoSuchFile")),
+            (
+                ("act", code, "claim", "--as", sample.receiver, "--file", str(scan)),
+                (2, "DocumentNotExpected"),
+            ),
+            (("act", code, "attach", "--as", sample.auditor, "--file", str(scan)), (3, "WrongRole")),
         ):
-            ran = starter(data_dir, *arguments, "--json")
+            ran = there(*arguments, "--json")
             assert (ran.code, ran.json["error"]["type"]) == expected, arguments
 
-        password = starter(data_dir, "accounts", "password", "handler1", "--json").json["password"]
-        listed = {
-            each["user"]: each for each in starter(data_dir, "accounts", "list", "--json").json["accounts"]
-        }
-        assert listed["handler1"]["must_change"] is True
-        assert starter(data_dir, "accounts", "password", "nobody", "--json").code == 2
-        with _web(data_dir) as url, httpx.Client(base_url=url, timeout=PATIENCE) as client:
-            refused = client.post("/sign-in", data={"name": "handler1", "password": "not this one"})
+        password = there("accounts", "password", sample.handler, "--json").json["password"]
+        listed = {each["user"]: each for each in there("accounts", "list", "--json").json["accounts"]}
+        assert listed[sample.handler]["must_change"] is True
+        assert there("accounts", "password", "nobody", "--json").code == 2
+        with _web(there) as url, httpx.Client(base_url=url, timeout=PATIENCE) as client:
+            refused = client.post("/sign-in", data={"name": sample.handler, "password": "not this one"})
             assert refused.status_code == 403
-            answer = client.post("/sign-in", data={"name": "handler1", "password": password})
+            answer = client.post("/sign-in", data={"name": sample.handler, "password": password})
             assert answer.status_code == 303, answer.text
             assert client.get("/inbox").headers["location"] == "/password"
 
 
-class _web:
+@contextmanager
+def _web(there: CommandLine) -> Iterator[str]:
     """`starter.py web` until the end of the block; its address."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self._env = {**os.environ, "MOTCUA_DATA_DIR": str(data_dir)}
-
-    def __enter__(self) -> str:
-        argv, stdin = GUARDIAN.guarded((sys.executable, "starter.py", "web", "--json"))
-        self._process = subprocess.Popen(
-            argv, cwd=ROOT, env=self._env, stdin=stdin, stdout=subprocess.PIPE, text=True
-        )
-        assert self._process.stdout is not None
-        return str(json.loads(self._process.stdout.readline())["desk"])
-
-    def __exit__(self, *_: object) -> None:
-        self._process.send_signal(signal.SIGINT)
-        assert self._process.wait(20) in (0, 130)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+    argv, stdin = GUARDIAN.guarded((sys.executable, "starter.py", "web", "--json"))
+    env = {**os.environ, **there.environment, "MOTCUA_DATA_DIR": str(there.data_dir)}
+    with subprocess.Popen(argv, cwd=ROOT, env=env, stdin=stdin, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield str(json.loads(process.stdout.readline())["desk"])
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE) in (0, 130)
+        finally:
+            process.kill()
 
 
 def test_the_page_of_rights_is_the_table() -> None:

@@ -1,4 +1,7 @@
-"""The documentation holds: its commands run, its settings are those of the code, its links lead somewhere."""
+"""The documentation holds: its commands run, its settings are those of the code, its links lead somewhere.
+
+In the shipped office only: the pages name its people, its procedures and the days of its caseload.
+"""
 
 from __future__ import annotations
 

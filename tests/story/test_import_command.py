@@ -1,4 +1,7 @@
-"""Another system's log, imported as a person does it: at its own moments, and anew by a changed mapping."""
+"""Another system's log, imported as a person does it: at its own moments, and anew by a changed mapping.
+
+With the shipped catalogue only: units, people and procedures come from the mapping, not from an office.
+"""
 
 from __future__ import annotations
 

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.chaos.breach import catalog
-from tests.present import day
+from tests.offices import SampleOffice, with_calendar
+from tests.present import always_open, day
 from tests.servers import MailServer, Mood
-from tests.story.cli import Ran, office, starter
+from tests.story.cli import CommandLine, Ran
 from tests.waiting import blocking_until
 
 
-def listed(data_dir: Path, *arguments: str) -> list[dict[str, Any]]:
+def listed(there: CommandLine, *arguments: str) -> list[dict[str, Any]]:
     """What `notices list` says."""
-    ran = starter(data_dir, "notices", "list", *arguments, "--json")
+    ran = there("notices", "list", *arguments, "--json")
     assert ran.code == 0, ran.err
     found: list[dict[str, Any]] = ran.json
     return found
 
 
-def eventually(data_dir: Path, *arguments: str) -> list[dict[str, Any]]:
+def eventually(there: CommandLine, *arguments: str) -> list[dict[str, Any]]:
     """The same, once there is something to say."""
-    return blocking_until(lambda: listed(data_dir, *arguments), f"a notice {arguments}")
+    return blocking_until(lambda: listed(there, *arguments), f"a notice {arguments}")
 
 
 def refused(ran: Ran, code: int, name: str) -> None:
@@ -34,22 +31,22 @@ def refused(ran: Ran, code: int, name: str) -> None:
     assert (ran.code, ran.error.partition(":")[0]) == (code, name)
 
 
-async def test_a_letter_is_refused_mended_and_sent_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_letter_is_refused_mended_and_sent_again(sample: SampleOffice, tmp_path: Path) -> None:
     """Listed with why; sent again on a leader's word, and by nobody else's."""
-    data = tmp_path / "data"
+    # Always open: in the lunch break the letter would wait for the afternoon.
+    open_now = with_calendar(sample, always_open(), tmp_path)
     async with MailServer() as mail:
-        # Always open: in the lunch break the letter would wait for the afternoon.
-        monkeypatch.setenv("MOTCUA_CATALOG_DIR", str(catalog(tmp_path / "catalog")))
-        monkeypatch.setenv("MOTCUA_SMTP_URL", mail.url)
-        monkeypatch.setenv("MOTCUA_CA_FILE", str(mail.ca_file))
-        monkeypatch.setenv("MOTCUA_MAIL_FROM", "Một cửa <motcua@motcua.example>")
+        settings = {
+            "MOTCUA_SMTP_URL": mail.url,
+            "MOTCUA_CA_FILE": str(mail.ca_file),
+            "MOTCUA_MAIL_FROM": "Một cửa <motcua@motcua.example>",
+        }
+        there = CommandLine(open_now, tmp_path / "data", settings)
         mail.mood = Mood("rcpt", "550 no such user")
-        await asyncio.to_thread(_refused, tmp_path, data)
+        await asyncio.to_thread(_refused, there)
         mail.mood = None
         # the rest of the story needs the office that ended with the first part: it goes on where it was
-        await asyncio.to_thread(_again, tmp_path, data)
+        await asyncio.to_thread(_again, there)
         assert [str(each.message["To"].addresses[0].addr_spec) for each in mail.received] == [
             "lan@dan.example"
         ]
@@ -57,64 +54,62 @@ async def test_a_letter_is_refused_mended_and_sent_again(
         assert [part.get_content_type() for part in letter.message.iter_attachments()] == ["application/pdf"]
 
 
-def _refused(folder: Path, data: Path) -> None:
-    submission = {
-        "request_id": "story-1",
-        "procedure": "1.001612",
-        "channel": "counter",
-        "unit": "demo",
-        "applicant": {"name": "Trần Thị Lan", "email": "lan@dan.example"},
-    }
-    (folder / "one.json").write_text(json.dumps(submission), encoding="utf-8")
-    with office(data):
-        assert starter(data, "submit", str(folder / "one.json"), "--as", "receiver1").code == 0
-        (notice,) = eventually(data, "--state", "refused")
+def _refused(there: CommandLine) -> None:
+    sample = there.sample
+    with there.up():
+        there.accepted("story-1", applicant={"name": "Trần Thị Lan", "email": "lan@dan.example"})
+        (notice,) = eventually(there, "--state", "refused")
         assert "550 no such user" in notice["why"]
         assert notice["recipient"] == "applicant"
-        shown = starter(data, "notices", "list", "--state", "refused").out
+        shown = there("notices", "list", "--state", "refused").out
         assert notice["id"].split("/")[0] in shown
-        refused(starter(data, "notices", "retry", notice["id"], "--as", "handler1"), 3, "MayNotRetry")
-        refused(starter(data, "notices", "retry", "--as", "head1"), 2, "WhichNotices")
-        refused(starter(data, "notices", "retry", "no/such/notice", "--as", "head1"), 3, "NotRefused")
-        refused(starter(data, "notices", "list", "--state", "lost"), 2, "UnknownState")
-        assert starter(data, "notices", "bell", "leader1", "--json").json == []
-        refused(starter(data, "notices", "bell", "nobody"), 2, "UnknownUser")
+        refused(there("notices", "retry", notice["id"], "--as", sample.handler), 3, "MayNotRetry")
+        refused(there("notices", "retry", "--as", sample.office_leader), 2, "WhichNotices")
+        refused(there("notices", "retry", "no/such/notice", "--as", sample.office_leader), 3, "NotRefused")
+        refused(there("notices", "list", "--state", "lost"), 2, "UnknownState")
+        assert there("notices", "bell", sample.unit_leader, "--json").json == []
+        refused(there("notices", "bell", "nobody"), 2, "UnknownUser")
 
 
-def _again(folder: Path, data: Path) -> None:
-    with office(data):
-        again = starter(data, "notices", "retry", "--all", "--as", "head1", "--json").json
+def _again(there: CommandLine) -> None:
+    sample = there.sample
+    with there.up():
+        again = there("notices", "retry", "--all", "--as", sample.office_leader, "--json").json
         assert [each["round"] for each in again] == [1]
-        (sent,) = eventually(data, "--state", "sent")
+        (sent,) = eventually(there, "--state", "sent")
         assert sent["why"].startswith("250 ")
-        assert "no notice was refused" in starter(data, "notices", "retry", "--all", "--as", "clerk1").out
-        _absences(data)
+        assert "no notice was refused" in there("notices", "retry", "--all", "--as", sample.clerk).out
+        _absences(there)
 
 
-def _absences(data: Path) -> None:
+def _absences(there: CommandLine) -> None:
+    sample = there.sample
     first, last = str(day(30)), str(day(34))
-    add = ("absences", "add", "handler1", "--from", first, "--to", last)
-    entered = starter(data, *add, "--substitute", "handler2", "--as", "leader1")
-    assert entered.out == f"1: handler1 is away from {first} to {last}; handler2 is told in their place\n"
-    (shown,) = starter(data, "absences", "list", "--json").json
-    assert (shown["person"], shown["substitute"], shown["since"]) == ("handler1", "handler2", first)
-    refused(starter(data, *add, "--substitute", "handler1", "--as", "leader1"), 2, "BadAbsence")
-    refused(starter(data, *add, "--substitute", "police1", "--as", "leader1"), 2, "BadAbsence")
-    refused(starter(data, *add, "--substitute", "ghost", "--as", "leader1"), 2, "UnknownUser")
-    refused(starter(data, *add, "--as", "handler2"), 3, "NotYoursToEnter")
+    add = ("absences", "add", sample.handler, "--from", first, "--to", last)
+    entered = there(*add, "--substitute", sample.colleague, "--as", sample.unit_leader)
+    assert (
+        entered.out
+        == f"1: {sample.handler} is away from {first} to {last}; {sample.colleague} is told in their place\n"
+    )
+    (shown,) = there("absences", "list", "--json").json
+    assert (shown["person"], shown["substitute"], shown["since"]) == (sample.handler, sample.colleague, first)
+    refused(there(*add, "--substitute", sample.handler, "--as", sample.unit_leader), 2, "BadAbsence")
+    refused(there(*add, "--substitute", sample.outsider, "--as", sample.unit_leader), 2, "BadAbsence")
+    refused(there(*add, "--substitute", "ghost", "--as", sample.unit_leader), 2, "UnknownUser")
+    refused(there(*add, "--as", sample.colleague), 3, "NotYoursToEnter")
     backward = (
         "absences",
         "add",
-        "handler1",
+        sample.handler,
         "--from",
         first,
         "--to",
         str(day(29)),
         "--as",
-        "leader1",
+        sample.unit_leader,
     )
-    refused(starter(data, *backward), 2, "BadAbsence")
-    refused(starter(data, "absences", "end", "9", "--as", "leader1"), 2, "NoAbsence")
-    refused(starter(data, "absences", "end", "1", "--as", "handler2"), 3, "NotYoursToEnter")
-    assert starter(data, "absences", "end", "1", "--as", "handler1").out == "handler1 is back\n"
-    assert starter(data, "absences", "list", "--json").json == []
+    refused(there(*backward), 2, "BadAbsence")
+    refused(there("absences", "end", "9", "--as", sample.unit_leader), 2, "NoAbsence")
+    refused(there("absences", "end", "1", "--as", sample.colleague), 3, "NotYoursToEnter")
+    assert there("absences", "end", "1", "--as", sample.handler).out == f"{sample.handler} is back\n"
+    assert there("absences", "list", "--json").json == []

@@ -8,26 +8,26 @@ import sys
 from pathlib import Path
 
 from tests import pdf
-from tests.story.cli import ROOT, office, starter
+from tests.offices import SampleOffice
+from tests.story.cli import ROOT, CommandLine, starter
 
 
-def test_papers_from_the_command_line(tmp_path: Path) -> None:
+def test_papers_from_the_command_line(sample: SampleOffice, tmp_path: Path) -> None:
     """Files with the names that were asked for, or of its own where one is; only the record is needed."""
-    data_dir = tmp_path / "office"
-    with office(data_dir):
-        submit = ("submit", "docs/examples/household-business.json", "--as", "receiver1", "--json")
-        code = starter(data_dir, *submit).json["code"]
+    there = CommandLine(sample, tmp_path / "office")
+    with there.up():
+        code = there.accepted("papers-1")
 
         file = tmp_path / "receipt.pdf"
         public = {"MOTCUA_PUBLIC_URL": "https://motcua.example"}
-        ran = starter(data_dir, "paper", "receipt", code, "-o", str(file), **public)
+        ran = there("paper", "receipt", code, "-o", str(file), **public)
         assert (ran.code, ran.out) == (0, f"{file}: form 01, 1 page\n"), ran.err
         said = pdf.text(file.read_bytes())
         assert f"https://motcua.example/track/{code}" in said
-        assert "Nguyễn Thị An" in said
+        assert sample.name(sample.receiver) in said
         assert "mô phỏng" not in said
 
-        told = starter(data_dir, "paper", "control-slip", code, "--at", "2", "-o", str(file), "--json").json
+        told = there("paper", "control-slip", code, "--at", "2", "-o", str(file), "--json").json
         assert told == {
             "file": str(file),
             "kind": "control-slip",
@@ -38,7 +38,7 @@ def test_papers_from_the_command_line(tmp_path: Path) -> None:
         }
 
         command = [sys.executable, str(ROOT / "starter.py"), "paper", "receipt", code]
-        env = {"MOTCUA_DATA_DIR": str(data_dir), "PATH": ""}
+        env = {**there.environment, "MOTCUA_DATA_DIR": str(there.data_dir), "PATH": ""}
         done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, check=True)
         assert done.stdout.decode() == f"{code}-receipt.pdf: form 01, 1 page\n"
         own = (tmp_path / f"{code}-receipt.pdf").read_bytes()
@@ -48,13 +48,13 @@ def test_papers_from_the_command_line(tmp_path: Path) -> None:
 
         day = re.sub(r".*-(\d\d)(\d\d)(\d\d)-.*", r"20\1-\2-\3", code)
         register = tmp_path / "register.pdf"
-        ran = starter(data_dir, "paper", "register", "--from", day, "--to", day, "-o", str(register))
+        ran = there("paper", "register", "--from", day, "--to", day, "-o", str(register))
         assert (ran.code, ran.out) == (0, f"{register}: form 07, 1 page\n"), ran.err
         assert code in pdf.text(register.read_bytes()).replace(" ", "")
 
         for arguments, expected in (
             (("apology", code), (3, "NoSuchPaper")),
-            (("receipt", "H53.26-260101-9999"), (4, "UnknownDossier")),
+            (("receipt", sample.unknown), (4, "UnknownDossier")),
             (("receipt", code, "--at", "99"), (2, "NoSuchFact")),
             (("letter", code), (2, "UnknownPaper")),
             (("receipt",), (2, "BadUsage")),
@@ -65,7 +65,7 @@ def test_papers_from_the_command_line(tmp_path: Path) -> None:
             (("register", "--from", day, "--to", "2020-01-01"), (2, "BadPeriod")),
             (("receipt", code, "-o", str(tmp_path / "no" / "where.pdf")), (2, "CannotWrite")),
         ):
-            ran = starter(data_dir, "paper", *arguments)
+            ran = there("paper", *arguments)
             if "--json" in arguments:
                 assert (ran.code, ran.json["error"]["type"]) == expected
             else:

@@ -1,4 +1,7 @@
-"""`preview` as somebody uses it who changes a text: look at all, at one, at its HTML; no office runs."""
+"""`preview` as somebody uses it who changes a text: look at all, at one, at its HTML; no office runs.
+
+With the shipped texts only: the dossiers that it shows are invented ones, the same in every office.
+"""
 
 from __future__ import annotations
 

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 
 from temporalio.client import Client
 
 from motcua.local import RunInfo
+from tests.offices import SampleOffice
 from tests.running import until
-from tests.story.cli import Ran, dead, office, starter
+from tests.story.cli import CommandLine
 
-SUBMISSION = {
-    "request_id": "lost-1",
-    "procedure": "1.001612",
-    "channel": "online",
-    "unit": "demo",
-    "applicant": {"name": "Nguyễn Thị Bí Mật", "phone": "0900000001"},
-}
 REASON = ("--reason", "Máy chủ Temporal được thay đĩa")
 
 
@@ -33,18 +26,14 @@ async def _terminate(run: RunInfo, code: str) -> None:
     await until(listed)  # Temporal's list is written a moment later
 
 
-def test_a_dossier_without_a_workflow_is_named_and_restarted(tmp_path: Path) -> None:
+def test_a_dossier_without_a_workflow_is_named_and_restarted(sample: SampleOffice, tmp_path: Path) -> None:
     """Exit codes and JSON of `audit verify`, `audit replay` and `dossiers restart`, also without Temporal."""
-
-    def command(*arguments: str) -> Ran:
-        return starter(tmp_path, *arguments, MOTCUA_RPC_TIMEOUT="30")
-
-    with office(tmp_path) as run:
-        given = json.dumps(SUBMISSION)
-        code = starter(tmp_path, "submit", "-", "--json", stdin=given, MOTCUA_RPC_TIMEOUT="30").json["code"]
+    command = CommandLine(sample, tmp_path, {"MOTCUA_RPC_TIMEOUT": "30"})
+    with command.up() as run:
+        code = command.submit("lost-1", channel="online").json["code"]
         clean = command("audit", "verify", "--json")
         assert (clean.code, clean.json["broken"], clean.json["workflows"]) == (0, [], 1), clean.err
-        restart = ("dossiers", "restart", code, "--as", "admin1", *REASON)
+        restart = ("dossiers", "restart", code, "--as", sample.administrator, *REASON)
         running = command(*restart)
         assert (running.code, running.error.partition(":")[0]) == (3, "WorkflowRuns")
 
@@ -58,21 +47,29 @@ def test_a_dossier_without_a_workflow_is_named_and_restarted(tmp_path: Path) -> 
         replayed = command("audit", "replay", "--json")
         assert replayed.code == 1
         assert [each["code"] for each in replayed.json["differing"]] == [code]
-        note = command("act", code, "note", "--as", "receiver1", "--data", '{"text": "?"}')
+        note = command("act", code, "note", "--as", sample.receiver, "--data", '{"text": "?"}')
         assert (note.code, note.error.partition(":")[0]) == (1, "WorkflowMissing")
 
-        with dead(run, "temporal", tmp_path):
+        with command.without(run, "temporal"):
             away = command("audit", "verify", "--json")
             assert (away.code, away.json["broken"], away.json["workflows"]) == (0, [], None)
             assert "NOT looked for" in command("audit", "verify").out
             assert command(*restart).code == 5
 
         for arguments, code_of, error in (
-            (("dossiers", "restart", code, "--as", "receiver1", *REASON), 3, "MayNotRestart"),
+            (("dossiers", "restart", code, "--as", sample.receiver, *REASON), 3, "MayNotRestart"),
             (("dossiers", "restart", code, "--as", "nobody", *REASON), 2, ""),
-            (("dossiers", "restart", code, "--as", "admin1", "--reason", " "), 2, "BadRestartReason"),
-            (("dossiers", "restart", code, "--as", "admin1"), 2, ""),
-            (("dossiers", "restart", "H53.26-260302-9999", "--as", "admin1", *REASON), 4, "UnknownDossier"),
+            (
+                ("dossiers", "restart", code, "--as", sample.administrator, "--reason", " "),
+                2,
+                "BadRestartReason",
+            ),
+            (("dossiers", "restart", code, "--as", sample.administrator), 2, ""),
+            (
+                ("dossiers", "restart", sample.unknown, "--as", sample.administrator, *REASON),
+                4,
+                "UnknownDossier",
+            ),
         ):
             refused = command(*arguments)
             assert refused.code == code_of, arguments
@@ -88,7 +85,7 @@ def test_a_dossier_without_a_workflow_is_named_and_restarted(tmp_path: Path) -> 
         }
         again = command(*restart, "--json")
         assert (again.code, again.json["error"]["type"]) == (3, "WorkflowRuns")
-        refuse = ("act", code, "refuse", "--as", "receiver1", "--data", '{"reason": "Thiếu"}', "--json")
+        refuse = ("act", code, "refuse", "--as", sample.receiver, "--data", '{"reason": "Thiếu"}', "--json")
         assert command(*refuse).json["status"] == "refused"
         closed = command(*restart)
         assert (closed.code, closed.error.partition(":")[0]) == (3, "DossierClosed")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from datetime import time, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from models.dossier import Dossier
 from models.procedure import Role
-from motcua.caseloads.open_work import OpenWorkPlan, State, read_open_work
+from motcua.caseloads.fit import fitting_caseload
+from motcua.caseloads.open_work import OpenWorkPlan, read_open_work
 from motcua.caseloads.script import Case
-from motcua.caseloads.town import TownPlan, read_town
+from motcua.caseloads.states import Shortfall, State
+from motcua.caseloads.town import Town, TownPlan, read_town
 from motcua.catalogue.catalogue import Catalogue
 from motcua.store.screens import Edges
+from tests.second_office import second_office
 from tests.unit.test_town import CALENDAR, Played
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,31 +26,43 @@ CATALOGUE = Catalogue.load(ROOT / "catalog")
 WORK = read_open_work(ROOT / "catalog" / "caseloads" / "hoa-thanh-open.toml")
 TOWN = read_town(ROOT / "catalog" / "caseloads" / "hoa-thanh.toml")
 PLAN = OpenWorkPlan(WORK, CATALOGUE, 1)
-EDGES = Edges(PLAN.moment, CALENDAR.instant(WORK.day.replace(day=21), WORK.clock.replace(0, 0, 0)), PLAN.soon)
 
 
-@pytest.fixture(scope="module")
-def cases() -> list[Case]:
-    """All of it."""
-    return PLAN.cases()
+class Drawn(NamedTuple):
+    """The open work of one office, and what the rules make of it, by the state that a case was drawn for."""
+
+    catalogue: Catalogue
+    town: Town
+    plan: OpenWorkPlan
+    cases: list[Case]
+    shortfalls: list[Shortfall]
+    played: dict[State, list[Dossier]]
 
 
-@pytest.fixture(scope="module")
-def played(cases: list[Case]) -> dict[State, list[Dossier]]:
-    """What the rules make of it, by the state that each case was drawn for."""
-    found: dict[State, list[Dossier]] = defaultdict(list)
+@pytest.fixture(scope="module", params=["shipped", "second"])
+def drawn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Drawn:
+    """All of it, in each of two offices."""
+    second = request.param == "second"
+    root = second_office(tmp_path_factory.mktemp("second")) if second else ROOT / "catalog"
+    catalogue = Catalogue.load(root)
+    town, work = fitting_caseload(root, catalogue)
+    plan = OpenWorkPlan(work, catalogue, 1)
+    cases, shortfalls = plan.draw()
+    played: dict[State, list[Dossier]] = defaultdict(list)
     for case in cases:
         state = case.request_id.rpartition("/")[2].partition("-")[0]
-        found[state].append(Played(case, CALENDAR).dossier)  # type: ignore[index]
-    return found
+        played[state].append(Played(case, CALENDAR, catalogue).dossier)  # type: ignore[index]
+    return Drawn(catalogue, town, plan, cases, shortfalls, played)
 
 
-def in_state(dossier: Dossier, state: State) -> bool:
+def in_state(plan: OpenWorkPlan, dossier: Dossier, state: State) -> bool:
     """Whether the engine finds a dossier in a state."""
+    midnight = CALENDAR.instant(plan.work.day + timedelta(days=1), time())
+    edges = Edges(plan.moment, midnight, plan.soon)
     assert dossier.task is not None
     step = dossier.term_of(dossier.task.id)
     terms = [term for term in (step, dossier.term) if term is not None]
-    urgent = min((term.due_at for term in terms), default=EDGES.soon)
+    urgent = min((term.due_at for term in terms), default=edges.soon)
     overdue = min((dossier.overdue_from(term) for term in terms), default=None)
     match state:
         case "new":
@@ -60,51 +77,61 @@ def in_state(dossier: Dossier, state: State) -> bool:
             return dossier.status == "ready"
         case "resting":
             rests = [term.rests_until for term in dossier.terms if term.rests_until is not None]
-            return EDGES.state(0, urgent, overdue) == "late" and PLAN.moment < min(rests, default=PLAN.moment)
-    return not dossier.paused and EDGES.state(0, urgent, overdue) == state
+            return edges.state(0, urgent, overdue) == "late" and plan.moment < min(rests, default=plan.moment)
+    return not dossier.paused and edges.state(0, urgent, overdue) == state
 
 
-def test_each_state_is_what_the_rules_make_of_it(played: dict[State, list[Dossier]]) -> None:
-    """As many of each as the file says; nobody is refused anything on the way."""
-    assert {state: len(dossiers) for state, dossiers in played.items()} == WORK.states
-    assert 60 <= sum(WORK.states.values()) <= 100
-    for state, dossiers in played.items():
-        assert [dossier for dossier in dossiers if not in_state(dossier, state)] == [], state
+def test_each_state_is_what_the_rules_make_of_it(drawn: Drawn) -> None:
+    """As many of each as the file says, or a shortfall says how many not; nobody is refused anything."""
+    found = Counter({state: len(dossiers) for state, dossiers in drawn.played.items()})
+    for shortfall in drawn.shortfalls:
+        assert found[shortfall.state] == shortfall.drawn < shortfall.wanted
+        found[shortfall.state] = shortfall.wanted
+    assert found == drawn.plan.work.states
+    for state, dossiers in drawn.played.items():
+        assert [dossier for dossier in dossiers if not in_state(drawn.plan, dossier, state)] == [], state
 
 
-def test_the_work_is_spread_over_the_officers(played: dict[State, list[Dossier]]) -> None:
-    """Everybody who works on dossiers has some, and some is free."""
-    tasks = [dossier.task for dossiers in played.values() for dossier in dossiers if dossier.task]
+def test_the_shipped_office_shows_every_state() -> None:
+    """In the number that its file says, 60 to 100 in all."""
+    cases, shortfalls = PLAN.draw()
+    assert shortfalls == []
+    assert 60 <= len(cases) == sum(WORK.states.values()) <= 100
+
+
+def test_the_work_is_spread_over_the_officers(drawn: Drawn) -> None:
+    """Everybody who works on dossiers has some, colleagues about as much, and some is free."""
+    tasks = [dossier.task for dossiers in drawn.played.values() for dossier in dossiers if dossier.task]
     has = Counter(task.assignee for task in tasks)
-    busy = (Role.HANDLER, Role.UNIT_LEADER, Role.APPROVER, Role.CLERK)
-    for user, member in CATALOGUE.office.staff.items():
-        if member.unit == WORK.unit and set(member.roles) & set(busy):
-            assert has[user] > 0, user
-    assert abs(has["handler1"] - has["handler2"]) <= 10
-    assert has[None] > 5
+    busy = {Role.HANDLER, Role.UNIT_LEADER, Role.APPROVER, Role.CLERK}
+    unit = [member for member in drawn.catalogue.office.staff.values() if member.unit == drawn.plan.work.unit]
+    assert [member.id for member in unit if busy & set(member.roles) and not has[member.id]] == []
+    one, other = (has[member.id] for member in unit if Role.HANDLER in member.roles)
+    assert abs(one - other) <= 10
+    assert has[None] > 0
 
 
-def test_the_same_seed_draws_the_same_work(cases: list[Case]) -> None:
+def test_the_same_seed_draws_the_same_work(drawn: Drawn) -> None:
     """Another seed draws other dossiers."""
-    assert OpenWorkPlan(WORK, Catalogue.load(ROOT / "catalog"), 1).cases() == cases
-    other = OpenWorkPlan(WORK, CATALOGUE, 2).cases()
-    assert {case.request_id for case in other}.isdisjoint(case.request_id for case in cases)
+    assert OpenWorkPlan(drawn.plan.work, drawn.catalogue, 1).draw().cases == drawn.cases
+    other = OpenWorkPlan(drawn.plan.work, drawn.catalogue, 2).draw().cases
+    assert {case.request_id for case in other}.isdisjoint(case.request_id for case in drawn.cases)
 
 
-def test_it_comes_after_the_period_of_the_report(cases: list[Case]) -> None:
-    """Everything is received in April and lies open at one moment; acts go forward until then."""
-    for case in cases:
-        moments = [case.at, *(act.at for act in case.acts), PLAN.moment]
+def test_it_comes_after_the_period_of_the_report(drawn: Drawn) -> None:
+    """Everything is received later and lies open at one moment; acts go forward until then."""
+    for case in drawn.cases:
+        moments = [case.at, *(act.at for act in case.acts), drawn.plan.moment]
         assert moments == sorted(moments)
-        assert CALENDAR.local(case.at).date() > TOWN.last
-        assert case.until == PLAN.moment
+        assert CALENDAR.local(case.at).date() > drawn.town.last
+        assert case.until == drawn.plan.moment
 
 
 def test_a_part_has_at_least_one_of_each() -> None:
     """A small demo shows every state, too."""
-    part = PLAN.cases(0.01)
+    part = PLAN.draw(0.01).cases
     assert len(part) == len(WORK.states)
-    assert {case.request_id for case in part} <= {case.request_id for case in PLAN.cases()}
+    assert {case.request_id for case in part} <= {case.request_id for case in PLAN.draw().cases}
 
 
 def test_what_the_town_left_open_goes_on_to_the_same_moment() -> None:

@@ -49,9 +49,9 @@ def test_the_caseload_of_an_office_whatever_its_file_is_called(root: Path) -> No
     """Drawn for its unit, its staff and its procedures; some of these are not rated."""
     catalogue = Catalogue.load(root)
     town, work = fitting_caseload(root, catalogue)
-    cases = [*TownPlan(town, catalogue, 1).cases(200), *OpenWorkPlan(work, catalogue, 1).cases()]
+    cases = [*TownPlan(town, catalogue, 1).cases(200), *OpenWorkPlan(work, catalogue, 1).draw().cases]
     assert {case.submission["unit"] for case in cases} == {"bo-phan-mot-cua"}
-    assert {case.submission["procedure"] for case in cases} == {"AP.01", "AP.02"}
+    assert {case.submission["procedure"] for case in cases} == {"AP.01", "AP.02", "AP.03"}
     users = {act.user for case in cases for act in case.acts}
     assert users <= {*catalogue.office.staff, "citizen"}
 
@@ -65,7 +65,7 @@ def test_nobody_acts_before_they_come_or_after_they_have_left(root: Path) -> Non
     file.write_text(text.replace("[[staff]]", f"{new}[[staff]]", 1), encoding="utf-8")
     catalogue = Catalogue.load(root)
     town, work = fitting_caseload(root, catalogue)
-    cases = [*TownPlan(town, catalogue, 1).cases(200), *OpenWorkPlan(work, catalogue, 1).cases()]
+    cases = [*TownPlan(town, catalogue, 1).cases(200), *OpenWorkPlan(work, catalogue, 1).draw().cases]
     users = {case.officer for case in cases} | {act.user for case in cases for act in case.acts}
     assert "lan.nt" in users
     assert "new.nv" not in users

@@ -34,10 +34,11 @@ REFERENCES = ("reason", "papers", "text")
 class Played:
     """One case played to its end by `decide` and `fold`, the clock striking in between."""
 
-    def __init__(self, case: Case, calendar: Calendar) -> None:
-        procedure = CATALOGUE.procedure(str(case.submission["procedure"]), CALENDAR.local(case.at).date())
-        self.dossier = Dossier(code="x", office="demo", procedure=procedure, calendar=calendar)
-        said = {"channel": case.submission["channel"], "unit": "demo", "applicant": TEXT}
+    def __init__(self, case: Case, calendar: Calendar, catalogue: Catalogue = CATALOGUE) -> None:
+        self.catalogue = catalogue
+        procedure = catalogue.procedure(str(case.submission["procedure"]), CALENDAR.local(case.at).date())
+        self.dossier = Dossier(code="x", office=catalogue.office.id, procedure=procedure, calendar=calendar)
+        said = {key: case.submission[key] for key in ("channel", "unit")} | {"applicant": TEXT}
         self._ask(case.at, "file", case.officer or "citizen", {**said, "accept": case.officer is not None})
         for act in case.acts:
             self._ask(act.at, act.command, act.user, dict(act.data))
@@ -51,7 +52,7 @@ class Played:
 
     def _ask(self, at: datetime, kind: str, user: str, data: dict[str, Any]) -> None:
         self._strike(at)
-        actor = CITIZEN if user == "citizen" else CATALOGUE.actor(user)
+        actor = CITIZEN if user == "citizen" else self.catalogue.actor(user)
         plain = {key: TEXT if key in REFERENCES else value for key, value in data.items()}
         command = COMMANDS.validate_python(
             {"kind": kind, "id": f"{self.dossier.seq}-{kind}", "actor": actor, **plain}
