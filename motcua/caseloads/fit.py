@@ -42,9 +42,7 @@ def fitting_caseload(root: Path, catalogue: Catalogue) -> tuple[Town, OpenWork]:
     if not files:
         raise NoCaseload(folder=folder)
     town, work = read_town(files[0]), read_open_work(files[0].with_stem(f"{files[0].stem}{OPEN}"))
-    missing = list(lacking(town, catalogue))
-    if work.unit not in {unit.id for unit in catalogue.office.units}:
-        missing.append(f"there is no unit {work.unit} for the open work")
+    missing = [*lacking(town, catalogue), *_lacking_for_open_work(work, town, catalogue)]
     if missing:
         raise CaseloadDoesNotFit(name=town.name, missing="; ".join(missing))
     return town, work
@@ -77,6 +75,18 @@ def lacking(town: Town, catalogue: Catalogue) -> Iterator[str]:
     for role in sorted(_roles(procedures)):
         if not any(role in member.roles and member.unit == town.unit for member in staff):
             yield f"nobody in the unit {town.unit} is {role} in that period"
+
+
+def _lacking_for_open_work(work: OpenWork, town: Town, catalogue: Catalogue) -> Iterator[str]:
+    """Its unit, and days in order after the period. What its states need is named by the plan itself."""
+    if work.unit not in {unit.id for unit in catalogue.office.units}:
+        yield f"there is no unit {work.unit} for the open work"
+    calendar = catalogue.calendar(catalogue.office.calendar)
+    if not town.last < work.first <= work.day < calendar.last:
+        yield (
+            f"the open work from {work.first} to {work.day} does not lie between the end of the period, "
+            f"{town.last}, and the calendar's, {calendar.last}"
+        )
 
 
 def _on(catalogue: Catalogue, code: str, day: date) -> Procedure | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
@@ -40,7 +40,7 @@ class OpenWork(Value):
     clock: time
     direct: float = Share
     claimed: float = Share
-    states: dict[State, int] = Field(min_length=1)
+    states: dict[State, Annotated[int, Field(ge=0)]] = Field(min_length=1)
 
 
 def read_open_work(file: Path) -> OpenWork:

@@ -83,6 +83,25 @@ def test_nobody_acts_before_they_come_or_after_they_have_left(root: Path) -> Non
         ),
         ("caseloads/an-phu.toml", "first = 2024-01-02", "first = 2019-01-02", "within the calendar's days"),
         ("caseloads/an-phu.toml", "first = 2024-01-02", "first = 2024-06-20", "too short for the limit"),
+        (
+            "caseloads/an-phu-open.toml",
+            "first = 2024-07-01",
+            "first = 2024-06-28",
+            "the open work from 2024-06-28 to 2024-07-18 does not lie between the end of the period",
+        ),
+        ("caseloads/an-phu-open.toml", "day = 2024-07-18", "day = 2024-06-30", "does not lie between"),
+        (
+            "caseloads/an-phu-open.toml",
+            "day = 2024-07-18",
+            "day = 2031-07-18",
+            "and the calendar's, 2027-12-31",
+        ),
+        (
+            "caseloads/an-phu-open.toml",
+            'unit = "bo-phan-mot-cua"',
+            'unit = "demo"',
+            "unit demo for the open work",
+        ),
         ("procedures/certificate.toml", 'limit = "4 days"', 'limit = "none"', "too short for the limit"),
         ("procedures/certificate.toml", 'limit = "4 days"', 'limit = "2 days"', "has a limit of 3 days"),
         (
