@@ -130,10 +130,10 @@ async def _demo(
 
 async def _up(shop: Workshop, *, as_json: bool) -> None:
     catalogue = shop.catalogue()
-    for warning in catalogue.warnings():
-        printing.to_stderr(f"warning: {warning}")
     rulebook = shop.rulebook(catalogue, catalogue.calendar(catalogue.office.calendar))
     async with shop.embedded("default", rulebook) as office:
+        for warning in catalogue.warnings():
+            printing.to_stderr(f"warning: {warning}")
         if as_json:
             printing.document(
                 {

@@ -46,17 +46,18 @@ def _console(*, stderr: bool) -> Console:
             """Whoever reads has seen enough; the command line as a whole deals with it."""
             raise BrokenPipeError
 
+    # People's own words are printed as they are: in Rich's markup [mẫu] is a style, and [/b] an error.
     if stderr:
-        return Console(stderr=True, highlight=False)
-    console = Output(highlight=False)
+        return Console(stderr=True, highlight=False, markup=False, emoji=False)
+    console = Output(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = 110  # a file or a pipe has no width of its own; 80 would break the lines of a report
     return console
 
 
 def to_stderr(text: str) -> None:
-    """A line on stderr, beside the results."""
-    _console(stderr=True).print(text)
+    """One line on stderr, beside the results, also in a pipe, whose width would be taken for 80."""
+    _console(stderr=True).print(text, soft_wrap=True)
 
 
 def write(file: str | None, name: str, content: bytes) -> Path | None:
@@ -131,8 +132,7 @@ class Bar:
         self._progress.update(self._task, completed=done, total=total, note=note)
         if not _console(stderr=True).is_terminal and time.monotonic() - self._spoke >= EVERY:
             self._spoke = time.monotonic()
-            line = f"{self._label} {done:,} of {total:,} {note}" if total else f"{self._label} {done:,}"
-            _console(stderr=True).print(line)
+            to_stderr(f"{self._label} {done:,} of {total:,} {note}" if total else f"{self._label} {done:,}")
 
 
 @contextmanager

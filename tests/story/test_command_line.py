@@ -69,7 +69,9 @@ def test_a_dossier_from_hand_in_to_result(there: CommandLine, sample: SampleOffi
     assert there.act(code, "claim", sample.officer(first)).code == 0
     assert there.act(code, "complete", sample.officer(first), step=first.id).code == 0
     for step in others:
-        assert there.act(code, "complete", sample.officer(step), note="Đã kiểm tra").code == 0
+        assert (
+            there.act(code, "complete", sample.officer(step), note="Đã kiểm tra [mẫu 2], xem [/1]").code == 0
+        )
     for step in sample.steps(Stage.APPROVE):
         result = {"number": "12/GPXD", "date": taken["received_at"]} if step.issues else {}
         command = "approve" if step.decides else "complete"
