@@ -1,4 +1,4 @@
-"""The second office in `make test`: what `up` prints there, and that every command works.
+"""The second office in `make test`: what `up` prints there, and that every command and every page works.
 
 The other stories run in this office, too (`sample` in conftest.py), in `make test-slow`.
 """
@@ -6,6 +6,7 @@ The other stories run in this office, too (`sample` in conftest.py), in `make te
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import pytest
 
 from models.procedure import Stage
@@ -110,6 +112,43 @@ def test_every_command_works(up: Second, office: SampleOffice) -> None:
     ):
         ran = there(*arguments)
         assert ran.code == 0, (arguments, ran.out, ran.err)
+
+
+def test_every_page_opens(up: Second, office: SampleOffice) -> None:
+    """To somebody who has the right; with the password that `up` printed, in both languages."""
+    code = up.line.accepted("pages")
+    pages = (
+        *(
+            "/inbox",
+            "/counter",
+            "/board",
+            "/board/tasks",
+            "/absences",
+            "/calendar",
+            "/people",
+            "/book",
+            "/rights",
+        ),
+        *("/audit", f"/search?q={code}", f"/dossiers/{code}", f"/dossiers/{code}/audit", f"/track/{code}"),
+        f"/counter/received/{code}",
+        f"/dossiers/{code}/papers/receipt.pdf",
+    )
+    address, password = (re.search(rf"{word} (\S+)", up.printed) for word in ("The desk:", "password"))
+    assert address
+    assert password
+    opened: set[str] = set()
+    for user in (office.receiver, office.handler, office.unit_leader, office.office_leader):
+        for language in ("vi", "en"):
+            with httpx.Client(
+                base_url=address[1], headers={"Accept-Language": language}, timeout=PATIENCE
+            ) as client:
+                answer = client.post("/sign-in", data={"name": user, "password": password[1]})
+                assert answer.status_code == 303, (user, answer.text)
+                for page in pages:
+                    answer = client.get(page)
+                    assert answer.status_code in (200, 403), (user, page, answer.text)
+                    opened |= {page} if answer.status_code == 200 else set()
+    assert opened == set(pages)
 
 
 def test_a_demo_there(office: SampleOffice, tmp_path: Path) -> None:
