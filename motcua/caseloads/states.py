@@ -7,8 +7,9 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from models.base import Value
 from models.calendar import NOTHING
-from models.procedure import Procedure, Role, Rung, Stage
+from models.procedure import Procedure, Role, Stage
 from models.rights import COMMANDS
+from models.terms import Rung
 
 State = Literal[
     "new",
