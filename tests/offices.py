@@ -12,8 +12,8 @@ from typing import Any
 
 from models.calendar import Calendar
 from models.procedure import Procedure, Stage, Step
-from motcua.catalogue import Catalogue
-from tests.present import ROOT, as_toml
+from motcua.catalogue.catalogue import Catalogue
+from tests.present import ROOT, as_toml, shipped
 from tests.second_office import second_office
 
 
@@ -123,6 +123,16 @@ def second(folder: Path) -> SampleOffice:
         other_unit="van-hoa-xa-hoi",
         outsider="hoa.dt",
     )
+
+
+def of_today(office: SampleOffice, folder: Path) -> SampleOffice:
+    """The office with a calendar that knows the present moment and is that of `--calendar`.
+
+    A catalog whose calendar is such a one stays as it is: a written calendar knows no provisional days.
+    """
+    calendar = shipped()
+    unchanged = calendar == Catalogue.load(office.catalog).calendar("vn")
+    return office if unchanged else with_calendar(office, calendar, folder)
 
 
 def with_calendar(office: SampleOffice, calendar: Calendar, folder: Path) -> SampleOffice:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from motcua.catalogue.catalogue import Catalogue
-from tests.offices import SHIPPED, SampleOffice, second, with_calendar
+from tests.offices import SHIPPED, SampleOffice, of_today, second
 from tests.present import ROOT, catalog_with, shipped
 
 
@@ -35,5 +35,4 @@ def _catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SampleOffice:
     """Each office that a story runs in."""
     folder = tmp_path_factory.mktemp(request.param)
-    office = second(folder / "second") if request.param == "second" else SHIPPED
-    return with_calendar(office, shipped(), folder)
+    return of_today(second(folder / "second") if request.param == "second" else SHIPPED, folder)

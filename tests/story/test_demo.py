@@ -16,7 +16,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from motcua.local import read_run
 from tests.offices import SampleOffice
 from tests.story.cli import ROOT, CommandLine

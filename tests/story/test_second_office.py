@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +20,7 @@ import httpx
 import pytest
 
 from models.procedure import Stage
-from tests.offices import SampleOffice, second, with_calendar
-from tests.present import shipped
+from tests.offices import SampleOffice, of_today, second
 from tests.story.cli import ROOT, CommandLine
 from tests.waiting import PATIENCE
 
@@ -37,7 +38,7 @@ class Second(NamedTuple):
 def office(tmp_path_factory: pytest.TempPathFactory) -> SampleOffice:
     """The second office."""
     folder = tmp_path_factory.mktemp("second")
-    return with_calendar(second(folder / "second"), shipped(), folder)
+    return of_today(second(folder / "second"), folder)
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +154,7 @@ def test_every_page_opens(up: Second, office: SampleOffice) -> None:
 
 def test_a_demo_there(office: SampleOffice, tmp_path: Path) -> None:
     """By the office's own caseload; one that does not fit is refused on one line."""
-    mine = with_calendar(office, shipped(), tmp_path)
+    mine = replace(office, catalog=Path(shutil.copytree(office.catalog, tmp_path / "catalog")))
     there = CommandLine(mine, tmp_path / "data")
     ran = there("demo", "--dossiers", "10", "--exit")
     assert (ran.code, "BROKEN" in ran.out, "refused: " in ran.out) == (0, False, False), (ran.out, ran.err)

@@ -9,7 +9,7 @@ import pytest
 from motcua.caseloads.fit import fitting_caseload
 from motcua.caseloads.open_work import OpenWorkPlan
 from motcua.caseloads.states import STATES, Shortfall
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from tests.second_office import second_office
 
 PERMIT, OPEN = "procedures/permit.toml", "caseloads/an-phu-open.toml"

@@ -16,12 +16,6 @@ WORDS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _fresh() -> None:
-    """Consoles that write where this test reads."""
-    printing._console.cache_clear()
-
-
 @pytest.mark.parametrize("text", WORDS)
 def test_words_that_look_like_markup(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     """In title, head and cells of a table and in a line: nothing is styled, replaced or refused."""

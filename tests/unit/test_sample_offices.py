@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from models.procedure import Role, Stage
-from motcua.catalogue import Catalogue
+from motcua.catalogue.catalogue import Catalogue
 from tests.offices import SHIPPED, SampleOffice, second
 
 IN_THE_UNIT = (Role.RECEIVER, Role.HANDLER, Role.UNIT_LEADER, Role.APPROVER, Role.CLERK, Role.RETURNER)
