@@ -29,6 +29,7 @@ async def free(desk: Web) -> str:
     return answer.code
 
 
+@pytest.mark.slow  # a browser waits as long as people would
 async def test_an_open_inbox_comes_back_after_a_server_that_was_away(desk: Web, cast: Cast) -> None:
     """After an answer that is no stream a browser tries no more; pages stayed as they were until reloaded."""
     watching = await cast.person(desk.url, "handler2", language="en")

@@ -81,6 +81,7 @@ REFUSAL = (
 )
 
 
+@pytest.mark.slow  # a browser for each refusal
 @pytest.mark.parametrize(("refusal", "said"), [(REFUSAL, "(413)"), (b"", "")])
 async def test_what_was_typed_stays_where_a_proxy_refuses(
     desk: Web, cast: Cast, refusal: bytes, said: str

@@ -501,6 +501,7 @@ async def test_who_calls_in_sick_at_night_is_not_told(
     assert (passed["recipient"], set(passed["why"].split(", "))) == ("handler1", why)
 
 
+@pytest.mark.slow  # sixty letters run into their time limit
 async def test_a_mail_server_that_hangs_holds_up_no_other_channel(post: Post) -> None:
     """Letters took every hand, one time limit after the other; the gateway's notices stood behind them."""
     post.mail.close_idle()

@@ -6,6 +6,8 @@ from collections import Counter
 from datetime import time, timedelta
 from pathlib import Path
 
+import pytest
+
 from motcua.caseloads.open_work import OpenWorkPlan, read_open_work
 from motcua.caseloads.player import Player
 from motcua.caseloads.town import TownPlan, read_town
@@ -19,6 +21,7 @@ FOLDER = SETTINGS.catalog_dir / "caseloads"
 WORK, TOWN = read_open_work(FOLDER / "hoa-thanh-open.toml"), read_town(FOLDER / "hoa-thanh.toml")
 
 
+@pytest.mark.slow  # sixty dossiers, each brought to a state of its own
 async def test_a_desk_worth_looking_at(tmp_path: Path, telemetry: Telemetry) -> None:
     """After a demo exactly one dossier was open."""
     plan = OpenWorkPlan(WORK, CATALOGUE, 1)

@@ -183,6 +183,7 @@ def _multipart(fields: dict[str, str], name: str, content: bytes, *, first: bool
     return b"".join(parts) + b"--b--\r\n", "multipart/form-data; boundary=b"
 
 
+@pytest.mark.slow  # up to sixty megabytes, twice
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("size", [2_050_000, 2_500_000, 25_000_000, 60_000_000])
 async def test_what_was_typed_comes_back_at_every_size(now: Web, size: int, *, first: bool) -> None:

@@ -283,6 +283,7 @@ async def test_bulk_acts_say_what_became_of_each(now: Web) -> None:
     assert "Choose at least one" in nothing.words
 
 
+@pytest.mark.slow  # two people claim the same task again and again
 async def test_races_for_a_task(now: Web) -> None:
     """Two officers claim the same task at once: one wins, the other is told by whom. RACES=1000 for more."""
     one, two = await now.visitor("handler1"), await now.visitor("handler2")
