@@ -156,7 +156,7 @@ def test_days_are_not_minutes() -> None:
     case = stage("handling", "@ 2026-03-03 08:00", "handler1 request-supplement")
     for early in ("2026-03-03 08:07", "2026-03-03 15:00", "2026-03-10 08:00", "2026-03-12 07:59"):
         assert case.tick(early) == []
-    assert [fact.kind for fact in case.tick("2026-03-12 08:00")][-1] == "stopped"
+    assert [fact.kind for fact in case.tick("2026-03-12 08:01")][-1] == "stopped"
     assert [Offset.parse(text).times(1) for text in ("+1 day", "+1 hour")] == [
         (1, timedelta(0)),
         (0, timedelta(hours=1)),
