@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import resource
 
-RESERVED = 112
+RESERVED_DESCRIPTORS = 112
 """For all but visitors: databases, logs and runtime (about 50), connections that are just being accepted or
 closed (at most 32), and what it takes to start a process again (10 each)."""
-EACH = 2
+DESCRIPTORS_PER_CONNECTION = 2
 """Of a visitor's connection: its socket, and a file that is being sent or received."""
-MOST_CONNECTIONS, FEWEST_CONNECTIONS = 2_000, 16
+MAX_CONNECTIONS, MIN_CONNECTIONS = 2_000, 16
 _UNLIMITED = 10_240  # what macOS takes where it says that there is no limit
-_LINUX_MOST = 1_048_576
+_LINUX_MAX = 1_048_576
 
 
 def raise_limit() -> int:
     """Raise the soft limit of this process, and of those that it starts, to the hard one; returns it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _UNLIMITED if hard == resource.RLIM_INFINITY else min(hard, _LINUX_MOST)
+    wanted = _UNLIMITED if hard == resource.RLIM_INFINITY else min(hard, _LINUX_MAX)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         soft = wanted
@@ -27,5 +27,9 @@ def raise_limit() -> int:
 def web_connections() -> int:
     """How many connections of visitors may be open at once, so that the reserve is never touched."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    free = MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else (soft - RESERVED) // EACH
-    return max(FEWEST_CONNECTIONS, min(MOST_CONNECTIONS, free))
+    free = (
+        MAX_CONNECTIONS
+        if soft == resource.RLIM_INFINITY
+        else (soft - RESERVED_DESCRIPTORS) // DESCRIPTORS_PER_CONNECTION
+    )
+    return max(MIN_CONNECTIONS, min(MAX_CONNECTIONS, free))

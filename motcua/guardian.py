@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-GRACE = 5.0
+GRACE_SECONDS = 5.0
 """Seconds between the stop signals and SIGKILL, once the owner is gone."""
 _REPORT = 'echo "+ $$ $1" >&0 && shift && exec "$@" <"$0"'
 
@@ -184,7 +184,7 @@ def main() -> None:
     left = [process for process in guarded.values() if process.runs()]
     for process in reversed(left):
         process.stop()
-    until = time.monotonic() + GRACE
+    until = time.monotonic() + GRACE_SECONDS
     while any(process.runs() for process in left) and time.monotonic() < until:
         time.sleep(0.02)
     for process in left:

@@ -32,7 +32,7 @@ from motcua.store import Store
 from motcua.store.proof import ProofRecord
 from motcua.temporal import AWAY, TemporalUnreachable, connect
 
-CONNECTING = 10.0
+CONNECT_SECONDS = 10.0
 """Seconds after which Temporal counts as away to a check that can do without it."""
 MOST = 50
 """So many differences go into a workflow's result; `audit replay` tells them all."""
@@ -63,7 +63,7 @@ def sealer(store: Store, settings: Settings, where: Where) -> Sealer:
 async def workflows(store: Store, where: Where) -> Missing | None:
     """What looks for the workflows of open dossiers; None where Temporal does not answer."""
     try:
-        async with asyncio.timeout(CONNECTING):
+        async with asyncio.timeout(CONNECT_SECONDS):
             return Missing(await connect(where.address, where.namespace), store)
     except (TemporalUnreachable, TimeoutError) as away:
         log.warning("the workflows of open dossiers are not looked for", why=str(away))

@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 
-DATABASE_NAME = 63
+MAX_DATABASE_NAME_LENGTH = 63
 """Bytes of a name that PostgreSQL keeps."""
 
 
@@ -347,11 +347,11 @@ def _database(name: str) -> str:
     if name == "default":
         return "motcua"
     plain = "motcua_" + re.sub("[^a-z0-9]+", "_", name.lower())
-    if re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", name) and len(plain) <= DATABASE_NAME:
+    if re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", name) and len(plain) <= MAX_DATABASE_NAME_LENGTH:
         return plain
     # What was changed or cut off would make one of two names.
     digest = hashlib.sha256(name.encode()).hexdigest()[:12]
-    return f"{plain[: DATABASE_NAME - 13]}_{digest}"
+    return f"{plain[: MAX_DATABASE_NAME_LENGTH - 13]}_{digest}"
 
 
 def _started(text: bytes) -> Started | None:

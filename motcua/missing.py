@@ -23,9 +23,9 @@ BATCH_SIZE = 500
 """Dossiers that Temporal is asked about at once: an office of 100,000 open ones takes 200 questions."""
 BATCH_PAUSE, ROUND_PAUSE = 0.05, 300.0
 """Seconds between two batches, and between two rounds, of the watch."""
-CONFIRMED = 1000
+MAX_CONFIRMED_CODES = 1000
 """So many codes are asked for one by one in a round of the watch: a lost server must not cost more."""
-LOGGED = 50
+MAX_LOGGED_CODES = 50
 """So many codes are named in one line of the log."""
 
 log = structlog.get_logger()
@@ -118,10 +118,10 @@ class MissingWatch:
     async def look(self) -> list[str]:
         """Look once through all open dossiers; returns the codes of those without a workflow."""
         found: list[str] = []
-        async for _, missing in self._missing.batches(CONFIRMED):
+        async for _, missing in self._missing.batches(MAX_CONFIRMED_CODES):
             found += missing
             await asyncio.sleep(BATCH_PAUSE)
         self._gauge.set(len(found))
         if found:
-            log.error("open dossiers have no workflow", number=len(found), dossiers=found[:LOGGED])
+            log.error("open dossiers have no workflow", number=len(found), dossiers=found[:MAX_LOGGED_CODES])
         return found

@@ -130,7 +130,7 @@ class Services:
             public_url = settings.public_url or address(listening)
             for number in range(1, settings.workers + 1):
                 await servers.add(self._worker(servers, client, number, public_url))
-            async with Store.connect(run.database_url, most=25, patience=PATIENCE) as store:
+            async with Store.connect(run.database_url, most=25, patience=START_SECONDS) as store:
                 desk = Desk(client, store, rulebook, **settings.desk)
                 house = self._house(client, desk, store, public_url)
                 password = _password(servers.data_dir)
@@ -244,7 +244,7 @@ class Services:
         return worker
 
 
-PATIENCE = 30
+START_SECONDS = 30
 """Seconds for which somebody waits for a record that hangs, before they are told."""
 
 

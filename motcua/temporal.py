@@ -80,7 +80,7 @@ CONVERTER = DataConverter(
 
 RPC_TIMEOUT = timedelta(seconds=20)
 
-POLL = 90.0
+POLL_SECONDS = 90.0
 """Seconds after which a worker has certainly polled again: a poll is answered after one minute at most."""
 
 AWAY = frozenset(
@@ -245,7 +245,9 @@ async def _pollers(client: Client, task_queue: str) -> AsyncIterator[tuple[int, 
     for poller in described.pollers:
         pid, _, host = poller.identity.partition("@")
         polled_at = poller.last_access_time.ToMicroseconds() / 1e6
-        if not pid.isdigit() or (_lives(int(pid), polled_at) if host == here else now - polled_at < POLL):
+        if not pid.isdigit() or (
+            _lives(int(pid), polled_at) if host == here else now - polled_at < POLL_SECONDS
+        ):
             yield int(pid) if pid.isdigit() else 0, host == here and pid.isdigit()
 
 

@@ -16,7 +16,7 @@ from models.seals import Head, Seal, Statement
 from motcua.store import Store
 from motcua.store.sql import query
 
-ERASED = 200
+ERASURE_BATCH_SIZE = 200
 """So many codes of dossiers that can be erased are read at a time."""
 
 
@@ -209,11 +209,13 @@ class ProofRecord:
         code = ""
         while True:
             async with self._store._connection() as connection:
-                rows = await connection.fetch(query("erasable"), *_periods(ended), at, code, ERASED)
+                rows = await connection.fetch(
+                    query("erasable"), *_periods(ended), at, code, ERASURE_BATCH_SIZE
+                )
             for row in rows:
                 at, code = row["finished_at"], row["code"]
                 yield code
-            if len(rows) < ERASED:
+            if len(rows) < ERASURE_BATCH_SIZE:
                 return
 
     async def journal(self) -> AsyncIterator[dict[str, Any]]:

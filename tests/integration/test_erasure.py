@@ -208,7 +208,7 @@ async def test_what_is_kept_does_not_keep_others_from_going(
     erase, lives = erasure(shop), [await lived(shop) for _ in range(5)]
     for life in lives[:3]:
         await erase.hold(life.code, "KN 5", by("auditor1"))
-    monkeypatch.setattr("motcua.store.proof.ERASED", 2)
+    monkeypatch.setattr("motcua.store.proof.ERASURE_BATCH_SIZE", 2)
     told: list[Cleared] = []
     done = await erase.due(EVERYTHING, "TT 1", CLOCK, "retention", told.append)
     assert done == told[-1]

@@ -13,7 +13,7 @@ from motcua.caseloads.script import fingerprint
 from motcua.caseloads.town import TownPlan, read_town
 from motcua.catalogue.calendars import without_holiday
 from motcua.catalogue.catalogue import Catalogue
-from motcua.local import DATABASE_NAME, _database
+from motcua.local import MAX_DATABASE_NAME_LENGTH, _database
 from motcua.rulebook import rulebook
 from tests.unit.test_event_log import CHECK, DECIDE, HEAD, RECEIPT, START, WABO, row
 
@@ -99,5 +99,5 @@ def test_no_two_offices_share_a_database() -> None:
     ]
     databases = [_database(name) for name in names]
     assert len(set(databases)) == len(names)
-    assert max(len(database.encode()) for database in databases) <= DATABASE_NAME
+    assert max(len(database.encode()) for database in databases) <= MAX_DATABASE_NAME_LENGTH
     assert _database("demo-300-1-3f1c9a52") == "motcua_demo_300_1_3f1c9a52"

@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from motcua.descriptors import EACH, FEWEST_CONNECTIONS, MOST_CONNECTIONS, RESERVED, web_connections
+from motcua.descriptors import (
+    DESCRIPTORS_PER_CONNECTION,
+    MAX_CONNECTIONS,
+    MIN_CONNECTIONS,
+    RESERVED_DESCRIPTORS,
+    web_connections,
+)
 from motcua.telemetry import Repeats
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,11 +25,11 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize(
     ("soft", "connections"),
     [
-        (64, FEWEST_CONNECTIONS),
-        (256, (256 - RESERVED) // EACH),
-        (1024, (1024 - RESERVED) // EACH),
-        (1_048_576, MOST_CONNECTIONS),
-        (resource.RLIM_INFINITY, MOST_CONNECTIONS),
+        (64, MIN_CONNECTIONS),
+        (256, (256 - RESERVED_DESCRIPTORS) // DESCRIPTORS_PER_CONNECTION),
+        (1024, (1024 - RESERVED_DESCRIPTORS) // DESCRIPTORS_PER_CONNECTION),
+        (1_048_576, MAX_CONNECTIONS),
+        (resource.RLIM_INFINITY, MAX_CONNECTIONS),
     ],
 )
 def test_visitors_never_take_the_reserve(
