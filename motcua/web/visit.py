@@ -416,7 +416,7 @@ class Visit:
         if words in names.WHY:
             return self.say(names.WHY[words])
         if head in ("paused", "not counted") and found:
-            waits = [self.say(names.WAITS.get(each, each)) for each in rest.split(", ")]
+            waits = [self.say(names.WAITS.get(each, each)) for each in re.split(r", | and ", rest)]
             return (
                 f"{self.say(names.WHY[head])}: {', '.join(waits)}"
                 if head == "paused"

@@ -16,6 +16,7 @@ from fastapi import Request
 
 from models import refusals as r
 from models.dossier import NATIONAL_STATUS
+from models.explanation import explained
 from models.outages import check
 from models.people import Person, check_there
 from models.procedure import Role
@@ -317,3 +318,13 @@ def test_what_is_wrong_in_a_form_is_told_in_vietnamese(
     assert isinstance(refused.value.facts["reason"], Phrase)
     said = vietnamese.problem(refused.value)
     assert faults(said) == [], said
+
+
+def test_the_days_of_a_receipt_are_told_in_vietnamese(vietnamese: Visit) -> None:
+    """Weekend, pauses one in another, an extension: "supplement and payment" was shown as it stands."""
+    case = stage("handling", "@ 2026-03-03 08:00", "handler1 request-supplement")
+    case.run("@ 2026-03-04 08:00", "receiver1 request-payment", "@ 2026-03-06 08:00", "citizen1 supply")
+    case.run("@ 2026-03-09 08:00", "citizen1 pay", "leader1 extend until=2026-03-20T02:00:00Z legal_basis=x")
+    whys = {day.why for term in explained(case.empty, case.facts) for day in term.days}
+    assert any(" and " in why for why in whys)
+    assert [why for why in whys if faults(vietnamese.why(why))] == []
