@@ -150,7 +150,7 @@ async def test_a_refused_submission_leaves_nothing(office: Running) -> None:
     opened = at("2026-04-01 08:00")
     data = submission(submitted_at="2026-04-01T09:00")
     before = await office.store.counts()
-    with pytest.raises(Refusal, match="submitted_at"):
+    with pytest.raises(Refusal, match="moment of handing in"):
         await office.desk.submit(data, at=opened)
     assert await office.store.counts() == before
     assert await office.store.progress(data["request_id"]) == (None, set())
