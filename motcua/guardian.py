@@ -43,7 +43,8 @@ class Guardian:
     ) -> tuple[list[str], int]:
         """(arguments, standard input) to start a guarded process with; the program itself reads `stdin`.
 
-        Once the grace period is over it is killed, and the process group with it that it leads, if any.
+        Once the grace period is over it is killed, and with it what is left of the process group that it
+        leads, if any.
         """
         self._ensure()
         return ["/bin/sh", "-c", _REPORT, str(stdin), str(int(stop_signal)), *argv], self._pipe
@@ -51,12 +52,6 @@ class Guardian:
     def note(self, pid: int, stop_signal: int) -> None:
         """Remember a guarded process, for the successor of a guardian that was killed."""
         self._guarded[pid] = int(stop_signal)
-
-    def adopt(self, pid: int, stop_signal: int) -> None:
-        """Guard a process that something else has started."""
-        self._ensure()
-        self.note(pid, stop_signal)
-        self._write(f"+ {pid} {int(stop_signal)}")
 
     def forget(self, pid: int) -> None:
         """A guarded process has ended: its number may soon be a stranger's."""
@@ -125,6 +120,8 @@ class _Guarded:
     def __init__(self, pid: int, stop_signal: int) -> None:
         self.pid, self.stop_signal = pid, stop_signal
         self._descriptor: int | None = None
+        self._followers: dict[int, _Guarded] = {}
+        """Processes of the group that it leads."""
         self.ended = False
         try:
             self._descriptor = os.pidfd_open(pid)
@@ -149,10 +146,36 @@ class _Guarded:
         self._send(self.stop_signal)
         self._send(signal.SIGCONT)  # one that was stopped would not notice
 
+    def group_runs(self) -> bool:
+        """Whether it runs, or a process of its group that was seen while the group was certainly its own.
+
+        The system gives a group's number to another one as soon as none of its processes is left. So the
+        number alone says nothing: somebody must be known to live who bears it.
+        """
+        for pid, each in list(self._followers.items()):
+            if not each.runs():
+                each.close()
+                del self._followers[pid]
+        return self.runs() or bool(self._followers)
+
+    def look(self) -> None:
+        """See who is in its group by now."""
+        if not self.group_runs():
+            return
+        for pid in _members(self.pid):
+            if pid != self.pid and pid not in self._followers:
+                follower = _Guarded(pid, signal.SIGKILL)
+                if _group_of(pid) == self.pid:  # still, after its descriptor was opened: it is no stranger
+                    self._followers[pid] = follower
+                else:
+                    follower.close()
+
     def kill(self) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        self._send(signal.SIGKILL)  # where it leads no group
+        if self.group_runs():
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        for each in (self, *self._followers.values()):
+            each._send(signal.SIGKILL)  # it may lead no group, or not be in one any more
 
     def _send(self, number: int) -> None:
         if self.runs():
@@ -165,6 +188,22 @@ class _Guarded:
     def close(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
+
+
+def _members(group: int) -> list[int]:
+    """The processes of a group; where the system has no list of processes, none."""
+    try:
+        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
+    return [pid for pid in pids if _group_of(pid) == group]
+
+
+def _group_of(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except OSError:
+        return None
 
 
 def main() -> None:
@@ -182,11 +221,15 @@ def main() -> None:
             elif gone := guarded.pop(int(pid), None):
                 gone.close()
     left = [process for process in guarded.values() if process.runs()]
+    for process in left:
+        process.look()
     for process in reversed(left):
         process.stop()
     until = time.monotonic() + GRACE_SECONDS
     while any(process.runs() for process in left) and time.monotonic() < until:
-        time.sleep(0.02)
+        time.sleep(0.05)
+        for process in left:
+            process.look()
     for process in left:
         process.kill()
 

@@ -8,22 +8,20 @@ import itertools
 import json
 import re
 import shlex
-import signal
 import sys
 import urllib.request
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import psutil
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.runtime import Runtime
-from temporalio.testing import WorkflowEnvironment
+from temporalio.service import RPCError
 
 from models.calendar import Calendar
 from models.commands import Command
@@ -38,15 +36,15 @@ from motcua.audit import Verified
 from motcua.catalogue.catalogue import Catalogue
 from motcua.config import Settings
 from motcua.desk import Desk, Rulebook
-from motcua.guardian import GUARDIAN
 from motcua.keeper import verify_office
-from motcua.local import LocalOffice
+from motcua.local import Child, LocalOffice
 from motcua.missing import Missing
 from motcua.past import recall
 from motcua.replays import Where
+from motcua.servers import free_port
 from motcua.store import Store
 from motcua.store.migrate import migrate
-from motcua.temporal import CONVERTER, connect, register
+from motcua.temporal import TemporalUnreachable, check_namespace, connect, register
 from motcua.virtual import VirtualClocks
 from tests.auditing import nobody
 from tests.present import always_open as always_open  # noqa: PLC0414 - for tests that import it from here
@@ -208,23 +206,31 @@ async def running(
 @asynccontextmanager
 async def elsewhere(office: Running, *arguments: str) -> AsyncIterator[Running]:
     """The same office on another Temporal server, which knows nothing of its dossiers."""
-    async with await WorkflowEnvironment.start_local(
-        runtime=office.runtime,
-        data_converter=CONVERTER,
-        dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
-        dev_server_log_level="error",
-        dev_server_extra_args=arguments,
-    ) as server:
-        adopt_children()
-        client = server.client
+    address = f"127.0.0.1:{free_port()}"
+    argv = [str(Path(sys.executable).with_name("temporal")), "server", "start-dev", "--headless"]
+    argv += ["--ip", "127.0.0.1", "--port", address.partition(":")[2], "--log-level", "error", *arguments]
+
+    async def ready() -> None:
+        while True:
+            with suppress(TemporalUnreachable, RPCError):
+                await check_namespace(await connect(address, "default", runtime=office.runtime))
+                return
+            await asyncio.sleep(0.05)
+
+    log_file = office.local.data_dir / "logs" / f"{address}.log"
+    server = Child("temporal elsewhere", argv, log_file=log_file, ready=ready)
+    await server.start()
+    try:
+        client = await connect(address, "default", runtime=office.runtime)
         await register(client, SEARCH_ATTRIBUTES)
         desk = Desk(client, office.store, rulebook(), rpc_timeout=PATIENCE / 2)
         settings = SETTINGS.model_copy(update={"data_dir": office.local.data_dir})
-        target = server.client.service_client.config.target_host
-        where = office.where._replace(address=target, namespace=client.namespace)
+        where = office.where._replace(address=address, namespace=client.namespace)
         meter = office.runtime.metric_meter
         async with serving(client, office.store, CATALOGUE, desk, settings, meter, where):
             yield replace(office, client=client, desk=desk, clocks=VirtualClocks(client), where=where)
+    finally:
+        await server.stop()
 
 
 @asynccontextmanager
@@ -340,13 +346,6 @@ PLAIN = (
     "returner1 return",
 )
 """The plain way: each step done before its reminder."""
-
-
-def adopt_children() -> None:
-    """Have what a library has started ended with this process, too, if that is killed."""
-    for child in psutil.Process().children():
-        if child.name() == "temporal":
-            GUARDIAN.adopt(child.pid, signal.SIGTERM)
 
 
 async def scrape(port: int, name: str) -> float:
