@@ -37,6 +37,7 @@ class Form:
 
     action: str
     method: str
+    encoding: str = ""
     fields: list[tuple[str, str]] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     buttons: list[tuple[str, str]] = field(default_factory=list)
@@ -53,7 +54,7 @@ class _Forms(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self._open = Form(given.get("action", ""), given.get("method", "get"))
+            self._open = Form(given.get("action", ""), given.get("method", "get"), given.get("enctype", ""))
             self.forms.append(self._open)
         if self._open is None or ("name" not in given and tag not in ("option",)):
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,9 +22,10 @@ from motcua.web import auditing, board, counter, dossiers, inbox, people, public
 from motcua.web.doors import MustChange, guest, resend, typed_form
 from motcua.web.guard import Guard, status_of
 from motcua.web.house import House
-from motcua.web.language import HERE
+from motcua.web.language import HERE, LANGUAGES, asset, environment
 from motcua.web.language import marked as _
 from motcua.web.live import Live
+from motcua.web.oversize import NO_ROOM, NoRoom
 from motcua.web.visit import Visit
 
 log = structlog.get_logger()
@@ -36,6 +38,13 @@ _NOT_THERE = {404: _("There is no such page."), 405: _("This cannot be done here
 def create_app(house: House) -> Guard:
     """The desk of an office, as an ASGI application. Who serves it also runs `app.live.run()`."""
     changes = Live(house.store)
+    # Found and read now, and kept: the page that says that the disk is full needs neither disk nor file.
+    tempfile.gettempdir()
+    for language in LANGUAGES:
+        for name in ("base.html", "problem.html", "resend.html", "sign-in.html"):
+            environment(language).get_template(name)
+    for file in (HERE / "static").iterdir():
+        asset(file.name)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -50,6 +59,7 @@ def create_app(house: House) -> Guard:
     app.add_exception_handler(Problem, _refused)
     app.add_exception_handler(HTTPException, _not_there)
     app.add_exception_handler(RequestValidationError, _nowhere)
+    app.add_exception_handler(OSError, _no_room)
     app.add_exception_handler(Exception, _broken)
 
     @app.get("/healthz")
@@ -116,6 +126,15 @@ async def _not_there(request: Request, error: Exception) -> Response:
 async def _nowhere(request: Request, _error: Exception) -> Response:
     """A word in the address where a number is needed."""
     return await _not_there(request, HTTPException(404))
+
+
+async def _no_room(request: Request, error: Exception) -> Response:
+    """The server lacks disk space, files or memory: that passes. Any other error of the system is a bug."""
+    assert isinstance(error, OSError)
+    if error.errno not in NO_ROOM:
+        raise error
+    log.error("a request found no room", path=request.url.path, error=str(error))
+    return await _refused(request, NoRoom())
 
 
 async def _broken(request: Request, _error: Exception) -> Response:

@@ -11,12 +11,13 @@ from typing import Annotated
 import structlog
 from fastapi import Depends, Request, Response
 from starlette.datastructures import FormData
+from starlette.types import Message
 
 from models.refusals import BadInput, Forbidden, Unreachable
 from motcua.accounts import NotSignedIn, Session
-from motcua.web.guard import check_size
+from motcua.web.guard import BODY, TURN, check_body
 from motcua.web.house import House
-from motcua.web.oversize import KEPT
+from motcua.web.oversize import KEPT, NO_ROOM, Body, TooManyForms
 from motcua.web.visit import COOKIE, Visit
 
 log = structlog.get_logger()
@@ -44,25 +45,53 @@ _UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
 
 
 async def form_of(request: Request) -> FormData:
-    """What a form holds; TooLarge where it is larger than what is taken."""
+    """What a form holds; TooLarge where it is larger than what is taken, NoRoom where it cannot be."""
     form = await typed_form(request)
-    check_size(request)
+    check_body(request)
     return form
 
 
 async def typed_form(request: Request) -> FormData:
-    """What a form holds; of one that is too large all that was typed, and its files without their contents.
+    """What a form holds; of one that is too large, or finds no room, its files come without their contents.
 
     Read once, however often it is asked for: also by who answers for a bug.
     """
     form: FormData | None = getattr(request.state, "form", None)
     if form is None:
-        form = request.state.form = await request.form(max_part_size=KEPT)
+        form = request.state.form = await _read(request)
     if any(
         isinstance(text, str) and _UNKEEPABLE.search(text) for pair in form.multi_items() for text in pair
     ):
         raise Unreadable
     return form
+
+
+async def _read(request: Request) -> FormData:
+    body: Body = request.scope[BODY]
+    visit: Visit | None = getattr(request.state, "visit", None)
+    if visit is None or not visit.signed_in:
+        if getattr(request.state, "no_turn", None) is not None:  # it has waited in vain once
+            raise TooManyForms
+        body.restrict()
+        if body.large:
+            try:
+                await request.scope[TURN]()
+            except TooManyForms as error:
+                request.state.no_turn = error
+                raise
+    try:
+        return await request.form(max_part_size=KEPT)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        log.error("a form found no room", path=request.url.path, error=str(error))
+        body.no_room = error
+        small: Message = {"type": "http.request", "body": await body.without_files(), "more_body": False}
+
+    async def receive() -> Message:
+        return small
+
+    return await Request(request.scope, receive).form(max_part_size=KEPT)
 
 
 def file_of(form: FormData) -> str:
@@ -126,7 +155,7 @@ async def newcomer(request: Request) -> AsyncIterator[Visit]:
     form = await typed_form(request)
     try:
         if not hmac.compare_digest(str(form.get("csrf")).encode(), session.csrf.encode()):
-            check_size(request)  # then it may just have been left out
+            check_body(request)  # then it may just have been left out
             raise FormFromElsewhere
         yield visit
     finally:

@@ -25,7 +25,7 @@ from motcua.past import Past
 from motcua.store.notices import NoticeFilter
 from motcua.web import asking, names, words
 from motcua.web.doors import Member, resend, typed_form, whole
-from motcua.web.guard import check_size, status_of
+from motcua.web.guard import check_body, status_of
 from motcua.web.visit import Visit, track
 
 router = APIRouter()
@@ -217,7 +217,7 @@ async def act(visit: Member, request: Request, code: str, command: str) -> Respo
     request_id, seen = str(form.get("request_id", ""))[:200], str(form.get("seen", ""))
     given = {name: value for name, value in form.multi_items() if isinstance(value, str)}
     try:
-        check_size(request)
+        check_body(request)
         if request_id:
             own_request_id(request_id)
         data, upload = asking.read(command, form)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from functools import partial
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
@@ -14,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from models.refusals import BadInput, Forbidden, Problem, http_status
 from motcua.web.live import Live
-from motcua.web.oversize import Body
+from motcua.web.oversize import Body, GuestForms, NoRoom
 from motcua.web.visit import Visit
 
 HEADERS = {
@@ -28,6 +29,8 @@ HEADERS = {
 }
 BODY = "motcua.body"
 """In the scope of a request: what has been read of it."""
+TURN = "motcua.turn"
+"""In the scope of a request: waits for the turn of a large body that comes without a session."""
 FORM = 1_000_000
 """Bytes of a form without a file."""
 
@@ -88,7 +91,7 @@ class Guard:
 
     def __init__(self, app: FastAPI, live: Live, *, upload: int) -> None:
         self._app, self._upload, self.live = app, upload, live
-        self._manners = Manners()
+        self._manners, self._guests = Manners(), GuestForms()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -103,12 +106,23 @@ class Guard:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         sent: dict[bytes, bytes] = dict(scope["headers"])
         most = self._upload if b"multipart/form-data" in sent.get(b"content-type", b"") else FORM
-        length, began = sent.get(b"content-length"), time.perf_counter()
+        length = sent.get(b"content-length")
         announced = int(length) if length is not None and length.isdigit() else None
         if announced is None and b"transfer-encoding" not in sent:
             announced = 0  # it has no body
         body = Body(receive, sent.get(b"content-type", b""), announced, most)
-        scope = {**scope, BODY: body}
+        async with AsyncExitStack() as held:
+            scope = {**scope, BODY: body, TURN: partial(self._turn, held)}
+            await self._answer(scope, receive, send, sent, body)
+
+    async def _turn(self, held: AsyncExitStack) -> None:
+        """Have a large body without a session wait for its turn, which it keeps until it is answered."""
+        await held.enter_async_context(self._guests.turn())
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, sent: dict[bytes, bytes], body: Body
+    ) -> None:
+        began = time.perf_counter()
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -118,6 +132,8 @@ class Guard:
                         (b"x-goto" if name == b"location" else name, at) for name, at in message["headers"]
                     ]
                     message["status"], message["headers"] = 200, headers
+                if body.too_long:  # nobody reads the rest
+                    message["headers"] = [*message["headers"], (b"connection", b"close")]
                 there = {name for name, _ in message["headers"]}
                 message["headers"] = [
                     *message["headers"],
@@ -144,11 +160,13 @@ class Guard:
                 await self._app(scope, body.receive, guarded)
 
 
-def check_size(request: Request) -> None:
-    """Refuse a request whose body, which has been read, is too large."""
+def check_body(request: Request) -> None:
+    """Refuse a request whose body, which has been read, is too large or found no room."""
     body: Body = request.scope[BODY]
     if body.too_large:
         raise TooLarge(most=body.most // 1_000_000)
+    if body.no_room is not None:
+        raise NoRoom from body.no_room
 
 
 def _header_only(send: Send) -> Send:

@@ -223,6 +223,7 @@ JOURNAL: dict[str, str] = {
     "erased": _("personal data erased"),
     "hold-placed": _("hold placed: nothing may be erased"),
     "hold-lifted": _("hold lifted"),
+    "restart-asked": _("restart of the workflow requested"),
     "dossier-restarted": _("workflow restarted from the facts"),
 }
 BASES: dict[str, str] = {

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 from models.commands import Actor
 from models.facts import Extended, SupplementRequested
 from models.procedure import Role, Stage
-from models.refusals import Forbidden, Phrase, Problem, UnknownDossier, http_status
+from models.refusals import Forbidden, Phrase, Problem, UnknownDossier, Unreachable, http_status
 from motcua.accounts import BadPassword
 from motcua.web.codes import read_off
 from motcua.web.doors import Guest, Newcomer, file_of, form_of, typed_form, whole
@@ -65,6 +65,9 @@ async def ask_to_sign_in(visit: Visit, problem: Problem) -> Response:
         return visit.go("/sign-in")  # passwords are kept in no page
     try:
         form = await typed_form(request)
+    except Unreachable as busy:
+        words = visit.say("Wait a moment, then load this page again.")
+        return visit.page("problem.html", status=503, title=visit.problem(busy), words=words)
     except Problem:  # what cannot be read cannot be kept
         return visit.go("/sign-in")
     kept = [(name, value) for name, value in form.multi_items() if isinstance(value, str) and name != "csrf"]

@@ -35,6 +35,7 @@ async def received(
     chunk: int = 65536,
     length: bool = True,
     kind: bytes = FORM,
+    most: int = MOST,
 ) -> tuple[Body, Request]:
     """A request as an application behind it gets it."""
     pieces = [content[at : at + chunk] for at in range(0, len(content), chunk)] or [b""]
@@ -46,7 +47,7 @@ async def received(
     async def receive() -> Message:
         return messages.pop(0) if messages else {"type": "http.disconnect"}
 
-    body = Body(receive, kind, len(content) if length else None, MOST)
+    body = Body(receive, kind, len(content) if length else None, most)
     scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-type", kind)]}
     return body, Request(scope, body.receive)
 
@@ -107,6 +108,41 @@ async def test_a_field_is_never_cut(monkeypatch: pytest.MonkeyPatch, *, multipar
     assert body.too_large
     assert found["a"] == "1"
     assert "b" not in found
+
+
+@pytest.mark.parametrize("multipart", [True, False])
+@pytest.mark.parametrize("length", [True, False])
+async def test_without_a_session_little_is_kept(*, multipart: bool, length: bool) -> None:
+    """However it arrives, and also where the form itself would not be too large with a session."""
+    fields = {f"f{n}": b"y" * 100_000 for n in range(30)}
+    if multipart:
+        content = form(*(part(name, text) for name, text in fields.items()))
+    else:
+        content = b"&".join(name.encode() + b"=" + text for name, text in fields.items())
+    kind = FORM if multipart else b"application/x-www-form-urlencoded"
+    body, request = await received(content, length=length, kind=kind, most=20_000_000)
+    body.restrict()
+    assert len(await request.body()) <= oversize.GUEST_KEPT + 100
+    assert body.too_large
+    assert set(await request.form()) == {f"f{n}" for n in range(8)}
+
+
+async def test_a_body_without_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond several times the largest upload nothing more is read; what was typed before is kept."""
+    monkeypatch.setattr(oversize, "READ", 300_000)
+    begun = part("note", NOTE.encode()) + part("file", b"x" * 50_000, "a.pdf").rstrip()
+    asked = 0
+
+    async def receive() -> Message:
+        nonlocal asked
+        asked += 1
+        return {"type": "http.request", "body": begun if asked == 1 else b"x" * 50_000, "more_body": True}
+
+    body = Body(receive, FORM, None, MOST)
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-type", FORM)]}
+    found = await Request(scope, body.receive).form()
+    assert (body.too_large, body.too_long, found["note"], asked) == (True, True, NOTE, 6)
+    await found.close()
 
 
 async def test_a_form_that_is_none() -> None:
