@@ -110,19 +110,35 @@ class ViewsClosed(Value):
     """Over the lines of `view_line`, in the order of their numbers."""
 
 
-class DossierRestarted(Value):
-    """A workflow was begun anew for an open dossier that had none, from the facts on record.
+class RestartAsked(Value):
+    """Somebody asked for a new workflow for a dossier that has none.
 
-    Written before Temporal is asked: a restart without an entry cannot happen.
+    Written before Temporal is asked: a restart without an entry cannot happen. Where no entry follows that it
+    was restarted, it failed, or was cut off.
     """
 
-    kind: Literal["dossier-restarted"] = "dossier-restarted"
+    kind: Literal["restart-asked"] = "restart-asked"
     code: str
     seq: int
     """The number of the last fact on record."""
     head: Hash
     """Its hash."""
     reason: Reference
+
+
+class DossierRestarted(Value):
+    """A workflow was begun anew for a dossier that had none, from the facts on record."""
+
+    kind: Literal["dossier-restarted"] = "dossier-restarted"
+    code: str
+    seq: int
+    """The number of the fact from which it went on."""
+    head: Hash
+    """Its hash."""
+    asked: str
+    """The command of the entry by which it was asked for, with the reason."""
+    run: str
+    """The id of its run in Temporal."""
 
 
 Happening = Annotated[
@@ -135,6 +151,7 @@ Happening = Annotated[
     | HoldLifted
     | ViewsClosed
     | RecordVerified
+    | RestartAsked
     | DossierRestarted,
     Field(discriminator="kind"),
 ]

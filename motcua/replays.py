@@ -29,7 +29,6 @@ from motcua.archive import Archive, Shelf
 from motcua.audit.crew import spread
 from motcua.audit.dossiers import row_faults
 from motcua.audit.found import UNREADABLE, reason
-from motcua.audit.whole import NOT_MOVED
 from motcua.missing import Missing
 from motcua.past import Rules
 from motcua.replay import WORKFLOWS, Head, Retold, retell
@@ -329,12 +328,9 @@ class Replaying:
             yield piece
 
     async def _not_running(self, only: str | None) -> list[Difference]:
-        """Open dossiers that no workflow moves."""
-        if only is None:
-            _, missing = await self._missing.all()
-        else:
-            missing = await self._missing.among([only])
-        return [Difference(code=code, what=NOT_MOVED.format(code=code)) for code in missing]
+        """Dossiers that no workflow moves."""
+        _, faults = await self._missing.faults(only)
+        return [Difference(code=code, what=what) for code, what in faults.items()]
 
     async def _without(self, running: frozenset[str], only: str | None) -> list[Difference]:
         """Dossiers on record of which there is no history, neither in Temporal nor in the archive."""

@@ -1,19 +1,20 @@
-"""Restarting an open dossier whose workflow is gone: another begins from the facts on record.
+"""Restarting a dossier whose workflow is gone: another begins from the facts on record.
 
 The record is the truth that is left: state, terms and alerts are folded from it, so nothing that was recorded
-happens twice, and what came due meanwhile happens as after any downtime.
+happens twice, and what came due meanwhile happens as after any downtime. The workflow of a closed dossier
+only delivers the messages to linked dossiers that its predecessor could not deliver.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
-import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 import structlog
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.common import (
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
@@ -25,9 +26,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from models.chain import broken_links
 from models.commands import Actor
 from models.dossier import Dossier
-from models.journal import DossierRestarted, Line
+from models.journal import DossierRestarted, Entry, Line, RestartAsked
 from models.linked import Message, OpenLinked, all_messages
-from models.procedure import Stage
 from models.refusals import (
     BadInput,
     CheckFailed,
@@ -41,6 +41,7 @@ from models.rights import OFFICE
 from models.service import Opening, Restarted
 from models.view import DossierRow
 from motcua.forms import private, reference
+from motcua.missing import last_fact
 from motcua.past import Past, recall
 from motcua.store import Store
 from motcua.store.proof import ProofRecord
@@ -50,6 +51,8 @@ from workflows.dossier import OPENED_AT, TASK_QUEUE, DossierWorkflow, attributes
 
 UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
 """NUL and halves of surrogate pairs, which PostgreSQL does not keep."""
+ASKED = "motcua_restart"
+"""In the memo of a run that was begun anew: the command of the journal's entry that asked for it."""
 MAX_REASON = 500
 """Characters."""
 UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError)
@@ -83,11 +86,11 @@ class RecordBroken(CheckFailed):
 
 
 class RecordBehind(CheckFailed):
-    """A workflow has closed its dossier, and the record says that it is open: facts were lost."""
+    """The workflow knows more than the record: facts were lost, as by a database of an older backup."""
 
     sentence = (
-        "Dossier {code} is not restarted: its workflow has ended by itself, so facts are missing from the"
-        " record. `audit replay {code}` names them."
+        "Dossier {code} is not restarted: {what}, so facts are missing from the record. `audit replay {code}`"
+        " names them."
     )
 
 
@@ -115,53 +118,91 @@ class Restarts:
         self._proof, self._record = ProofRecord(store, office), Record(store)
 
     async def restart(self, code: str, actor: Actor, reason: str, at: datetime | None = None) -> Restarted:
-        """Begin the workflow of an open dossier anew from its facts; the journal keeps who did it, and why.
+        """Begin the workflow of a dossier anew from its facts; the journal keeps who asked for it, and why.
+
+        The same restart asked for again, after an answer that was cut off, is one restart.
 
         The clock of a simulated dossier goes on from its last fact, or from office time `at` where that is
-        later. Raises Refusals where the workflow runs or the dossier is closed, UnknownDossier, and
-        CheckFailed where the record does not hold.
+        later. Raises Refusals where the workflow runs or the dossier is closed with nothing to deliver,
+        UnknownDossier, and CheckFailed where the record does not hold or the workflow knew more.
         """
         if not actor.has(*OFFICE["restart"]):
             raise MayNotRestart(actor=actor.id, roles=", ".join(OFFICE["restart"]))
         reason = _reason(reason)
-        await self._open(code)
+        await self._row(code)
         async with self._proof.restarting(code):  # of two at once, one finds that it runs
             try:
-                await self._gone(code)
-                past = await self._held(code)
-                return await self._begin(past, actor, reason, at)
+                return await self._restart(code, actor, reason, at)
             except RPCError as error:
                 if error.status not in AWAY:
                     raise
                 raise TemporalAway(code=code, reason=error.message or error.status.name) from error
 
-    async def _open(self, code: str) -> DossierRow:
+    async def _restart(self, code: str, actor: Actor, reason: str, at: datetime | None) -> Restarted:
+        before = await self._before(code)
+        entries = await self._proof.journal_about(code)
+        asked = _command(code, entries, actor, reason)
+        runs = ended = False
+        if before is not None:
+            runs = before.status in (
+                WorkflowExecutionStatus.RUNNING,
+                WorkflowExecutionStatus.CONTINUED_AS_NEW,
+            )
+            ended = before.status is WorkflowExecutionStatus.COMPLETED
+            cut_off = await self._complete(before, entries)
+            if cut_off is not None and cut_off.asked == asked and (runs or ended):
+                return await self._restarted(code, cut_off)
+            if cut_off is not None:
+                entries = await self._proof.journal_about(code)
+                asked = _command(code, entries, actor, reason)
+        if runs:
+            raise WorkflowRuns(code=code)
+        past = await self._held(code)
+        dossier = past.at()
+        messages = await self._undelivered(dossier, past)
+        if dossier.closed and (ended or not messages):
+            raise DossierClosed(code=code, status=dossier.status, command="restart")
+        if ended:
+            raise RecordBehind(code=code, what="its workflow has ended by itself")
+        if before is not None:
+            await self._not_behind(before, past)
+        opening = Opening(
+            dossier=dossier,
+            opened_at=max(past.facts[-1].at, at or past.facts[-1].at) if dossier.simulated else None,
+            messages=messages,
+        )
+        return await self._begin(opening, actor, reason, asked)
+
+    async def _row(self, code: str) -> DossierRow:
         row = await self._store.row(code)
         if row is None:
             raise UnknownDossier(code=code)
-        if row.stage is Stage.CLOSED:
-            raise DossierClosed(code=code, status=row.status, command="restart")
         return row
 
-    async def _gone(self, code: str) -> None:
-        """Make sure that no workflow of an open dossier runs."""
+    async def _before(self, code: str) -> WorkflowExecutionDescription | None:
+        """The run that Temporal knows; None where it has none, or not any more."""
         try:
-            described = await self._client.get_workflow_handle(code).describe(rpc_timeout=RPC_TIMEOUT)
+            return await self._client.get_workflow_handle(code).describe(rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            described = None
-        if described is None:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+
+    async def _not_behind(self, before: WorkflowExecutionDescription, past: Past) -> None:
+        """Make sure that the run ended no later than the record does."""
+        last = await last_fact(self._client, before.id, before.run_id)
+        if last is None:
             return
-        if described.status in (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW):
-            raise WorkflowRuns(code=code)
-        if described.status is WorkflowExecutionStatus.COMPLETED:
-            await self._open(code)  # it has been closed between the two looks
-            raise RecordBehind(code=code)
+        there = {fact.seq: fact.hash for fact in past.facts}
+        if last.seq and there.get(last.seq) != last.hash:
+            what = f"the history of its workflow goes to fact {last.seq}"
+            if last.seq <= len(past.facts):
+                what += ", which is another than the one on record"
+            raise RecordBehind(code=before.id, what=what)
 
     async def _held(self, code: str) -> Past:
         """What is on record of a dossier, after it was checked."""
-        row = await self._open(code)
+        row = await self._row(code)
         try:
             past = await recall(self._store, code)
             faults = broken_links(code, past.facts)
@@ -183,15 +224,10 @@ class Restarts:
             raise RecordBroken(code=code, what=what if what.startswith("fact") else f"fact {seq} {what}")
         return past
 
-    async def _begin(self, past: Past, actor: Actor, reason: str, at: datetime | None) -> Restarted:
-        dossier = past.at()
-        opening = Opening(
-            dossier=dossier,
-            opened_at=max(past.facts[-1].at, at or past.facts[-1].at) if dossier.simulated else None,
-            messages=await self._undelivered(dossier, past),
-        )
-        await self._write(dossier, actor, reason)
-        memo: dict[str, Any] = {}
+    async def _begin(self, opening: Opening, actor: Actor, reason: str, asked: str) -> Restarted:
+        dossier = opening.dossier
+        await self._ask(dossier, actor, reason, asked)
+        memo: dict[str, Any] = {ASKED: asked}
         if opening.opened_at is not None:
             memo[OPENED_AT] = opening.opened_at.isoformat()
         try:
@@ -212,13 +248,15 @@ class Restarts:
             raise WorkflowRuns(code=dossier.code) from error
         assert handle.first_execution_run_id is not None
         log.warning("dossier restarted", dossier=dossier.code, actor=actor.id, seq=dossier.seq)
+        entries = await self._proof.journal_about(dossier.code)
+        return await self._restarted(
+            dossier.code, await self._tell(entries, asked, handle.first_execution_run_id)
+        )
+
+    async def _restarted(self, code: str, event: DossierRestarted) -> Restarted:
+        row = await self._row(code)
         return Restarted(
-            code=dossier.code,
-            seq=dossier.seq,
-            stage=dossier.stage,
-            status=dossier.status,
-            due_at=dossier.term.due_at if dossier.term else None,
-            run=handle.first_execution_run_id,
+            code=code, seq=event.seq, stage=row.stage, status=row.status, due_at=row.due_at, run=event.run
         )
 
     async def _undelivered(self, dossier: Dossier, past: Past) -> tuple[Message, ...]:
@@ -240,14 +278,36 @@ class Restarts:
             )
         )
 
-    async def _write(self, dossier: Dossier, actor: Actor, reason: str) -> None:
-        """Put the restart into the journal, its reason where it can be erased with the dossier's words."""
-        token = secrets.token_hex(8)
-        (kept,) = await self._store.keep_private(
-            [private(dossier.code, f"restart-{token}", "reason", reason)]
-        )
-        event = DossierRestarted(
-            code=dossier.code, seq=dossier.seq, head=dossier.head, reason=reference(kept)
-        )
-        line = Line(at=self._clock(), actor=actor.id, command=f"restart/{token}", event=event)
+    async def _ask(self, dossier: Dossier, actor: Actor, reason: str, asked: str) -> None:
+        """Put into the journal that it is asked for, the reason where it can be erased with other words."""
+        row = private(dossier.code, asked.removeprefix(f"{dossier.code}/"), "reason", reason)
+        (kept,) = await self._store.keep_private([row])
+        event = RestartAsked(code=dossier.code, seq=dossier.seq, head=dossier.head, reason=reference(kept))
+        await self._proof.write([Line(at=self._clock(), actor=actor.id, command=asked, event=event)], ())
+
+    async def _complete(
+        self, before: WorkflowExecutionDescription, entries: Sequence[Entry]
+    ) -> DossierRestarted | None:
+        """Put into the journal that a workflow was restarted, where its restart was cut off before that."""
+        asked = (await before.memo()).get(ASKED)
+        told = {entry.event.asked for entry in entries if isinstance(entry.event, DossierRestarted)}
+        if asked in told or asked not in {entry.command for entry in entries}:
+            return None
+        first = before.raw_description.workflow_execution_info.first_run_id
+        return await self._tell(entries, asked, first or before.run_id)
+
+    async def _tell(self, entries: Sequence[Entry], asked: str, run: str) -> DossierRestarted:
+        """Put into the journal that a workflow runs which was asked for."""
+        entry = next(entry for entry in entries if entry.command == asked)
+        assert isinstance(entry.event, RestartAsked)
+        event = DossierRestarted(**entry.event.model_dump(exclude={"kind", "reason"}), asked=asked, run=run)
+        line = Line(at=self._clock(), actor=entry.actor, command=f"{asked}/done", event=event)
         await self._proof.write([line], ())
+        return event
+
+
+def _command(code: str, entries: Sequence[Entry], actor: Actor, reason: str) -> str:
+    """The id of a restart: the same however often it is asked for, until it has led to another run."""
+    number = sum(isinstance(entry.event, DossierRestarted) for entry in entries)
+    digest = hashlib.sha256(f"{actor.id}\n{reason}".encode()).hexdigest()[:16]
+    return f"{code}/restart-{number + 1}-{digest}"

@@ -30,10 +30,6 @@ from motcua.store.record import Record, references
 from motcua.store.views import ViewRecord
 
 JOURNAL = "journal"
-NOT_MOVED = (
-    "it is open, but no workflow of it runs; an administrator begins one from its facts with:"
-    " starter.py dossiers restart {code} --as USER --reason REASON"
-)
 MOST = 50
 """So many looks out of their order are named; one is enough to begin with."""
 
@@ -52,22 +48,23 @@ class Outside(Protocol):
 
 
 class Workflows(Protocol):
-    """Which open dossiers no workflow moves (a port; `motcua.missing` has the real one)."""
+    """Which dossiers no workflow moves (a port; `motcua.missing` has the real one)."""
 
-    async def all(self) -> tuple[int, list[str]]:
-        """(open dossiers, codes of those without a workflow); raises Unreachable where nobody answers."""
+    async def faults(self) -> tuple[int, dict[str, str]]:
+        """(open dossiers, what is wrong with those without a workflow); raises Unreachable where nobody
+        answers."""
         ...
 
 
 async def not_moved(workflows: Workflows | None) -> tuple[int | None, list[Broken]]:
-    """(open dossiers asked about, those that no workflow moves); None where Temporal cannot be asked."""
+    """(open dossiers asked about, dossiers that no workflow moves); None where Temporal cannot be asked."""
     if workflows is None:
         return None, []
     try:
-        asked, missing = await workflows.all()
+        asked, faults = await workflows.faults()
     except Unreachable:
         return None, []
-    return asked, [Broken(code=code, seq=0, what=NOT_MOVED.format(code=code)) for code in missing]
+    return asked, [Broken(code=code, seq=0, what=what) for code, what in faults.items()]
 
 
 async def altered_rules(store: Store) -> list[Broken]:

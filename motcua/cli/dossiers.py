@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from models.procedure import Stage
 from motcua.cli import printing
 from motcua.cli.options import Json
 from motcua.cli.people import known_form
@@ -39,6 +40,9 @@ async def _restart(shop: Workshop, code: str, user: str, reason: str, *, as_json
         done = await restarts.restart(code, actor, reason)
     if as_json:
         printing.document(done)
+        return
+    if done.stage is Stage.CLOSED:
+        print(f"{done.code}  {done.status}, delivers what linked dossiers have not heard")
         return
     due = printing.office_time(catalogue.calendar(catalogue.office.calendar), done.due_at)
     print(f"{done.code}  {done.status}, goes on from fact {done.seq}" + (f", due {due}" if due else ""))

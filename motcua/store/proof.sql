@@ -250,6 +250,26 @@ select code from dossiers where stage <> 'closed' and code > $1 order by code li
 -- name: audit_is_open
 select exists (select from dossiers where code = $1 and stage <> 'closed')
 
+-- name: unheard
+-- A child tells its parent how it ended; a parent that ends early calls its children back.
+select child.code from facts link
+join dossiers child on child.code = link.code and child.stage = 'closed'
+join dossiers parent on parent.code = link.data ->> 'parent' and parent.stage <> 'closed'
+where link.kind = 'linked-to' and ($1::text is null or child.code = $1)
+    and not exists (
+        select from facts heard where heard.code = parent.code and heard.kind = 'heard'
+            and heard.data ->> 'child' = child.code
+            and heard.data ->> 'what' in ('ready', 'refused', 'withdrawn', 'stopped')
+    )
+union
+select parent.code from facts link
+join dossiers child on child.code = link.code and child.stage <> 'closed' and child.ready_at is null
+join dossiers parent on parent.code = link.data ->> 'parent' and parent.stage = 'closed'
+join facts over on over.code = parent.code
+    and (over.kind = 'withdrawn' or over.kind = 'stopped' and (over.data ->> 'final')::boolean)
+where link.kind = 'linked-to' and ($1::text is null or parent.code = $1)
+order by code
+
 -- name: commands_done
 -- Which of these commands ($1 and $2 go by one another) have led to a fact.
 select distinct f.code, f.command from unnest($1::text[], $2::text[]) asked (code, command)

@@ -101,6 +101,11 @@ class Record:
             found: bool = await connection.fetchval(query("audit_is_open"), code)
         return found
 
+    async def unheard(self, code: str | None = None) -> list[str]:
+        """Closed dossiers, or one, of whose end a linked dossier that is open has not heard."""
+        async with self._store._connection() as connection:
+            return [row["code"] for row in await connection.fetch(query("unheard"), code)]
+
     async def commands_done(self, asked: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those of these commands (code, id) that have led to a fact."""
         async with self._store._connection() as connection:

@@ -6,13 +6,20 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import asyncpg
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
-from temporalio.client import WorkflowExecutionStatus
+from temporalio.client import (
+    Client,
+    Interceptor,
+    OutboundInterceptor,
+    StartWorkflowInput,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
 import motcua.missing
@@ -22,7 +29,7 @@ from models.commands import CLOCK, Actor, Tick
 from models.dossier import Dossier
 from models.facts import Fact, RungReached
 from models.fold import fold
-from models.journal import DossierRestarted
+from models.journal import DossierRestarted, RestartAsked
 from models.limits import Limit
 from models.linked import OpenLinked, Tell
 from models.procedure import Role
@@ -40,8 +47,10 @@ from motcua.replays import Replaying, Where
 from motcua.restarts import (
     BadRestartReason,
     MayNotRestart,
+    RecordBehind,
     RecordBroken,
     Restarts,
+    TemporalAway,
     WorkflowRuns,
 )
 from motcua.store.proof import ProofRecord
@@ -175,6 +184,12 @@ async def entries(shop: Running, code: str) -> list[tuple[str, DossierRestarted]
     return [(each.actor, each.event) for each in lines if isinstance(each.event, DossierRestarted)]
 
 
+async def asked_for(shop: Running, code: str) -> list[tuple[str, RestartAsked]]:
+    """Which restarts of a dossier were asked for, as the journal says: by whom, and what."""
+    lines = await ProofRecord(shop.store, OFFICE).journal_about(code)
+    return [(each.actor, each.event) for each in lines if isinstance(each.event, RestartAsked)]
+
+
 async def sound(shop: Running, code: str) -> None:
     """Chain, read model, histories and workflows say the same of a dossier."""
     facts = await shop.store.facts(code)
@@ -272,7 +287,8 @@ async def test_a_restarted_dossier_goes_on_from_its_facts(
     await sound(shop, life.code)
     ((actor, entry),) = await entries(shop, life.code)
     assert (actor, entry.seq, entry.head) == (ADMIN.id, len(before), before[-1].hash)
-    assert (await shop.store.private(life.code))[entry.reason.id] == REASON
+    ((_, wanted),) = await asked_for(shop, life.code)
+    assert (await shop.store.private(life.code))[wanted.reason.id] == REASON
 
 
 async def test_every_check_names_it_until_it_is_restarted(shop: Running, telemetry: Telemetry) -> None:
@@ -360,6 +376,121 @@ async def test_facts_that_do_not_hold_are_not_gone_on_from(shop: Running, sql: s
     described = await shop.client.get_workflow_handle(life.code).describe()
     assert described.status is WorkflowExecutionStatus.TERMINATED
     await restarts(shop).restart(life.code, ADMIN, REASON)
+    await sound(shop, life.code)
+
+
+class Severed(Interceptor):
+    """The way to Temporal is lost at a start: before it gets there, or before its answer does."""
+
+    def __init__(self, when: Literal["before", "after"]) -> None:
+        self.when = when
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002 - its name
+        """Take the place of the next one for starts."""
+        when = self.when
+
+        class Start(OutboundInterceptor):
+            async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:  # noqa: A002
+                if when == "after":
+                    await super().start_workflow(input)
+                raise RPCError("severed", RPCStatusCode.UNAVAILABLE, b"")
+
+        return Start(next)
+
+
+def severed(shop: Running, when: Literal["before", "after"]) -> Restarts:
+    """What restarts dossiers over a line that is lost at the start."""
+    client = Client(**{**shop.client.config(), "interceptors": [Severed(when)]})
+    return Restarts(client, shop.store, OFFICE, now)
+
+
+async def test_a_restart_that_never_got_to_temporal_is_not_called_one(shop: Running) -> None:
+    """The journal said that a dossier was restarted, and nothing ran."""
+    life = await Life.begin(shop, *PROCESS)
+    await lose(shop, life.code, "terminated")
+    for _ in range(3):
+        with pytest.raises(TemporalAway):
+            await severed(shop, "before").restart(life.code, ADMIN, REASON)
+        assert await entries(shop, life.code) == []
+        assert [actor for actor, _ in await asked_for(shop, life.code)] == [ADMIN.id]
+    with pytest.raises(TemporalAway):
+        await severed(shop, "before").restart(life.code, LEADER, REASON)
+    done = await restarts(shop).restart(life.code, ADMIN, REASON)
+    ((actor, event),) = await entries(shop, life.code)
+    assert (actor, event.run) == (ADMIN.id, done.run)
+    assert [actor for actor, _ in await asked_for(shop, life.code)] == [ADMIN.id, LEADER.id]
+    await sound(shop, life.code)
+    await lose(shop, life.code, "terminated")
+    again = await restarts(shop).restart(life.code, ADMIN, REASON)  # no facts in between, the same words
+    assert again.run != done.run
+    assert [event.run for _, event in await entries(shop, life.code)] == [done.run, again.run]
+    await sound(shop, life.code)
+
+
+@pytest.mark.parametrize("asks", ["the same", "another"])
+async def test_a_restart_whose_answer_was_lost_gets_its_entry_when_asked_again(
+    shop: Running, asks: str
+) -> None:
+    """It runs, and nobody knew: the journal tells of it under the name of the one who had asked first."""
+    life = await Life.begin(shop, *PROCESS)
+    await lose(shop, life.code, "terminated")
+    with pytest.raises(TemporalAway):
+        await severed(shop, "after").restart(life.code, ADMIN, REASON)
+    assert await entries(shop, life.code) == []
+    described = await shop.client.get_workflow_handle(life.code).describe()
+    assert described.status is WorkflowExecutionStatus.RUNNING
+    if asks == "the same":
+        assert (await restarts(shop).restart(life.code, ADMIN, REASON)).run == described.run_id
+    with pytest.raises(WorkflowRuns):
+        await restarts(shop).restart(life.code, LEADER, "another reason")
+    with pytest.raises(WorkflowRuns):
+        await restarts(shop).restart(life.code, ADMIN, REASON)
+    ((actor, event),) = await entries(shop, life.code)
+    assert (actor, event.run) == (ADMIN.id, described.run_id)
+    assert len(await asked_for(shop, life.code)) == 1
+    await sound(shop, life.code)
+
+
+async def test_a_record_of_an_older_backup_is_named_and_not_gone_on_from(shop: Running) -> None:
+    """A history that goes on beyond the record was passed over, and the dossier began anew before its end."""
+    life = await Life.begin(shop, *RECEIVED)
+    tables = ("facts", "dossiers", "tasks", "terms")
+    connection = await asyncpg.connect(shop.local.run.admin_database_url)
+
+    async def kept() -> dict[str, list[Any]]:
+        found = {
+            each: await connection.fetch(f"select * from {each} where code = $1", life.code)
+            for each in tables
+        }
+        return {name: [tuple(row.values()) for row in rows] for name, rows in found.items()}
+
+    async def put_back(backup: dict[str, list[Any]]) -> None:
+        for each in reversed(tables):
+            await connection.execute(f"delete from {each} where code = $1", life.code)
+        for each in tables:
+            await connection.copy_records_to_table(each, records=backup[each])
+
+    async def named() -> list[str]:
+        return [broken.what for broken in (await verified(shop)).broken if broken.code == life.code]
+
+    try:
+        await connection.execute("set session_replication_role = replica")
+        backup = await kept()
+        await life.run("receiver1 complete", "handler1 claim")
+        await lose(shop, life.code, "terminated")
+        whole = await kept()
+        await put_back(backup)
+        (what,) = await named()
+        assert f"goes to fact {len(whole['facts'])}" in what
+        with pytest.raises(RecordBehind, match=f"goes to fact {len(whole['facts'])}"):
+            await restarts(shop).restart(life.code, ADMIN, REASON)
+        assert await asked_for(shop, life.code) == []
+        await put_back(whole)
+    finally:
+        await connection.close()
+    assert "dossiers restart" in (await named())[0]
+    await restarts(shop).restart(life.code, ADMIN, REASON)
+    assert await named() == []
     await sound(shop, life.code)
 
 
@@ -471,8 +602,8 @@ async def test_the_reason_of_a_restart(shop: Running) -> None:
         page = await auditor.get(f"/dossiers/{life.code}/audit")
         assert "workflow restarted from the facts" in page.words
         assert REASON in page.words
-    ((_, entry),) = await entries(shop, life.code)
-    name = entry.reason.id
+    ((_, wanted),) = await asked_for(shop, life.code)
+    name = wanted.reason.id
 
     async def named() -> list[str]:
         return [broken.what for broken in (await verified(shop)).broken if name in broken.what]
@@ -544,3 +675,62 @@ async def test_messages_of_linked_dossiers_arrive_once(
     assert heard == [("tax", "opened"), ("tax", "acknowledged"), ("tax", "ready")]
     children = await shop.store.facts_of([tax.code])
     assert len(children) == 1
+
+
+@pytest.mark.parametrize("way", ["terminated", "deleted"])
+async def test_a_closed_dossier_delivers_what_was_cut_off(
+    shop: Running, monkeypatch: pytest.MonkeyPatch, way: Way
+) -> None:
+    """Its workflow was lost after its last fact: the dossier that waits for it would have waited for ever."""
+    messenger = Away(monkeypatch)
+    messenger.away = False
+    life = await Life.begin(shop, procedure="x.land-transfer", officer="receiver1")
+    await life.run("receiver1 complete", "handler1 complete")
+    tax = await Together(shop, life).add(life, "tax")
+    await tax.do("tax1 accept")
+    await Together(shop, life).hears(life, "tax", lambda linked: linked.news == "acknowledged")
+    watch = MissingWatch(shop.client, shop.store, shop.runtime.metric_meter)
+    messenger.away = True
+    await tax.run("citizen1 withdraw")
+    assert (await shop.desk.row(tax.code)).stage == "closed"
+    assert tax.code not in await watch.look()  # it is being delivered
+    await lose(shop, tax.code, way)
+    messenger.away = False
+    assert tax.code in await watch.look()
+    named = [broken.what for broken in (await verified(shop)).broken if broken.code == tax.code]
+    assert ["has not heard" in what for what in named] == [True]
+    assert any("has not heard" in each.what for each in (await replayed(shop, tax.code)).differing)
+    facts = await tax.facts()
+    done = await restarts(shop).restart(tax.code, ADMIN, REASON)
+    assert done.stage == "closed"
+    await Together(shop, life).hears(life, "tax", lambda linked: linked.news == "withdrawn")
+    await shop.client.get_workflow_handle(tax.code).result()
+    assert await tax.facts() == facts
+    assert tax.code not in await watch.look()
+    with pytest.raises(DossierClosed):
+        await restarts(shop).restart(tax.code, ADMIN, REASON)
+    assert len(await entries(shop, tax.code)) == 1
+    await life.run("citizen1 withdraw")
+    for code in (life.code, tax.code):
+        await sound(shop, code)
+
+
+async def test_a_withdrawn_dossier_calls_back_what_it_could_not(
+    shop: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other way round: the agency would go on with what nobody needs any more."""
+    messenger = Away(monkeypatch)
+    messenger.away = False
+    life = await Life.begin(shop, procedure="x.land-transfer", officer="receiver1")
+    await life.run("receiver1 complete", "handler1 complete")
+    tax = await Together(shop, life).add(life, "tax")
+    messenger.away = True
+    await life.run("citizen1 withdraw")
+    await lose(shop, life.code, "terminated")
+    messenger.away = False
+    watch = MissingWatch(shop.client, shop.store, shop.runtime.metric_meter)
+    assert life.code in await watch.look()
+    await restarts(shop).restart(life.code, ADMIN, REASON)
+    await shop.client.get_workflow_handle(tax.code).result()
+    assert (await shop.desk.row(tax.code)).status == "withdrawn"
+    assert not {life.code, tax.code} & set(await watch.look())

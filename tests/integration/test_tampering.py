@@ -21,8 +21,8 @@ import pytest
 from models.chain import GENESIS, digest, instant
 from motcua.archive import Archive
 from motcua.audit import Broken, Verified
-from motcua.audit.whole import NOT_MOVED
 from motcua.documents import Document
+from motcua.missing import NOT_MOVED
 from motcua.proof.keys import KeyRing
 from motcua.proof.sealer import LogAltered, Sealer, SealsDiffer
 from motcua.replays import Replaying
