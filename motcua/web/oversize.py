@@ -21,7 +21,6 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
 from models.refusals import Unreachable
-from motcua.processes import DISK_FULL
 
 log = structlog.get_logger()
 
@@ -40,7 +39,7 @@ READ = 500_000_000
 """Bytes of a body after which its connection is ended: five times the largest upload that can be allowed."""
 IN_MEMORY = 1_000_000
 """Bytes of a body without a length that are held in memory; the rest lies in a temporary file."""
-NO_ROOM = (*DISK_FULL, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """What the system says when it has no disk space, files or memory left; it may have some later on."""
 
 

@@ -99,10 +99,10 @@ TABLE = (
     # Replaying decodes payloads as every client does: with the one converter of motcua.temporal.
     Row(("motcua.replay",), ("models", "workflows", "activities", TEMPORAL), ("temporalio", "structlog")),
     Row(("motcua.archive",), ("models", STORE, TEMPORAL), ("temporalio", "structlog")),
-    Row(("motcua.missing",), ("models", STORE, TEMPORAL), ("temporalio", "structlog")),
+    Row(("motcua.missing",), ("models", "motcua.replay", STORE, TEMPORAL), ("temporalio", "structlog")),
     Row(
         ("motcua.restarts",),
-        ("models", "workflows", "motcua.forms", "motcua.past", STORE, TEMPORAL),
+        ("models", "workflows", "motcua.forms", "motcua.missing", "motcua.past", STORE, TEMPORAL),
         ("temporalio", "structlog"),
     ),
     Row(("motcua.shelf",), ("models",), ("obstore",)),
