@@ -11,6 +11,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHistory
 
+from models.commands import SimulatedTime
 from models.facts import ClockResumed, Fact, RungReached, Stopped
 from models.refusals import DossierClosed
 from tests.running import PLAIN, Life, Running, Telemetry, count_events, scrape
@@ -159,6 +160,24 @@ async def test_a_calendar_that_ends_does_not_end_the_dossier(office: Running) ->
     assert list(rungs((await life.facts())[-2:])) == [
         ("soon", "2027-01-01 08:00"),
         ("due", "2027-01-04 08:00"),
+    ]
+
+
+async def test_a_supplement_that_comes_at_its_deadline_is_in_time(office: Running) -> None:
+    """The workflow lets the clock act first at that very instant: the alert sounds, and nothing lapses."""
+    asked, ends = at("2026-03-03 09:00"), at("2026-03-12 09:00")
+    life = await Life.begin(office, *HANDLING, "@ 2026-03-03 09:30")
+    planned = SimulatedTime(at=asked, stops_at=ends)
+    await office.desk.act(
+        life.code, "request-supplement", "handler1", {"reason": "a page is missing"}, simulated=planned
+    )
+    assert max(term.due_at for term in (await office.refolded(life.code)).terms) == ends
+    await office.clocks.forward(life.code, life.opened_at, ends + timedelta(minutes=5))
+    supplied = await office.desk.act(life.code, "supply", "receiver1", {}, simulated=SimulatedTime(at=ends))
+    assert supplied.status == "processing"
+    facts = await life.facts()
+    assert [(fact.kind, fact.at) for fact in facts[-3:]] == [
+        (kind, ends) for kind in ("rung-reached", "supplied", "clock-resumed")
     ]
 
 
