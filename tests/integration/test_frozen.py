@@ -25,7 +25,10 @@ UNRESPONSIVE = 9.0
 """Seconds; each probe of a real server has a sixth of them, also on a busy machine."""
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.slow,  # a server stays stopped until it is killed for that
+]
 
 
 async def test_a_frozen_server_is_killed_and_started_again(tmp_path: Path) -> None:

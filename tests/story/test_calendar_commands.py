@@ -42,6 +42,14 @@ def test_a_wrong_file_is_refused_before_any_office_is_asked(tmp_path: Path) -> N
         assert (error["field"], "lies outside" in error["reason"]) == ("day[2029-02-20]", True)
 
 
+def told(line: str, what: str) -> dict[str, int]:
+    """The counts of an act on one dossier that do not depend on how far Tết is from today."""
+    counts = re.findall(r"(\d+) (?:dossiers )?([a-z ]+)", line.removeprefix(what))
+    found = {name.strip(): int(number) for number, name in counts}
+    assert found.pop("moved") + found.pop("unchanged") + found.pop("unaffected") == 1, line
+    return found
+
+
 def test_the_commands_of_the_page(sample: SampleOffice, tmp_path: Path) -> None:
     """As docs/calendar-changes.md has them, by the administrator, with one dossier; then refusals."""
     page = (ROOT / "docs" / "calendar-changes.md").read_text(encoding="utf-8")
@@ -54,22 +62,19 @@ def test_the_commands_of_the_page(sample: SampleOffice, tmp_path: Path) -> None:
         there.accepted("calendar-1")
         assert "not announced" in there.afresh(*show).out
         looked = there.afresh(*preview, "--json").json
-        assert (looked["change"]["id"], looked["totals"]["open"], looked["totals"]["amended"]) == (
-            "tet-2027",
-            1,
-            1,
-        )
+        assert (looked["change"]["id"], looked["totals"]["open"]) == ("tet-2027", 1)
         nobody = there(*apply[:-1], sample.unit_leader)
         assert (nobody.code, nobody.error.partition(":")[0]) == (3, "WrongRole")
 
         applied = there.afresh(*apply)
         assert applied.code == 0, applied.err
-        assert applied.out == (
-            "tet-2027 applied: 0 dossiers moved, 1 unchanged, 0 unaffected, 0 closed meanwhile,"
-            " 0 already done, 0 failed\n"
-        )
+        assert told(applied.out, "tet-2027 applied") == {
+            "closed meanwhile": 0,
+            "already done": 0,
+            "failed": 0,
+        }
         again = there(*apply, "--json").json
-        assert (again["unchanged"], again["already"], again["finished"]) == (0, 1, True)
+        assert (again["moved"], again["unchanged"], again["finished"]) == (0, 0, True)
         shown = there(*show, "--json").json
         days = {day["date"]: day for day in shown["days"]}
         assert (days["2027-02-04"]["provisional"], days["2027-02-04"]["change"]) == (False, "tet-2027")
@@ -80,7 +85,7 @@ def test_the_commands_of_the_page(sample: SampleOffice, tmp_path: Path) -> None:
 
         undone = there.afresh(*undo)
         assert undone.code == 0
-        assert undone.out.startswith("tet-2027 undone: 0 dossiers moved, 1 unchanged")
+        assert told(undone.out, "tet-2027 undone")["failed"] == 0
         for refused in (undo, apply):
             ran = there(*refused)
             assert (ran.code, ran.error.partition(":")[0]) == (3, "ChangeUndone")
