@@ -120,18 +120,19 @@ class Settings(BaseModel):
 
         Raises BadSetting, which names the first variable that cannot be used.
         """
-        variables = {field: cls._variable(field) for field in cls.model_fields}
+        variables = {field: cls.variable(field) for field in cls.model_fields}
         found = {field: os.environ[name] for field, name in variables.items() if name in os.environ}
         try:
             return cls.model_validate({**found, **given})
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             field, *within = map(str, first["loc"])
-            name = ".".join((cls._variable(field), *within))
+            name = ".".join((cls.variable(field), *within))
             raise BadSetting(name=name, reason=first["msg"].removeprefix("Value error, ")) from None
 
     @staticmethod
-    def _variable(field: str) -> str:
+    def variable(field: str) -> str:
+        """The environment variable of a field."""
         return "DATABASE_URL" if field == "database_url" else f"MOTCUA_{field.upper()}"
 
     @field_validator("webhook_secrets", mode="before")

@@ -91,7 +91,7 @@ class Missing:
         unheard = await self.unheard(code)
         return looked, found | {each: NOT_HEARD.format(code=each) for each in unheard}
 
-    async def unheard(self, code: str | None = None) -> list[str]:
+    async def unheard(self, code: str | None) -> list[str]:
         """Closed dossiers of whose end a linked dossier has not heard, and that no workflow tells it."""
         try:
             return [
@@ -178,7 +178,7 @@ class MissingWatch:
         async for _, missing in self._missing.batches(MAX_CONFIRMED_CODES):
             found += missing
             await asyncio.sleep(BATCH_PAUSE)
-        found += await self._missing.unheard()
+        found += await self._missing.unheard(None)
         self._gauge.set(len(found))
         if found:
             log.error("dossiers have no workflow", number=len(found), dossiers=found[:MAX_LOGGED_CODES])

@@ -22,7 +22,7 @@ LOCALE = ROOT / "motcua" / "web" / "locale"
 KEYWORDS = {"_": None, "say": None, "gettext": None, "ngettext": (1, 2)}
 OPERATORS = {
     *("cli", "caseloads", "notices", "texts", "config", "local", "servers", "processes", "telemetry"),
-    *("temporal", "virtual", "migrate", "serve", "restarts", "missing"),
+    *("temporal", "virtual", "migrate", "serve", "restarts", "missing", "proof"),
 }
 """Parts whose problems only those meet who run the servers."""
 Found = tuple[str, int, str | tuple[str, ...]]

@@ -101,7 +101,7 @@ class Record:
             found: bool = await connection.fetchval(query("audit_is_open"), code)
         return found
 
-    async def unheard(self, code: str | None = None) -> list[str]:
+    async def unheard(self, code: str | None) -> list[str]:
         """Closed dossiers, or one, of whose end a linked dossier that is open has not heard."""
         async with self._store._connection() as connection:
             return [row["code"] for row in await connection.fetch(query("unheard"), code)]

@@ -6,12 +6,13 @@ import contextlib
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -150,5 +151,9 @@ class _Static(StaticFiles):
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         answer = super().file_response(*args, **kwargs)
+        if isinstance(answer, FileResponse):
+            # Read before the answer begins: where no file can be opened, that is said instead.
+            headers = {name: value for name, value in answer.headers.items() if name != "accept-ranges"}
+            answer = Response(Path(answer.path).read_bytes(), answer.status_code, headers)
         answer.headers["cache-control"] = "public, max-age=31536000, immutable"
         return answer

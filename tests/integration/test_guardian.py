@@ -96,7 +96,7 @@ def test_a_number_that_was_given_away_is_not_killed(tmp_path: Path) -> None:
         pid, deaf = told(tmp_path, "obedient"), told(tmp_path, "deaf")
         process.kill()
         process.wait()
-        assert blocking_until(lambda: os.waitpid(pid, os.WNOHANG)[0], pause=0.005) == pid
+        assert blocking_until(lambda: os.waitpid(pid, os.WNOHANG)[0]) == pid
         stranger = reborn(pid)
         try:
             blocking_until(lambda: not runs(deaf) and not runs(guardian.pid))

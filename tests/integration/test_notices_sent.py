@@ -408,6 +408,24 @@ async def in_the_morning(post: Post, notices: list[dict[str, Any]], hours: float
         await post.moved_on(notice["id"], "2026-03-02 22:00", hours)
 
 
+async def sent_in_the_morning(
+    post: Post, life: Life, count: int, notices: list[dict[str, Any]], hours: float = 9.1
+) -> None:
+    """So many hours after ten in the evening, and on until so many are sent (see `Post.tried_until`)."""
+
+    async def sent() -> bool:
+        nonlocal hours
+        await in_the_morning(post, notices, hours)
+        hours += 0.25
+        for _ in range(300):
+            if sum(each["state"] == "sent" for each in await post.listed(life.code)) == count:
+                return True
+            await asyncio.sleep(0.02)
+        return False
+
+    await until(sent, f"{count} sent")
+
+
 async def put_off(post: Post, life: Life, why: str, until_then: str) -> None:
     """Both letters wait once more, for this reason; the clock is there before what it wakes has looked."""
 
@@ -426,8 +444,7 @@ async def test_what_rests_is_told_when_the_rest_is_over(post: Post) -> None:
     await in_the_morning(post, waiting)
     await put_off(post, life, "acknowledged", "2026-03-03 10:00")
     assert post.letters(life.code) == []
-    await in_the_morning(post, waiting, 12.1)
-    await post.settled(life.code, 2)
+    await sent_in_the_morning(post, life, 2, waiting, 12.1)
     assert told(post.letters(life.code)) == ["handler1", "leader1"]
 
 
@@ -438,8 +455,7 @@ async def test_what_stands_still_is_looked_at_again_each_day(post: Post) -> None
     await in_the_morning(post, waiting)
     await put_off(post, life, "paused", "2026-03-04 07:00")
     await life.run("@ 2026-03-03 09:00", "head1 resume")
-    await in_the_morning(post, waiting, 33.1)
-    await post.settled(life.code, 2)
+    await sent_in_the_morning(post, life, 2, waiting, 33.1)
     assert told(post.letters(life.code)) == ["handler1", "leader1"]
 
 
@@ -459,8 +475,7 @@ async def test_who_has_the_task_in_the_morning_is_told(
     """It changed hands in the night: nobody was told, or somebody who may not see it any more."""
     life, waiting = await at_night(post, *before)
     await life.run(line)
-    await in_the_morning(post, waiting)
-    await post.settled(life.code, len(sent))
+    await sent_in_the_morning(post, life, len(sent), waiting)
     assert told(post.letters(life.code)) == sent
 
     async def ended() -> list[dict[str, Any]] | None:
@@ -492,8 +507,7 @@ async def test_who_calls_in_sick_at_night_is_not_told(
     assert {each["recipient"] for each in waiting} == {"handler1", "leader1"}
     number = await post.record.add_absence(absence, "handler1")
     try:
-        await in_the_morning(post, waiting)
-        await post.settled(life.code, len(sent))
+        await sent_in_the_morning(post, life, len(sent), waiting)
     finally:
         await post.record.end_absence(number, "leader1")
     assert told(post.letters(life.code)) == sent

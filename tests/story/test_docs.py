@@ -74,7 +74,7 @@ def test_the_settings_are_those_of_the_code() -> None:
         if isinstance(default, Path):
             default = default.name
         shown = "" if default is None else str(default).lower().removesuffix(".0")
-        expected[str(field.validation_alias or f"MOTCUA_{name.upper()}")] = shown
+        expected[Settings.variable(name)] = shown
     assert documented == expected
 
 

@@ -7,6 +7,8 @@ import pickle
 import re
 from collections.abc import Iterator
 from datetime import date
+from importlib import import_module
+from pkgutil import walk_packages
 from string import Formatter
 from types import SimpleNamespace
 from typing import Any
@@ -90,6 +92,9 @@ def faults(said: str) -> list[str]:
 
 def families() -> list[type[Problem]]:
     """Every class of problem that people of the office meet, by its own sentence."""
+    for part in ("models", "motcua"):  # a class is found where its module has been imported
+        for module in walk_packages([str(ROOT / part)], f"{part}."):
+            import_module(module.name)
     found, todo = [], [Problem]
     while todo:
         family = todo.pop()

@@ -96,7 +96,7 @@ async def test_cancelling_the_block_cancels_its_tasks() -> None:
 
 SEEN = {
     "motcua/supervision.py": 1,
-    "motcua/processes.py": 3,  # a wait for two; the watcher of a child without a supervisor, for stop()
+    "motcua/processes.py": 5,  # two waits for two; the watcher of a child without a supervisor, for stop()
     "motcua/local.py": 1,  # awaited by the function that makes them
     "motcua/caseloads/player.py": 1,  # the same
     "motcua/many.py": 1,  # in a group of its own
