@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.offices import SHIPPED, SampleOffice
 from tests.story.cli import ROOT, CommandLine, starter
 
@@ -50,6 +52,7 @@ def told(line: str, what: str) -> dict[str, int]:
     return found
 
 
+@pytest.mark.slow  # each command from its first import on
 def test_the_commands_of_the_page(sample: SampleOffice, tmp_path: Path) -> None:
     """As docs/calendar-changes.md has them, by the administrator, with one dossier; then refusals."""
     page = (ROOT / "docs" / "calendar-changes.md").read_text(encoding="utf-8")

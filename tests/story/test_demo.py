@@ -102,6 +102,7 @@ def archive(there: CommandLine, *, dossiers: int) -> None:
     blocking_until(swept, f"the archive of {dossiers} dossiers")
 
 
+@pytest.mark.slow  # three demos
 @pytest.mark.timeout(600)
 def test_the_demo_again_after_the_archive_and_after_tampering(sample: SampleOffice, tmp_path: Path) -> None:
     """Whole a second time and a third, with an archive and seals; altered, it is named, and the code is 1."""
@@ -139,6 +140,7 @@ def test_the_demo_again_after_the_archive_and_after_tampering(sample: SampleOffi
     assert f"  {code} fact 2: content does not match its hash" in people.out
 
 
+@pytest.mark.slow  # a log is imported again and again
 @pytest.mark.timeout(400)
 def test_an_imported_log_that_was_altered(sample: SampleOffice, tmp_path: Path) -> None:
     """The same check: whole with exit code 0; altered, it is named, and the code is 1."""

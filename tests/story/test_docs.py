@@ -25,6 +25,7 @@ def commands(page: Path) -> list[str]:
     return [line for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 
 
+@pytest.mark.slow  # each command from its first import on
 def test_the_commands_of_the_readme(tmp_path: Path) -> None:
     """In the order in which they stand there, on one office; CODE is what the first of them printed."""
     lines = [line.removeprefix(STARTER) for line in commands(ROOT / "README.md") if line.startswith(STARTER)]

@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.offices import SampleOffice, with_calendar
 from tests.present import always_open, day
 from tests.servers import MailServer, Mood
@@ -31,6 +33,7 @@ def refused(ran: Ran, code: int, name: str) -> None:
     assert (ran.code, ran.error.partition(":")[0]) == (code, name)
 
 
+@pytest.mark.slow  # an office and a mail server of its own
 async def test_a_letter_is_refused_mended_and_sent_again(sample: SampleOffice, tmp_path: Path) -> None:
     """Listed with why; sent again on a leader's word, and by nobody else's."""
     # Always open: in the lunch break the letter would wait for the afternoon.

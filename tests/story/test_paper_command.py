@@ -7,11 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests import pdf
 from tests.offices import SampleOffice
 from tests.story.cli import ROOT, CommandLine, starter
 
 
+@pytest.mark.slow  # each paper of an office of its own
 def test_papers_from_the_command_line(sample: SampleOffice, tmp_path: Path) -> None:
     """Files with the names that were asked for, or of its own where one is; only the record is needed."""
     there = CommandLine(sample, tmp_path / "office")

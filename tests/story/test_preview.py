@@ -47,6 +47,7 @@ def test_one_text_in_each_language_and_as_html(tmp_path: Path) -> None:
     assert another.startswith("Tạm dừng giải quyết hồ sơ")
 
 
+@pytest.mark.slow  # every text is filled with every sample each time
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [

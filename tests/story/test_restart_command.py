@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
 from temporalio.client import Client
 
 from motcua.local import RunInfo
@@ -26,6 +27,7 @@ async def _terminate(run: RunInfo, code: str) -> None:
     await until(listed)  # Temporal's list is written a moment later
 
 
+@pytest.mark.slow  # two dozen commands, and a server that is killed
 def test_a_dossier_without_a_workflow_is_named_and_restarted(sample: SampleOffice, tmp_path: Path) -> None:
     """Exit codes and JSON of `audit verify`, `audit replay` and `dossiers restart`, also without Temporal."""
     command = CommandLine(sample, tmp_path, {"MOTCUA_RPC_TIMEOUT": "30"})

@@ -152,6 +152,7 @@ def test_every_page_opens(up: Second, office: SampleOffice) -> None:
     assert opened == set(pages)
 
 
+@pytest.mark.slow  # a demo
 def test_a_demo_there(office: SampleOffice, tmp_path: Path) -> None:
     """By the office's own caseload; one that does not fit is refused on one line."""
     mine = replace(office, catalog=Path(shutil.copytree(office.catalog, tmp_path / "catalog")))

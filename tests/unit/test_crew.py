@@ -150,6 +150,7 @@ def test_nothing_is_told_as_leaked(tmp_path: Path) -> None:
     assert (ran.stdout, ran.stderr) == ("20\n", "")
 
 
+@pytest.mark.slow  # a process dies again and again
 async def test_work_that_always_dies_is_given_up(tmp_path: Path) -> None:
     """It does not go round for ever."""
     with pytest.raises(BrokenExecutor):

@@ -80,6 +80,7 @@ def test_no_python_at_all_is_told_in_one_line(fresh: Path) -> None:
     assert "There is no python3.99 here. Install Python 3.11" in line
 
 
+@pytest.mark.slow  # a virtual environment is made twice
 def test_a_half_made_environment_is_made_anew(fresh: Path) -> None:
     """As `python3 -m venv` leaves one on Debian without python3-venv: with a Python and without pip."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", ".venv"], cwd=fresh, check=True)
