@@ -1,4 +1,4 @@
-"""Characters that nobody sees, and texts that must show something."""
+"""Characters that nobody sees or PostgreSQL does not keep, and texts that must show something."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ UNSEEN = re.compile(
     "\U000e0000-\U000e0fff]"
 )
 """Unicode's default-ignorable code points, the blank Braille pattern and the blank note head."""
+
+UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
+"""NUL and halves of surrogate pairs, which PostgreSQL does not keep."""
 
 
 def shows(text: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import secrets
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -19,14 +18,13 @@ from models.commands import Actor, Channel, Command, Identifier, SimulatedTime
 from models.faults import fault
 from models.limits import Limit, date_alone
 from models.refusals import BadInput, Phrase
-from models.visible import Visible, shows
+from models.visible import UNKEEPABLE, Visible, shows
 from motcua.documents import Document
 from motcua.store import Private
 
 TEXT_LIMIT = 20_000
 """Characters of one free text; longer papers are files, not reasons."""
-_UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
-UNKEEPABLE = Phrase("holds a character that cannot be kept (NUL, or half of a surrogate pair)")
+_UNKEEPABLE_TEXT = Phrase("holds a character that cannot be kept (NUL, or half of a surrogate pair)")
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
 _KINDS = {
     kind: model
@@ -169,7 +167,7 @@ def read_submission(data: Any, calendar: Calendar) -> Submission:
     """A submission from its JSON; what is wrong is named by its field."""
     if isinstance(data, dict):
         if field := _unkeepable(data):
-            raise InvalidSubmission(field=field, reason=UNKEEPABLE)
+            raise InvalidSubmission(field=field, reason=_UNKEEPABLE_TEXT)
         data = {**data, **_office_times(data, ("submitted_at", "due_at"), calendar)}
     try:
         return Submission.model_validate_json(json.dumps(data))
@@ -201,7 +199,7 @@ def read_command(
         if reserved in data:
             raise InvalidCommand(command=kind, field=reserved, reason=Phrase("is not yours to set"))
     if field := _unkeepable({**data, "request_id": request_id}):
-        raise InvalidCommand(command=kind, field=field, reason=UNKEEPABLE)
+        raise InvalidCommand(command=kind, field=field, reason=_UNKEEPABLE_TEXT)
     texts, times, limits = _FIELDS[kind]
     place = next((name for name in texts if name in _DOCUMENTS), None)
     if any(name in data for name in _DOCUMENTS) or (kind == "attach" and document is None):
@@ -297,7 +295,7 @@ _ENDS = ("until", "due_at")
 
 def _unkeepable(data: dict[str, Any]) -> str | None:
     """The field, if any, with text that PostgreSQL refuses: a fact with it could never go on record."""
-    return next((name for name in data if any(map(_UNKEEPABLE.search, _texts([name, data[name]])))), None)
+    return next((name for name in data if any(map(UNKEEPABLE.search, _texts([name, data[name]])))), None)
 
 
 def _texts(value: Any) -> Iterator[str]:

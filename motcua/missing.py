@@ -8,7 +8,8 @@ its workflow until a linked dossier that waits for it has heard of its end.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import structlog
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -80,44 +81,42 @@ class Missing:
         """(open dossiers, what is wrong with those that no workflow moves), of the office or of one code."""
         looked, missing = await self.all() if code is None else (1, await self.among([code]))
         found = {each: NOT_MOVED.format(code=each) for each in missing}
-        try:
+        with self._reached():
             for each in missing[:MAX_REPLAYED]:
                 last = await last_fact(self._client, each)
                 row = await self._store.row(each)
                 if last is not None and row is not None and last.seq > row.seq:
                     found[each] = BEHIND.format(seq=last.seq)
-        except RPCError as error:
-            raise self._unreachable(error) from error
         unheard = await self.unheard(code)
         return looked, found | {each: NOT_HEARD.format(code=each) for each in unheard}
 
     async def unheard(self, code: str | None) -> list[str]:
         """Closed dossiers of whose end a linked dossier has not heard, and that no workflow tells it."""
-        try:
+        with self._reached():
             return [
                 each for each in await self._record.unheard(code) if await self._status(each) not in MOVED
             ]
-        except RPCError as error:
-            raise self._unreachable(error) from error
 
     async def among(self, codes: list[str], *, confirmed: bool = True) -> list[str]:
         """Those of these open dossiers that have no workflow.
 
         Temporal's list lags behind what happens: `confirmed` asks for each that it lacks by itself.
         """
-        try:
+        with self._reached():
             running = await self._running(codes)
             suspects = [code for code in codes if code not in running]
             return [code for code in suspects if not confirmed or await self._is_missing(code)]
-        except RPCError as error:
-            raise self._unreachable(error) from error
 
-    def _unreachable(self, error: RPCError) -> Exception:
-        """What an error of Temporal's is to be raised as."""
-        if error.status not in AWAY:
-            return error
-        reason = error.message or error.status.name
-        return TemporalUnreachable(address=self._client.namespace, reason=reason)
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Temporal is asked within; TemporalUnreachable where it does not answer."""
+        try:
+            yield
+        except RPCError as error:
+            if error.status not in AWAY:
+                raise
+            reason = error.message or error.status.name
+            raise TemporalUnreachable(address=self._client.namespace, reason=reason) from error
 
     async def _running(self, codes: list[str]) -> set[str]:
         named = ", ".join("'" + code.replace("\\", "\\\\").replace("'", "\\'") + "'" for code in codes)

@@ -8,7 +8,6 @@ only delivers the messages to linked dossiers that its predecessor could not del
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -40,6 +39,7 @@ from models.refusals import (
 from models.rights import OFFICE
 from models.service import Opening, Restarted
 from models.view import DossierRow
+from models.visible import UNKEEPABLE, shows
 from motcua.forms import private, reference
 from motcua.missing import last_fact
 from motcua.past import Past, recall
@@ -49,8 +49,6 @@ from motcua.store.record import Record
 from motcua.temporal import AWAY, RPC_TIMEOUT
 from workflows.dossier import OPENED_AT, TASK_QUEUE, DossierWorkflow, attributes
 
-UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
-"""NUL and halves of surrogate pairs, which PostgreSQL does not keep."""
 ASKED = "motcua_restart"
 """In the memo of a run that was begun anew: the command of the journal's entry that asked for it."""
 MAX_REASON = 500
@@ -104,8 +102,7 @@ class TemporalAway(Unreachable):
 
 def _reason(given: str) -> str:
     words = given.strip()
-    seen = any(letter.isprintable() and not letter.isspace() for letter in words)
-    if not seen or len(words) > MAX_REASON or UNKEEPABLE.search(words):
+    if not shows(words) or len(words) > MAX_REASON or UNKEEPABLE.search(words):
         raise BadRestartReason(most=MAX_REASON)
     return words
 

@@ -24,6 +24,7 @@ from models.procedure import Procedure, Role
 from models.refusals import BadInput
 from models.timeliness import measured
 from models.units import Span
+from models.visible import shows
 from motcua.caseloads.player import OBSERVER
 from motcua.caseloads.script import Act, Case
 from motcua.catalogue.files import BadCatalogue, Text, check
@@ -159,7 +160,7 @@ def _grouped(file: Path, mapping: Mapping) -> dict[str, list[_Row]]:
             reason = f"it has {len(cells)} cells, the header {len(head)}"
             raise BadLog(file=file.name, line=line, reason=reason)
         row = dict(zip(head, cells, strict=True))
-        if not row[columns.case].strip():
+        if not shows(row[columns.case]):
             raise BadLog(file=file.name, line=line, reason=f"{columns.case} is empty")
         grouped[row[columns.case]].append(_Row(line, _time(file, line, columns.at, row[columns.at]), row))
     if not grouped:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hmac
-import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from starlette.datastructures import FormData
 from starlette.types import Message
 
 from models.refusals import BadInput, Forbidden, Unreachable
+from models.visible import UNKEEPABLE
 from motcua.accounts import NotSignedIn, Session
 from motcua.web.guard import BODY, TURN, check_body
 from motcua.web.house import House
@@ -41,9 +41,6 @@ class Unreadable(BadInput):
     sentence = "What was sent holds a character that cannot be kept (NUL, or half of a surrogate pair)."
 
 
-_UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
-
-
 async def form_of(request: Request) -> FormData:
     """What a form holds; TooLarge where it is larger than what is taken, NoRoom where it cannot be."""
     form = await typed_form(request)
@@ -59,9 +56,7 @@ async def typed_form(request: Request) -> FormData:
     form: FormData | None = getattr(request.state, "form", None)
     if form is None:
         form = request.state.form = await _read(request)
-    if any(
-        isinstance(text, str) and _UNKEEPABLE.search(text) for pair in form.multi_items() for text in pair
-    ):
+    if any(isinstance(text, str) and UNKEEPABLE.search(text) for pair in form.multi_items() for text in pair):
         raise Unreadable
     return form
 
@@ -124,8 +119,8 @@ def whole(text: str, digits: int = 9) -> int | None:
 
 
 def _check_address(request: Request) -> None:
-    if _UNKEEPABLE.search(request.url.path) or any(
-        _UNKEEPABLE.search(text) for pair in request.query_params.multi_items() for text in pair
+    if UNKEEPABLE.search(request.url.path) or any(
+        UNKEEPABLE.search(text) for pair in request.query_params.multi_items() for text in pair
     ):
         raise Unreadable
 

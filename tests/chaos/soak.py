@@ -31,7 +31,8 @@ from temporalio.runtime import Runtime
 
 from models.refusals import Problem
 from motcua.guardian import GUARDIAN
-from motcua.local import RunInfo, busy, read_run
+from motcua.local import RunInfo, read_run
+from motcua.servers import free_port
 from motcua.supervision import supervised
 from motcua.telemetry import configure_logging, quiet_runtime
 from tests.chaos.load import Load
@@ -105,7 +106,8 @@ class Soak:
         self.problems: list[str] = []
         self.hopeless = False
         self.kills: Counter[str] = Counter()
-        ports = _free_ports(2)
+        desk_of_supervisor = free_port()
+        ports = desk_of_supervisor, free_port(desk_of_supervisor)
         env = {**os.environ, "MOTCUA_DATA_DIR": str(self.data_dir), "MOTCUA_RPC_TIMEOUT": "5"}
         self.urls = [f"http://127.0.0.1:{port}" for port in ports]
         self.units = {
@@ -229,12 +231,6 @@ class Soak:
 
 def _child(run: RunInfo | None, name: str) -> int | None:
     return run.children.get(name) if run else None
-
-
-def _free_ports(count: int) -> list[int]:
-    """Free ports, but not from the range of outgoing connections, of which one might be taken meanwhile."""
-    free = [port for port in random.SystemRandom().sample(range(20_000, 32_000), 100) if not busy(port)]
-    return free[:count]
 
 
 async def _pause(seconds: float, stop: asyncio.Event) -> None:

@@ -6,8 +6,6 @@ import asyncio
 import logging
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,9 +15,9 @@ import asyncpg
 import pytest
 import structlog
 
-from motcua.guardian import GUARDIAN
 from motcua.local import Child, LocalOffice, read_run
 from motcua.processes import PROBES
+from tests.integration.test_local import office_process
 from tests.waiting import until
 
 UNRESPONSIVE = 9.0
@@ -154,38 +152,21 @@ asyncio.run(main(Path(sys.argv[1])))
 
 async def test_a_supervisor_that_was_stopped_itself_blames_nobody(tmp_path: Path) -> None:
     """A machine that is suspended, or a terminal that stops all of it, freezes the supervisor as well."""
-    argv, stdin = GUARDIAN.guarded([sys.executable, "-c", SUPERVISOR, str(tmp_path), str(UNRESPONSIVE)])
-    process = subprocess.Popen(  # noqa: ASYNC220
-        argv,
-        stdin=stdin,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    with process:
-        try:
-            assert process.stdout
-            assert any(line.strip() == "up" for line in process.stdout)
-            before = read_run(tmp_path)
-            assert before
-            for number in (signal.SIGSTOP, signal.SIGCONT):
-                for pid in (process.pid, *before.children.values()):
-                    os.kill(pid, number)
-                if number == signal.SIGSTOP:
-                    since = time.monotonic()
-                    await until(lambda since=since: time.monotonic() - since > 1.5 * UNRESPONSIVE)
-            # The watch goes on: a server stopped now is noticed, and the other one is still the first.
-            os.kill(before.children["temporal"], signal.SIGSTOP)
+    with office_process(tmp_path, SUPERVISOR, str(UNRESPONSIVE)) as (process, before):
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            for pid in (process.pid, *before.children.values()):
+                os.kill(pid, number)
+            if number == signal.SIGSTOP:
+                since = time.monotonic()
+                await until(lambda since=since: time.monotonic() - since > 1.5 * UNRESPONSIVE)
+        # The watch goes on: a server stopped now is noticed, and the other one is still the first.
+        os.kill(before.children["temporal"], signal.SIGSTOP)
 
-            def restarted() -> bool:
-                run = read_run(tmp_path)
-                return run is not None and run.children["temporal"] != before.children["temporal"]
+        def restarted() -> bool:
+            run = read_run(tmp_path)
+            return run is not None and run.children["temporal"] != before.children["temporal"]
 
-            await until(restarted)
-            after = read_run(tmp_path)
-            assert after
-            assert after.children["postgres"] == before.children["postgres"]
-        finally:
-            process.kill()
+        await until(restarted)
+        after = read_run(tmp_path)
+        assert after
+        assert after.children["postgres"] == before.children["postgres"]

@@ -78,9 +78,11 @@ async def ask(url: str, sql: str) -> object:
 
 
 @contextmanager
-def office_process(data_dir: Path) -> Iterator[tuple[subprocess.Popen[str], RunInfo]]:
+def office_process(
+    data_dir: Path, script: str = SCRIPT, *arguments: str
+) -> Iterator[tuple[subprocess.Popen[str], RunInfo]]:
     """An office in a process of its own, in a session of its own."""
-    argv, stdin = GUARDIAN.guarded([sys.executable, "-c", SCRIPT, str(data_dir)])
+    argv, stdin = GUARDIAN.guarded([sys.executable, "-c", script, str(data_dir), *arguments])
     process = subprocess.Popen(
         argv,
         stdin=stdin,

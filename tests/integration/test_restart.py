@@ -331,7 +331,7 @@ async def test_refused(shop: Running) -> None:
     with pytest.raises(UnknownDossier):
         await restarts(shop).restart("H53.26-260302-9999", ADMIN, REASON)
     await lose(shop, life.code, "terminated")
-    for reason in ("", "  \n", "\u200b", "x" * 501, "a\0b"):
+    for reason in ("", "  \n", "\u200b", "\u3164", "x" * 501, "a\0b"):
         with pytest.raises(BadRestartReason):
             await restarts(shop).restart(life.code, ADMIN, reason)
     for role in Role:

@@ -127,6 +127,10 @@ WRONG_FILES = {
         "line 3: .* is empty",
     ),
     "a blank case id": (f"{HEAD}\n{row(CHECK, 'R1', START, case=' ')}\n".encode(), "line 2: .* is empty"),
+    "a case id that shows nothing": (
+        "\n".join([HEAD, row(CHECK, "R1", START, case="\u3164"), ""]).encode(),
+        "line 2: .* is empty",
+    ),
     "a NUL": (f"{HEAD}\n{GOOD}\n{row(chr(0), 'R1', START)}\n".encode(), "line 3: it holds a NUL"),
     "UTF-16": (f"{HEAD}\n{GOOD}\n".encode("utf-16"), "line 1: it is not in UTF-8"),
     "Latin-1": (
