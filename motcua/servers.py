@@ -354,6 +354,8 @@ def temporal_child(
         # a step of a workflow, and the file has one writer.
         "history.visibilityProcessorSchedulerWorkerCount": "1",
     }
+    for queue in ("transfer", "visibility"):  # a history is deleted once both have passed its workflow's end
+        settings[f"history.{queue}ProcessorUpdateAckInterval"] = '"1s"'
     for queue in ("timer", "transfer", "visibility"):
         settings |= {f"history.{queue}ProcessorMaxPoll{of}RPS": "5000" for of in ("", "Host")}
     argv = [binary, "server", "start-dev", "--ip", "127.0.0.1", "--port", str(port)]
