@@ -45,7 +45,6 @@ MOVED = (
     "tests/integration/test_web_inbox.py",
     "tests/integration/test_web_reviewed.py",
     "tests/story/test_command_line.py",
-    "tests/story/test_desk_commands.py",
 )
 """The tests on real servers that run with each calendar."""
 

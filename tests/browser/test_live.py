@@ -86,6 +86,7 @@ async def test_an_open_inbox_follows_and_keeps_ones_place(desk: Web, cast: Cast)
     await accessible(watching.page)
 
 
+@pytest.mark.slow  # a list renews itself every few seconds
 async def test_a_list_that_renews_itself_leaves_the_keyboard_where_it_is(desk: Web, cast: Cast) -> None:
     """The focus fell back to the top of the page every few seconds, or onto a link that Enter then opened."""
     house = desk.house

@@ -80,6 +80,11 @@ def instants(life: Any) -> dict[int, datetime]:
     return {term.id: term.due_at for term in life.terms if term.closed_at is None}
 
 
+async def withdrawn(lives: list[Life]) -> None:
+    """End these dossiers, for each change of the tests that follow would reach every one of them."""
+    await a_few_at_once(life.do("citizen1 withdraw") for life in lives)
+
+
 async def test_a_preview_is_what_is_done_then_and_undone_exactly(office: Running) -> None:
     """Every kind of open dossier: what was foretold happens, once, and is taken back to the minute."""
     running = await Life.begin(office, *HANDLING)
@@ -269,6 +274,7 @@ async def test_people_go_on_working_meanwhile(office: Running) -> None:
         assert await office.state(life.code) == await office.refolded(life.code)
         assert when((await office.refolded(life.code)).term.due_at) == "2026-03-10 08:00"  # type: ignore[union-attr]
     await acts_of(office).undo("busy", "admin1")
+    await withdrawn(lives)
 
 
 async def test_an_act_that_is_cut_short_goes_on_where_it_stopped(office: Running) -> None:
@@ -305,6 +311,7 @@ async def test_an_act_that_is_cut_short_goes_on_where_it_stopped(office: Running
     for life in lives:
         commands = [name for name, _ in amendments(await life.facts())]
         assert commands == [f"calendar/cut/{direction}/{life.code}" for direction in ("apply", "undo")]
+    await withdrawn(lives)
 
 
 async def test_a_change_is_not_undone_under_a_later_one(office: Running) -> None:

@@ -541,6 +541,7 @@ async def test_facts_that_no_history_tells_of(shop: Running) -> None:
     await sound(shop, life.code)
 
 
+@pytest.mark.slow  # a due instant comes in real time
 async def test_a_real_dossier_keeps_the_real_time(shop: Running) -> None:
     """What came due while nobody could sound it sounds at the restart, once, and the office time is now."""
     desk = Desk(shop.client, shop.store, rulebook(always_open()))

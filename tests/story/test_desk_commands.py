@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from models.rights import COMMANDS, EVERYWHERE, OFFICE, WATCHING
 from motcua.guardian import GUARDIAN
@@ -40,6 +41,7 @@ def test_the_commands_of_the_pages() -> None:
     ]
 
 
+@pytest.mark.slow  # two dozen commands in an office of its own
 def test_a_document_and_an_account(sample: SampleOffice, tmp_path: Path) -> None:
     """A document goes in and comes out as it was; an account gets a password that opens the desk."""
     there = CommandLine(sample, tmp_path / "office")
