@@ -14,6 +14,8 @@ from tests.present import present
 from tests.running import Running, submission
 from tests.web import Web, web
 
+pytestmark = pytest.mark.slow  # a browser waits as long as people would
+
 
 @pytest.fixture(scope="module")
 async def desk(office: Running) -> AsyncIterator[Web]:
@@ -29,7 +31,6 @@ async def free(desk: Web) -> str:
     return answer.code
 
 
-@pytest.mark.slow  # a browser waits as long as people would
 async def test_an_open_inbox_comes_back_after_a_server_that_was_away(desk: Web, cast: Cast) -> None:
     """After an answer that is no stream a browser tries no more; pages stayed as they were until reloaded."""
     watching = await cast.person(desk.url, "handler2", language="en")
@@ -86,7 +87,6 @@ async def test_an_open_inbox_follows_and_keeps_ones_place(desk: Web, cast: Cast)
     await accessible(watching.page)
 
 
-@pytest.mark.slow  # a list renews itself every few seconds
 async def test_a_list_that_renews_itself_leaves_the_keyboard_where_it_is(desk: Web, cast: Cast) -> None:
     """The focus fell back to the top of the page every few seconds, or onto a link that Enter then opened."""
     house = desk.house

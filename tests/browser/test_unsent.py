@@ -13,7 +13,7 @@ from tests.files import PDF
 from tests.running import Running, always_open, submission
 from tests.web import Web, web
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.slow]  # a browser for each refusal
 NOTE = "Đã gọi ông Ân, hẹn 9 giờ"
 
 
@@ -81,7 +81,6 @@ REFUSAL = (
 )
 
 
-@pytest.mark.slow  # a browser for each refusal
 @pytest.mark.parametrize(("refusal", "said"), [(REFUSAL, "(413)"), (b"", "")])
 async def test_what_was_typed_stays_where_a_proxy_refuses(
     desk: Web, cast: Cast, refusal: bytes, said: str

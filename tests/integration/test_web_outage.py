@@ -100,6 +100,7 @@ async def test_the_database_goes_away(fragile: Running, desk: Web) -> None:
     assert f"{day(500):%d/%m/%Y}" in (await visitor.get("/absences")).words
 
 
+@pytest.mark.slow  # the desk waits for Temporal until its time limit
 async def test_temporal_goes_away(fragile: Running, desk: Web) -> None:
     """Reading goes on; what is sent comes back as a page that can be sent again, and then it happens once."""
     code = await processing(desk)
@@ -132,6 +133,7 @@ async def test_temporal_goes_away(fragile: Running, desk: Web) -> None:
     assert found.text.count('class="code" href="/dossiers/') == 1
 
 
+@pytest.mark.slow  # both servers are away in turn
 async def test_the_office_says_whether_it_is_ready(fragile: Running, desk: Web) -> None:
     """To anybody, as JSON that nobody keeps: what is needed is there, stands still, or is gone."""
     guest = await desk.visitor()

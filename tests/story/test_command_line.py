@@ -207,6 +207,7 @@ def test_what_a_rule_refuses(there: CommandLine, sample: SampleOffice) -> None:
     assert there.facts(code) == before
 
 
+@pytest.mark.slow  # three dozen commands
 def test_what_cannot_be_understood(there: CommandLine, sample: SampleOffice, tmp_path: Path) -> None:
     """Exit code 2 for words that make no sense, 4 for a code that nobody has."""
     code = there.submit("words").json["code"]

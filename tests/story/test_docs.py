@@ -52,6 +52,7 @@ def test_the_demo_twice_and_without_a_holiday(tmp_path: Path) -> None:
     assert first.split("took")[0] == again.split("took")[0]
 
 
+@pytest.mark.slow  # a demo of 300 dossiers
 def test_make_demo(tmp_path: Path) -> None:
     """The first of the two commands, on a small town."""
     ran = make(ROOT, "demo", "DEMO=--dossiers 10 --exit", MOTCUA_DATA_DIR=str(tmp_path))

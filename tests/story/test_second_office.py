@@ -1,6 +1,6 @@
-"""The second office in `make test`: what `up` prints there, and that every command and every page works.
+"""What only the second office shows: what `up` prints there, and that every command and every page works.
 
-The other stories run in this office, too (`sample` in conftest.py), in `make test-slow`.
+The other stories run in this office, too (`sample` in conftest.py).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.offices import SampleOffice, of_today, second
 from tests.story.cli import ROOT, CommandLine
 from tests.waiting import PATIENCE
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.timeout(400), pytest.mark.slow]  # an office of its own, and a demo
 
 
 class Second(NamedTuple):
@@ -152,7 +152,6 @@ def test_every_page_opens(up: Second, office: SampleOffice) -> None:
     assert opened == set(pages)
 
 
-@pytest.mark.slow  # a demo
 def test_a_demo_there(office: SampleOffice, tmp_path: Path) -> None:
     """By the office's own caseload; one that does not fit is refused on one line."""
     mine = replace(office, catalog=Path(shutil.copytree(office.catalog, tmp_path / "catalog")))
