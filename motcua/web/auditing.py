@@ -181,7 +181,7 @@ def _sheet(
         (
             visit.exact(each["at"]),
             f"{visit.who(each['person'], directory)} ({each['person']})",
-            f"{say(names.SIGHTS.get(each['what'], each['what']))}"
+            f"{say(names.SIGHTS[each['what']])}"
             f" {say(names.PAPERS.get(each['about'], each['about']))}".strip(),
             each["address"],
         )

@@ -101,7 +101,19 @@ ALARMS: dict[str, str] = {
     "escalation": _("escalation"),
     "apology-drafted": _("an apology waits for you"),
     "task-freed": _("a task waits to be assigned"),
+    "accepted": _("dossier received"),
+    "supplement-requested": _("missing papers requested"),
+    "refused": _("dossier refused"),
+    "extended": _("new date promised"),
+    "stopped": _("processing stopped"),
+    "resumed": _("processing resumed"),
+    "withdrawn": _("dossier withdrawn"),
+    "ready": _("result ready"),
+    "digest": _("morning mail"),
 }
+"""What a notice tells: alarms, and letters to applicants and staff."""
+MEDIA: dict[str, str] = {"desk": _("bell"), "email": _("e-mail")}
+"""The channels of every office; those of its webhooks keep their ids."""
 NEWS: dict[str, str] = {
     "opened": _("it has been opened"),
     "acknowledged": _("it has been received"),
@@ -217,8 +229,18 @@ KINDS: dict[str, str] = {
     "calendar-amended": _("Deadlines counted anew"),
     "outage-counted": _("Outage counted"),
     "observed": _("Observed by another system"),
+    "rung-reached": _("Alarm"),
+    "became-overdue": _("Overdue"),
+    "apology-drafted": _("Apology drafted"),
+    "clock-paused": _("Clock stopped"),
+    "clock-resumed": _("Clock runs again"),
+    "task-freed": _("Task open to colleagues again"),
+    "rating-lapsed": _("Time to rate is over"),
+    "link-requested": _("Linked dossier asked for"),
+    "linked-to": _("Opened for another dossier"),
+    "heard": _("News of a linked dossier"),
 }
-"""What people do, in short; the clock's own facts are not looked for."""
+"""Every kind of fact, in short."""
 JOURNAL: dict[str, str] = {
     "erased": _("personal data erased"),
     "hold-placed": _("hold placed: nothing may be erased"),

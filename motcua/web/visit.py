@@ -358,7 +358,11 @@ class Visit:
 
     def alarm_name(self, alarm: str) -> str:
         """What an alarm or a letter is called."""
-        return self.say(names.ALARMS.get(alarm, alarm))
+        return self.say(names.ALARMS[alarm])
+
+    def medium(self, channel: str) -> str:
+        """What a channel of notices is called."""
+        return self.say(names.MEDIA[channel]) if channel in names.MEDIA else channel
 
     def book_reason(self, why: str) -> str:
         """Why something is in the book of sign-ins."""
