@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -16,7 +15,7 @@ from models.facts import ClockResumed, Fact, RungReached, Stopped
 from models.refusals import DossierClosed
 from tests.running import PLAIN, Life, Running, Telemetry, count_events, scrape
 from tests.unit.office import at, calendar, local
-from tests.waiting import until
+from tests.waiting import a_few_at_once, until
 
 HANDLING = PLAIN[:3]
 """Accepted on Monday, 2 March, at 08:00 (due on the 9th), and with the handler since 09:00."""
@@ -198,7 +197,7 @@ async def test_a_clock_never_stops_before_its_target(office: Running) -> None:
         await life.do("receiver1 note", text="nine")
         return (await life.facts())[-1]
 
-    noted = await asyncio.gather(*[one() for _ in range(30)])
+    noted = await a_few_at_once(one() for _ in range(30))
     assert [fact.at for fact in noted if fact.at < at(target)] == []
 
 

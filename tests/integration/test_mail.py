@@ -61,8 +61,8 @@ async def server(authority: Authority) -> AsyncIterator[MailServer]:
 
 
 def mailer(server: MailServer, **more: Any) -> Mailer:
-    """A mailer for a server."""
-    return Mailer(SecretStr(server.url), FROM, ca_file=server.ca_file, **more)
+    """A mailer for a server; unless told, it gives a busy machine its time."""
+    return Mailer(SecretStr(server.url), FROM, ca_file=server.ca_file, **{"timeout": PATIENCE, **more})
 
 
 async def refused(mailer: Mailer, letter: Letter) -> Problem:

@@ -29,7 +29,7 @@ from motcua.notices.letter import ChannelAway, Undeliverable
 from motcua.notices.said import said
 from motcua.notices.webhook import BadEndpoint, Endpoint, PrivateAddress, Webhooks, addresses
 from tests.servers import Answer, Authority, HookServer, MailServer, silence
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 PAYLOAD = {
     "type": "due",
@@ -49,10 +49,12 @@ async def server() -> AsyncIterator[HookServer]:
 
 
 def hooks(server: HookServer, **more: Any) -> Webhooks:
-    """One channel, "sms", at a server on loopback."""
+    """One channel, "sms", at a server on loopback; unless told, it gives a busy machine its time."""
     endpoint = Endpoint(url=more.pop("url", server.url), secret=SecretStr(server.secret))
     ca_file = server.ca_file if server.tls else None
-    return Webhooks({"sms": endpoint}, **{"allow_private": True, "ca_file": ca_file, **more})
+    return Webhooks(
+        {"sms": endpoint}, **{"allow_private": True, "timeout": PATIENCE, "ca_file": ca_file, **more}
+    )
 
 
 async def refused(hooks: Webhooks, key: str = "H53-1/due/1") -> Problem:
