@@ -40,7 +40,7 @@ class Keeper(Protocol):
         ...
 
     async def verify(self, tell: Callable[[int], None]) -> Verification:
-        """Verify the whole record."""
+        """Verify the whole record; raises Unreachable where not all of it could be looked at."""
         ...
 
     async def erase(self, tell: Callable[[Cleared], None]) -> Cleared:

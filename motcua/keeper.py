@@ -160,12 +160,18 @@ class Keeper:
         )
 
     async def verify(self, tell: Callable[[int], None]) -> Verification:
-        """Verify the whole record; how it went is in the journal."""
+        """Verify the whole record; how it went is in the journal.
+
+        Raises WorkflowsNotAsked where Temporal does not answer: the journal has no entry then, because not
+        everything was looked at, and the verification is to be tried again.
+        """
         found = await verify_office(self._store, self._settings, self._where, self._missing, tell)
         self._broken.set(len(found.broken))
         now = datetime.now(UTC)
         for each in found.broken[:MOST]:
             log.error("the record does not hold", of=each.code, seq=each.seq, what=each.what)
+        if found.gap is not None:
+            raise found.gap
         told = Verification(dossiers=found.dossiers, facts=found.facts, broken=len(found.broken))
         event = RecordVerified(**told.model_dump())
         command = f"verify/{now:%Y-%m-%dT%H:%M:%S.%fZ}"

@@ -17,6 +17,10 @@ from models.people import Vacated
 UPKEEP_QUEUE = "motcua-upkeep"
 """A task queue of their own: what takes minutes takes no slot away from people."""
 _PATIENT = RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=10))
+_REPEATED = RetryPolicy(
+    initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=10), maximum_attempts=8
+)
+"""For a check: a service that is away for some minutes does not end it, a bug does within half an hour."""
 
 
 @workflow.defn(name="Digest")
@@ -121,7 +125,7 @@ class ReplayWorkflow:
                 Upkeep.verify,
                 start_to_close_timeout=timedelta(hours=6),
                 heartbeat_timeout=timedelta(minutes=5),
-                retry_policy=RetryPolicy(maximum_attempts=2),
+                retry_policy=_REPEATED,
                 summary="verify the record",
             )
         except ActivityError as error:
@@ -132,7 +136,7 @@ class ReplayWorkflow:
             Upkeep.replay,
             start_to_close_timeout=timedelta(hours=20),
             heartbeat_timeout=timedelta(minutes=5),
-            retry_policy=RetryPolicy(maximum_attempts=2),
+            retry_policy=_REPEATED,
             summary="replay all histories",
         )
         if failed is not None:

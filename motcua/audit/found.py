@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models.base import Value
+from models.refusals import Unreachable
 
 
 class Broken(Value):
@@ -44,6 +45,12 @@ class Part(Value):
     broken: tuple[Broken, ...]
 
 
+class WorkflowsNotAsked(Unreachable):
+    """A verification could not look for the workflows of open dossiers: it is none of the whole record."""
+
+    sentence = "Temporal could not be asked: open dossiers without a workflow were NOT looked for."
+
+
 class Verified(Value):
     """What a verification found."""
 
@@ -59,6 +66,11 @@ class Verified(Value):
     """Archived histories whose bytes are those that were archived."""
     workflows: int | None
     """Open dossiers whose workflow Temporal was asked for; None where it could not be asked."""
+
+    @property
+    def gap(self) -> WorkflowsNotAsked | None:
+        """What was not looked at. With a gap nothing may be said to be whole, even if nothing is broken."""
+        return WorkflowsNotAsked() if self.workflows is None else None
 
 
 def added_up(parts: Sequence[Part]) -> Part:

@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from models.archive import Difference, Replays, Swept
-from models.refusals import BadInput, Forbidden
+from models.refusals import BadInput, Forbidden, exit_code
 from models.rights import OFFICE
 from models.seals import Proof, Seal
 from motcua.audit import Verified
@@ -231,7 +231,14 @@ async def _verify(shop: Workshop, *, as_json: bool) -> int:
         printing.document(found)
     else:
         show(found)
-    return 1 if found.broken else 0
+    return verdict(found)
+
+
+def verdict(found: Verified) -> int:
+    """The exit code of a verification; a service that is away counts where something was not looked at."""
+    if found.broken:
+        return 1
+    return 0 if found.gap is None else exit_code(found.gap)
 
 
 def show(found: Verified) -> None:
@@ -242,15 +249,15 @@ def show(found: Verified) -> None:
         f"{found.seals:,} seals over {found.sealed:,} heads, {found.histories:,} archived histories,"
         f" {found.journal:,} entries of the journal"
     )
-    if found.workflows is None:
-        print("Temporal could not be asked: open dossiers without a workflow were NOT looked for")
-    else:
+    if found.workflows is not None:
         print(f"{found.workflows:,} open dossiers: their workflows were looked for")
     show_broken(found)
 
 
 def show_broken(found: Verified) -> None:
-    """The places that a verification named, for people."""
+    """The places that a verification named, and what it did not look at, for people."""
+    if found.gap is not None:
+        print(found.gap.message)
     for broken in found.broken[:MANY]:
         place = f"{broken.code} fact {broken.seq}" if broken.seq else broken.code
         print(f"  {place}: {broken.what}")

@@ -125,7 +125,7 @@ async def _demo(
             await office.release(desk.moment)
             _stays(catalogue, office, checked["code"], as_json=as_json)
             await until_told()
-    return 1 if verified.broken else 0
+    return audit.verdict(verified)
 
 
 async def _up(shop: Workshop, *, as_json: bool) -> None:
@@ -175,7 +175,7 @@ async def _import(
             await office.release()
             _stays(catalogue, office, checked["code"], as_json=as_json)
             await until_told()
-    return 1 if verified.broken else 0
+    return audit.verdict(verified)
 
 
 async def _play(office: Office, cases: list[Case]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from temporalio.client import ScheduleHandle
+from temporalio.common import MetricMeter
 
 from models.archive import Replays, Swept
 from models.calendar import Calendar
@@ -15,13 +16,15 @@ from models.commands import Actor
 from models.keeping import Cleared
 from models.people import Vacated
 from models.procedure import Role
+from motcua.audit.found import WorkflowsNotAsked
 from motcua.desk import Desk
+from motcua.keeper import Keeper
 from motcua.proof.keys import KeyRing
 from motcua.replay import WORKFLOWS, replay
 from motcua.replays import Replaying
 from motcua.schedules import ARCHIVE, ERASE, FREE, REPLAY, SEAL, keep_proof, keep_staffing
 from motcua.store.proof import ProofRecord
-from tests.auditing import replayed
+from tests.auditing import nobody, replayed
 from tests.running import (
     OFFICE,
     PLAIN,
@@ -30,6 +33,7 @@ from tests.running import (
     Running,
     Telemetry,
     always_open,
+    elsewhere,
     rulebook,
     running,
     submission,
@@ -80,6 +84,24 @@ async def test_archive_seal_verify_and_replay_on_a_worker(shop: Running) -> None
     assert KeyRing(folder, OFFICE).copies() == await record.seals()
     own = [await shop.history(name) for name in ("archive", "seal", "replay")]
     assert (await replay(own, runner=None, workflows=WORKFLOWS)).diverged == ()
+
+
+async def test_a_night_without_temporal_is_no_verification(shop: Running) -> None:
+    """Where workflows cannot be looked for, the journal gets no entry, and the check fails to be repeated."""
+    await shop.desk.submit(submission("unrated"), officer="receiver1")
+    async with elsewhere(shop) as other:
+        gone = other.client  # of a server that ends with this block
+    settings = SETTINGS.model_copy(update={"data_dir": shop.local.data_dir})
+    record = ProofRecord(shop.store, OFFICE)
+    before = await record.journal_of("record-verified", 99)
+    for client, entries in ((gone, 0), (shop.client, 1)):
+        keeper = Keeper(client, shop.store, settings, shop.where, MetricMeter.noop, None, always_open())
+        if client is gone:
+            with pytest.raises(WorkflowsNotAsked):
+                await keeper.verify(nobody)
+        else:
+            assert (await keeper.verify(nobody)).broken == 0
+        assert len(await record.journal_of("record-verified", 99)) == len(before) + entries
 
 
 async def test_what_is_over_for_ten_years_is_erased_by_night(shop: Running) -> None:

@@ -54,8 +54,10 @@ def test_a_dossier_without_a_workflow_is_named_and_restarted(sample: SampleOffic
 
         with command.without(run, "temporal"):
             away = command("audit", "verify", "--json")
-            assert (away.code, away.json["broken"], away.json["workflows"]) == (0, [], None)
-            assert "NOT looked for" in command("audit", "verify").out
+            assert (away.code, away.json["broken"], away.json["workflows"]) == (5, [], None)
+            people = command("audit", "verify")
+            assert people.code == 5
+            assert "NOT looked for" in people.out
             assert command(*restart).code == 5
 
         for arguments, code_of, error in (
