@@ -14,6 +14,11 @@ YEARS = range(1900, 2201)
 """Beyond them lies a slip of the pen, and arithmetic that overflows."""
 
 
+def keeps(day: date) -> bool:
+    """Whether the moments of an office date can be kept, in whatever zone the office lies."""
+    return date(YEARS.start, 1, 2) <= day <= date(YEARS.stop - 1, 12, 30)
+
+
 def _to_utc(at: datetime) -> datetime:
     if at.year not in YEARS:
         raise ValueError(Phrase("the year {year} is a mistake", year=str(at.year)))

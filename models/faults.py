@@ -49,8 +49,12 @@ def fault(error: dict[str, Any]) -> Phrase:
             return Phrase("String should have at most {most:,} characters", most=given["max_length"])
         case "string_pattern_mismatch":
             return Phrase("String should match pattern '{pattern}'", pattern=given["pattern"])
+        case "too_short" if isinstance(error.get("input"), str):
+            return Phrase("String should have at least {least} characters", least=given["min_length"])
         case "too_short":
             return Phrase("List should have at least {least} item(s)", least=given["min_length"])
+        case "too_long" if isinstance(error.get("input"), str):  # of a text that a validator has seen first
+            return Phrase("String should have at most {most:,} characters", most=given["max_length"])
         case "too_long":
             return Phrase("List should have at most {most:,} item(s)", most=given["max_length"])
         case "greater_than":

@@ -11,6 +11,7 @@ from motcua.absences import Absences
 from motcua.cli import printing
 from motcua.cli.embedded import day_of
 from motcua.cli.options import Json
+from motcua.cli.people import marks
 from motcua.cli.workshop import Workshop, work
 from motcua.store.notices import NoticeRecord
 
@@ -51,12 +52,14 @@ async def _list(shop: Workshop, *, as_json: bool) -> None:
     async with shop.office() as (desk, store):
         today = desk.rulebook.calendar.local(datetime.now(UTC)).date()
         rows = await NoticeRecord(store).absence_rows(today)
+        shown = await marks(store, desk.rulebook.calendar)
     if as_json:
         printing.document([{**row, "since": str(row["since"]), "until": str(row["until"])} for row in rows])
         return
     columns = ("#", "who", "from", "to", "stands in", "entered by")
     keys = ("number", "person", "since", "until", "substitute", "entered_by")
-    printing.table("", columns, [[row[key] for key in keys] for row in rows])
+    listed = [{**row, "substitute": row["substitute"] and shown(row["substitute"])} for row in rows]
+    printing.table("", columns, [[row[key] for key in keys] for row in listed])
 
 
 async def _add(

@@ -10,6 +10,7 @@ import typer
 
 from models.calendar import Calendar
 from models.explanation import Explained, explained
+from models.facts import Event
 from models.refusals import NoSuchPart
 from models.view import DossierRow, row
 from motcua.cli import printing
@@ -75,7 +76,7 @@ async def _show(shop: Workshop, code: str, seq: int | None, as_of: str | None, *
         return
     _print_dossier(desk, view)
     rows = [
-        (f.seq, printing.office_time(calendar, f.at), f.kind, f.actor, _gist(f.event.model_dump()))
+        (f.seq, printing.office_time(calendar, f.at), f.kind, f.actor, _gist(calendar, f.event))
         for f in facts
     ]
     printing.table("\nfacts", ("#", "at", "what", "who", ""), rows)
@@ -103,7 +104,8 @@ def _print_term(calendar: Calendar, term: Explained) -> None:
         return printing.office_time(calendar, at)
 
     name = "" if term.name == term.of else f" {term.name}"
-    print(f"\n{term.of}{name} (term {term.id}): {term.limit} from {when(term.started_at)}")
+    limit = printing.shown(calendar, term.limit)
+    print(f"\n{term.of}{name} (term {term.id}): {limit} from {when(term.started_at)}")
     rows = [
         (
             day.date,
@@ -135,13 +137,14 @@ def _fact(plain: dict[str, Any]) -> dict[str, Any]:
     return {"seq": plain["seq"], "kind": kind, "at": plain["at"], **plain, "data": event}
 
 
-def _gist(event: dict[str, Any]) -> str:
+def _gist(calendar: Calendar, event: Event) -> str:
     """The few words of a fact that say most."""
     words = (
         *("step", "limit", "assignee", "to", "name", "timeliness", "number", "unit", "agency", "label"),
         *("link", "child", "what", "parent", "amount", "promised_at", "legal_basis", "notice", "decree"),
     )
-    return "  ".join(f"{key}={event[key]}" for key in words if event.get(key))
+    said = {key: printing.shown(calendar, value) for key in words if (value := getattr(event, key, None))}
+    return "  ".join(f"{key}={value}" for key, value in said.items())
 
 
 def _print_dossier(desk: Desk, view: DossierRow) -> None:
@@ -167,7 +170,8 @@ def _print_dossier(desk: Desk, view: DossierRow) -> None:
     ]
     printing.table(view.code, ("", ""), [pair for pair in pairs if pair[1]])
     open_terms = [
-        (t.id, t.of, t.name, t.limit, when(t.due_at), "paused" if t.paused else "") for t in view.terms
+        (t.id, t.of, t.name, printing.shown(local, t.limit), when(t.due_at), "paused" if t.paused else "")
+        for t in view.terms
     ]
     if open_terms:
         printing.table("\nterms", ("#", "of", "", "limit", "due", ""), open_terms)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from models.calendar import Calendar
 from models.commands import own_request_id
 from models.refusals import BadInput, Problem, Refusal, UnknownDossier, exit_code
 from models.service import Answer
 from motcua.cli import printing
 from motcua.cli.options import Json
 from motcua.cli.workshop import Workshop, work
-from motcua.store import TaskFilter
+from motcua.store import Store, TaskFilter
+from motcua.store.notices import NoticeRecord
 
 LONGEST_INPUT = 50_000_000
 
@@ -245,6 +248,13 @@ def known_form(code: str) -> None:
         raise UnknownDossier(code=ascii(code))
 
 
+async def marks(store: Store, calendar: Calendar) -> Callable[[str | None], str]:
+    """How lists show a person: by the id, marked where they are absent today."""
+    today = calendar.local(await store.now()).date()
+    absent = {each.person for each in await NoticeRecord(store).absences(today) if each.holds(today)}
+    return lambda person: f"{person} (absent)" if person in absent else person or "-"
+
+
 async def _tasks(shop: Workshop, wanted: TaskFilter, *, overdue: bool, as_json: bool) -> None:
     async with shop.office() as (desk, store):
         if overdue:
@@ -254,13 +264,14 @@ async def _tasks(shop: Workshop, wanted: TaskFilter, *, overdue: bool, as_json: 
             printing.document(found)
             return
         calendar = desk.rulebook.calendar
+        shown = await marks(store, calendar)
         rows = [
             (
                 task["code"],
                 task["procedure"],
                 task["step"],
                 task["role"],
-                task["assignee"] or "-",
+                shown(task["assignee"]),
                 "paused" if task["paused"] else printing.office_time(calendar, task["due_at"]),
                 printing.office_time(calendar, task["dossier_due_at"]),
             )
@@ -278,12 +289,13 @@ async def _apologies(shop: Workshop, unit: str | None, *, as_json: bool) -> None
             printing.document(found)
             return
         calendar = desk.rulebook.calendar
+        shown = await marks(store, calendar)
         rows = [
             (
                 draft["code"],
                 draft["procedure"],
                 draft["step"],
-                draft["assignee"] or "-",
+                shown(draft["assignee"]),
                 draft["apology_reason"],
                 printing.office_time(calendar, draft["due_at"]),
                 printing.office_time(calendar, draft["apology_proposed_at"]),

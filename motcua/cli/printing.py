@@ -6,6 +6,7 @@ Rich is imported by the first table, line or bar: it takes longer than most comm
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -19,12 +20,14 @@ import typer
 from pydantic import BaseModel
 
 from models.calendar import Calendar
+from models.limits import Limit
 from models.refusals import BadInput
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
+_UTC = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?(\.\d+)?(Z|\+00:?00)")
 EVERY = 10.0
 """Seconds between two lines of progress where no terminal is."""
 
@@ -104,7 +107,8 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]], *, 
         grid.add_column(name, justify="right" if number >= right else "left", no_wrap=number == 0)
     for cells in map(tuple, rows):
         # Their own text would be UTC, which reads as office time and is another day before 07:00.
-        assert not any(isinstance(cell, datetime) for cell in cells), "moments are shown by office_time"
+        raw = [cell for cell in cells if isinstance(cell, datetime) or _UTC.search(str(cell))]
+        assert not raw, f"moments are shown by office_time: {raw}"
         grid.add_row(*("" if cell is None else str(cell) for cell in cells))
     _console(stderr=False).print(grid)
 
@@ -112,6 +116,15 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]], *, 
 def office_time(calendar: Calendar, at: datetime | None) -> str:
     """A moment on the office's clock, to the minute."""
     return calendar.shown(at) if at else ""
+
+
+def shown(calendar: Calendar, value: object) -> object:
+    """A value as people read it: moments, and limits that end at one, on the office's clock."""
+    if isinstance(value, datetime):
+        return office_time(calendar, value)
+    if isinstance(value, Limit) and value.until is not None:
+        return f"until {office_time(calendar, value.until)}"
+    return value
 
 
 def office_date(calendar: Calendar, at: datetime) -> str:

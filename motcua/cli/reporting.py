@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from models.base import YEARS
+from models.base import keeps
 from motcua.cli import printing
 from motcua.cli.deadlines import BadTime
 from motcua.cli.options import Json
@@ -42,7 +42,7 @@ def day_of(what: str, text: str) -> date:
         day = date.fromisoformat(text)
     except ValueError as error:
         raise BadTime(what=what, text=text) from error
-    if day.year not in YEARS:
+    if not keeps(day):
         raise BadTime(what=what, text=text)
     return day
 
@@ -67,6 +67,8 @@ async def period(
     fallback = span or (calendar.instant(first or last or calendar.first, time()),) * 2
     start = first or calendar.local(fallback[0]).date()
     end = last or max(start, calendar.local(fallback[1]).date())
+    if end < start:
+        raise BadTime(what="--to", text=f"{end} (it lies before the first dossier, of {start})")
     until = calendar.instant(end + timedelta(days=1), time())
     # What is open is judged at the period's end, or now where that is still to come.
     at = min(until, await store.now())

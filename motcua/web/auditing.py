@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from models.base import YEARS
+from models.base import YEARS, keeps
 from models.people import Directory
 from models.refusals import BadInput, Problem, http_status
 from models.view import DossierRow, row
@@ -226,8 +226,9 @@ async def audit(visit: Member, request: Request) -> Response:
     visit.must("audit")
     asked = request.query_params
     given = {key: asked.get(key, "").strip() for key in ("person", "unit", "kind", "since", "until")}
-    since, until = _day(visit, given["since"]), _day(visit, given["until"])
-    until = until + timedelta(days=1) if until is not None else None
+    first, final = _day(given["since"]), _day(given["until"])
+    since = visit.midnight(first) if first else None
+    until = visit.midnight(final + timedelta(days=1)) if final else None  # in local days: some have 25 hours
     wanted = TraceFilter(
         person=given["person"] or None,
         unit=given["unit"] or None,
@@ -275,17 +276,17 @@ def _reason(visit: Visit, each: Suspicion) -> str:
     return visit.say(names.PATTERNS[each.pattern][1], n=visit.formats.number(each.number))
 
 
-def _day(visit: Visit, text: str) -> datetime | None:
-    """When an office date begins; None for none."""
+def _day(text: str) -> date | None:
+    """An office date; None for none."""
     if not text:
         return None
     try:
         day = date.fromisoformat(text)
-        if day.year not in YEARS:
-            raise ValueError(text)
-        return visit.midnight(day)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise NotADay(text=text[:20]) from error
+    if not keeps(day):
+        raise NotADay(text=text[:20])
+    return day
 
 
 def _after(at: str, place: str) -> tuple[datetime, str] | None:

@@ -70,6 +70,7 @@ async def board(visit: Member, request: Request) -> Response:
     shown = lines if unit or len(lines) <= LINES else sorted(lines, key=_behind)[:LINES]
     return visit.page(
         "board.html",
+        directory=directory,
         unit=unit,
         units=list(house.units.values()) if visit.unit is None else [],
         lines=shown,

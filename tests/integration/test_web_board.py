@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
@@ -68,6 +69,14 @@ async def test_a_substitute_hears_the_alarms_until_the_absence_ends(office: Runn
     ):
         shown = (await visitor.get(page)).words
         assert f"{name} (away until 20/03/2026)" in shown, page
+    second = CATALOGUE.office.staff["handler2"].name
+    form = (await leader.get("/absences")).form("/absences")
+    await leader.send(form, person="handler2", since="2026-03-09", until="2026-03-20", substitute="")
+    assert f"→ {second} (away until 20/03/2026)" in (await leader.get("/board")).words
+    absences = await leader.get("/absences")
+    assert f'data-label="Substitute">{second} (away until 20/03/2026)<' in absences.text
+    ends = re.findall(r'action="(/absences/(\d+)/end)"', absences.text)
+    await leader.send(absences.form(max(ends, key=lambda end: int(end[1]))[0]))
     form = (await leader.get("/absences")).form("/absences/")
     assert form.action.endswith("/end")
     stranger = await desk.visitor("police1")

@@ -96,6 +96,21 @@ def _absences(there: CommandLine) -> None:
     )
     (shown,) = there("absences", "list", "--json").json
     assert (shown["person"], shown["substitute"], shown["since"]) == (sample.handler, sample.colleague, first)
+    today, tomorrow = str(day(0)), str(day(1))
+    away = (
+        "absences",
+        "add",
+        sample.colleague,
+        "--from",
+        today,
+        "--to",
+        tomorrow,
+        "--as",
+        sample.unit_leader,
+    )
+    number = there(*away, "--json").json["number"]
+    assert f"{sample.colleague} (absent)" in there("absences", "list").out
+    assert there("absences", "end", str(number), "--as", sample.unit_leader).code == 0
     refused(there(*add, "--substitute", sample.handler, "--as", sample.unit_leader), 2, "BadAbsence")
     refused(there(*add, "--substitute", sample.outsider, "--as", sample.unit_leader), 2, "BadAbsence")
     refused(there(*add, "--substitute", "ghost", "--as", sample.unit_leader), 2, "UnknownUser")
