@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
 import sys
 import time
 from collections.abc import MutableMapping
@@ -123,6 +125,15 @@ class _Unfailing:
             self._stream.flush()
 
 
+def _last_flush(stream: TextIO) -> None:
+    """Python flushes standard error at its end, and ends with 120 where that fails, whatever was done."""
+    try:
+        stream.flush()
+    except OSError:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def configure_logging(level: str, stream: TextIO | None = None) -> None:
     """JSON lines for our own log and for the libraries', to stderr unless told otherwise."""
     shared: list[Any] = [
@@ -133,13 +144,15 @@ def configure_logging(level: str, stream: TextIO | None = None) -> None:
         structlog.processors.format_exc_info,
     ]
     out = stream or sys.stderr
+    atexit.unregister(_last_flush)
+    atexit.register(_last_flush, out)
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer(ensure_ascii=False)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Unfailing(out))),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(out)
+    handler = logging.StreamHandler(cast(TextIO, _Unfailing(out)))
     handler.addFilter(Repeats())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 from tests.needs import needs
@@ -43,6 +45,17 @@ accuracy = secs:1
 ess_cert_id_chain = no
 ess_cert_id_alg = sha256
 """
+
+
+def _same_clock() -> dict[str, str]:
+    """The environment of a process whose clock goes on from this one's.
+
+    Faketime begins each anew: a stamp was older than the certificate that was made a moment before it.
+    """
+    env = dict(os.environ)
+    if "FAKETIME" in env:
+        env["FAKETIME"] = f"@{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
+    return env
 
 
 class TimeStamps:
@@ -118,7 +131,12 @@ class TimeStamps:
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
-            ["openssl", *arguments], cwd=self._folder, capture_output=True, timeout=PATIENCE, check=False
+            ["openssl", *arguments],
+            cwd=self._folder,
+            env=_same_clock(),
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
         )
 
     @asynccontextmanager

@@ -8,9 +8,13 @@ import signal
 import tempfile
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.present import CHOSEN, KINDS
 
+# An example that takes long on a busy machine is slow, not wrong.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 OWN = pytest.StashKey[str]()
 """The directory that this run made for its temporary files."""
 

@@ -214,7 +214,7 @@ async def servers(office: Running, telemetry: Telemetry) -> AsyncIterator[Server
             yield Servers(store, mail, Counts(telemetry.runtime.metric_meter))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(WAITS, st.sampled_from(COMMANDS), st.booleans()), min_size=10, max_size=40))
 async def test_whatever_happens(servers: Servers, steps: list[tuple[timedelta, str, bool]]) -> None:
     """Each letter is right when it leaves, none leaves twice, and none is left behind."""

@@ -205,7 +205,7 @@ HEADERS = [
 PARTS = ["multipart/mixed", "multipart/alternative", "text/plain", "text/html", "application/pdf"]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(to=ADDRESSES, name=TEXTS, subject=TEXTS, file=TEXTS)
 def test_no_text_adds_a_header_or_a_recipient(to: str, name: str, subject: str, file: str) -> None:
     """Whatever an address, a name, a subject or a file's name say: they are sent as that, or not at all."""
@@ -262,7 +262,6 @@ def test_every_name_comes_back_as_it_was(text: str) -> None:
     assert attached["Content-Disposition"].params["filename"] == text
 
 
-@settings(deadline=None)
 @given(
     local=st.text("abcXYZ019!#$%&'*+/=?^_`{|}~-", min_size=1, max_size=64),
     domain=st.from_regex(r"[a-z]{1,20}\.vn", fullmatch=True),
@@ -282,7 +281,7 @@ DOMAINS = st.sampled_from(
 ) | st.text("ab-.ễßς\u200d\u3164", min_size=1, max_size=70)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text=st.builds("{}@{}".format, LETTERS, DOMAINS) | st.text(max_size=40))
 async def test_what_is_accepted_where_it_is_entered_is_taken_by_the_mail_server(text: str) -> None:
     """An address of an applicant or of the staff; every other is refused there and not sent to."""

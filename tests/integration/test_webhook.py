@@ -381,7 +381,7 @@ async def test_secrets_are_shown_nowhere(server: HookServer, caplog: pytest.LogC
 # Signatures, against others' code
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     key=st.binary(min_size=24, max_size=64), padded=st.booleans(), text=st.text(st.characters(codec="utf-8"))
 )

@@ -222,7 +222,7 @@ spans = st.tuples(minutes, st.integers(1, 2000))
 
 
 @pytest.mark.slow  # three lives for each of a hundred drawn plans
-@settings(max_examples=300, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     stops=st.lists(spans, max_size=3),
     outages=st.lists(spans, min_size=1, max_size=3),

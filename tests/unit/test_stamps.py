@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
 from cryptography.x509.oid import NameOID
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rfc3161_client import decode_timestamp_response
 
@@ -430,7 +430,6 @@ NESTED = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(data=st.binary(max_size=200) | NESTED)
 def test_bytes_that_are_no_answer_are_refused(chain: Chain, data: bytes) -> None:
     """With one error, however they are nested."""

@@ -18,9 +18,7 @@ from tests import deadlines
 from tests.deadlines import FIRSTS, FULL, MODES, MORNING, USUAL, Case, Office, Spans
 from tests.unit.witness import PausedFor, Witness, instant_of
 
-quick = settings(
-    max_examples=100, deadline=None, database=None, suppress_health_check=[HealthCheck.filter_too_much]
-)
+quick = settings(max_examples=100, database=None, suppress_health_check=[HealthCheck.filter_too_much])
 
 HOURS: list[Spans] = [
     FULL,

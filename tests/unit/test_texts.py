@@ -374,7 +374,7 @@ FREE = [
 ]
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=300, database=None)
 @given(text=st.text(max_size=200), path=st.sampled_from(FREE), twin=st.sampled_from(TWINS))
 def test_any_text_in_any_field(text: str, path: str, twin: tuple[str, str]) -> None:
     """The same tags as with an innocent value, a subject of one line, and the value in the plain text."""
