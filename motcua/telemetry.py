@@ -130,8 +130,9 @@ def _last_flush(stream: TextIO) -> None:
     try:
         stream.flush()
     except OSError:
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except ValueError:
+        pass  # it was closed
 
 
 def configure_logging(level: str, stream: TextIO | None = None) -> None:
