@@ -7,7 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from html.parser import HTMLParser
 from typing import Any
@@ -193,14 +193,18 @@ async def web(
     *,
     clock: Callable[[], datetime] = wall,
     catalogue: Catalogue = CATALOGUE,
+    today: Callable[[], date] | None = None,
     idle: timedelta = timedelta(hours=2),
     scanner: Scanner | None = None,
     **more: Any,
 ) -> AsyncIterator[Web]:
-    """The desk of a running office, on a port of its own, with a password for everybody."""
+    """The desk of a running office, on a port of its own, with a password for everybody.
+
+    `clock` is that of the pages; people sign in by the catalogue's date, unless `today` is given.
+    """
     listening = bound("127.0.0.1", 0)
     desk = Desk(office.client, office.store, rulebook(calendar), rpc_timeout=PATIENCE / 2)
-    accounts = Accounts(office.store, catalogue.office.staff, catalogue.today, idle=idle)
+    accounts = Accounts(office.store, catalogue.office.staff, today or catalogue.today, idle=idle)
     await accounts.furnish(PASSWORD)
     house = House(
         desk=desk,

@@ -16,7 +16,7 @@ from motcua.catalogue.office import Staff
 from motcua.store.views import TraceFilter, ViewRecord
 from tests import pdf
 from tests.files import PDF
-from tests.present import present
+from tests.present import always_open, present
 from tests.running import CATALOGUE, PLAIN, SETTINGS, Life, Running, Telemetry, running
 from tests.unit.office import at
 from tests.web import PASSWORD, Answered, Visitor, Web, web
@@ -208,7 +208,9 @@ async def test_a_hold_is_of_now_on_a_simulated_desk_too(shop: Running) -> None:
 
 async def test_an_auditor_from_outside_sees_one_unit_for_a_while(shop: Running) -> None:
     """Its dossiers, what was done with and seen of them, and its people; before and after that, nothing."""
-    today, week = CATALOGUE.today(), timedelta(days=7)
+    moment, week = datetime.now(UTC), timedelta(days=7)  # read once: midnight may pass meanwhile
+    calendar = always_open(moment)
+    today = calendar.local(moment).date()
 
     def inspector(name: str, since: date, until: date, unit: str = "police") -> Staff:
         given = {"id": name, "name": name.title(), "roles": ["auditor"], "unit": unit, "scope": "unit"}
@@ -224,7 +226,8 @@ async def test_an_auditor_from_outside_sees_one_unit_for_a_while(shop: Running) 
     staff = {**catalogue.office.staff, **more}
     catalogue.office = catalogue.office.model_copy(update={"staff": staff})
     life = await Life.begin(shop, *PLAIN, procedure="unrated")
-    async with web(shop, present(), catalogue=catalogue) as served:
+    fixed = {"clock": lambda: moment, "today": lambda: today}
+    async with web(shop, calendar, catalogue=catalogue, **fixed) as served:
         for name in ("past1", "later1"):
             assert (await (await served.visitor()).sign_in(name)).status == 403
         other, mine = await served.visitor("now1"), await served.visitor("demo9")
@@ -289,7 +292,7 @@ async def test_every_look_is_in_print_and_json(shop: Running, desk: Web) -> None
 
 async def test_a_session_ends_with_the_time_of_whom_it_is(shop: Running) -> None:
     """Not only the next sign-in is refused."""
-    day = [CATALOGUE.today()]
+    day = [date(2026, 3, 2)]
     staff = dict(CATALOGUE.office.staff)
     staff["auditor1"] = staff["auditor1"].model_copy(update={"until": day[0]})
     accounts = Accounts(shop.store, staff, lambda: day[0])

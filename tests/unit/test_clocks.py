@@ -16,7 +16,13 @@ TESTS = Path(__file__).resolve().parents[1]
 DATES = {
     "datetime.datetime": ("now", "utcnow", "today"),
     "datetime.date": ("today",),
-    "time": ("time", "time_ns", "localtime", "gmtime", "ctime"),
+    "time": (
+        *("time", "time_ns", "localtime", "gmtime", "ctime", "asctime", "strftime"),
+        *("clock_gettime", "clock_gettime_ns"),
+    ),
+    "email.utils": ("localtime", "formatdate"),
+    "tests.present": ("now",),
+    "motcua.web.house": ("wall",),
 }
 DURATIONS = {
     "time": (
@@ -27,15 +33,25 @@ DURATIONS = {
     "asyncio.get_event_loop()": ("time",),
     "timeit": ("timeit", "default_timer", "repeat"),
 }
+TODAY = "today"
+"""A method of this name answers by the machine's clock, whatever object it is of: a date, the catalogue."""
 READS = {f"{owner}.{name}" for table in (DATES, DURATIONS) for owner in table for name in table[owner]}
+MODULES = {name.split(".")[0] for name in (*DATES, *DURATIONS)} | {*DATES}
 ALLOWED = {
     "authority.py": "a process under faketime goes on from its clock",
     "waiting.py": "the one wait: it gives up after a time",
     "present.py": "builds calendars around the real present moment",
+    "offices.py": "commands of a real office work by the procedure that holds on the real day",
+    "unit/test_sample_offices.py": "what those commands find on the real day is there",
+    "web.py": "the clock of a desk is the machine's, unless a test gives it another",
+    "integration/test_notices_sent.py": "the schedule of the morning mail runs by Temporal's clock",
+    "integration/test_restart.py": "a real dossier falls due by Temporal's clock",
+    "integration/test_overdue.py": "a report is judged at the real present moment, long before a due date",
+    "integration/test_odd_requests.py": "the age of a hand-in is counted from the real present moment",
     "integration/test_sealing.py": "seals and a real authority's stamps are dated by the machine's clock",
     "integration/test_erasure.py": "an erasure is dated by the machine's clock, among real seals",
     "integration/test_tampering.py": "seals are dated by the machine's clock; a forger's must follow them",
-    "integration/test_web_audit.py": "a hold is dated by the machine's clock, whatever clock the desk shows",
+    "integration/test_web_audit.py": "holds and views are dated by the machine's clock, not by the desk's",
     "unit/test_proofs.py": "the authority of the tests stamps by the machine's clock, as openssl does",
     "integration/test_frozen.py": "the time for which a supervisor was stopped is what it tests",
     "chaos/breach.py": "dossiers that fall due at one real instant; a measurement with a command of its own",
@@ -54,7 +70,10 @@ def names(tree: ast.Module) -> dict[str, str]:
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=aliases):
-                known |= {each.asname or each.name: each.name for each in aliases}
+                known |= {each.asname: each.name for each in aliases if each.asname}
+                known |= {
+                    top: top for each in aliases if not each.asname for top in [each.name.split(".")[0]]
+                }
             case ast.ImportFrom(module=str(module), names=aliases):
                 known |= {each.asname or each.name: f"{module}.{each.name}" for each in aliases}
     for _ in range(3):  # an alias of an alias
@@ -73,6 +92,13 @@ def called(node: ast.expr, known: dict[str, str]) -> str | None:
         case ast.Attribute(value=owner, attr=name):
             found = called(owner, known)
             return f"{found}.{name}" if found else None
+        case ast.Call(func=ast.Name(id="getattr"), args=[owner, ast.Constant(value=str(name)), *_]):
+            found = called(owner, known)
+            return f"{found}.{name}" if found else None
+        case ast.Call(func=func, args=[ast.Constant(value=str(module))]) if (
+            isinstance(func, ast.Name) and func.id == "__import__"
+        ) or called(func, known) == "importlib.import_module":
+            return module
         case ast.Call(func=func):
             found = called(func, known)
             return f"{found}()" if found else None
@@ -88,10 +114,13 @@ def clock_reads(source: str) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
-                if f"{node.module}.{alias.name}" in READS:
+                # A star brings the clocks of a module along, under names that nothing here can follow.
+                if f"{node.module}.{alias.name}" in READS or (alias.name == "*" and node.module in MODULES):
                     yield node.lineno, f"{node.module}.{alias.name}"
-        elif isinstance(node, ast.Attribute) and (name := called(node, known)) in READS:
+        elif isinstance(node, ast.Attribute | ast.Call) and (name := called(node, known)) in READS:
             yield node.lineno, str(name)
+        elif isinstance(node, ast.Attribute) and node.attr == TODAY:
+            yield node.lineno, f".{TODAY}"
 
 
 def test_no_test_reads_the_clock_of_the_machine() -> None:
@@ -126,6 +155,22 @@ def test_no_test_reads_the_clock_of_the_machine() -> None:
         "import asyncio\nloop = asyncio.get_running_loop()\nbegan = loop.time()",
         "import asyncio\nclock = asyncio.get_running_loop().time",
         "from asyncio import get_running_loop\nbegan = get_running_loop().time()",
+        "from tests.present import now\nat = now()",
+        "from tests import present\nat = present.now()",
+        "from tests.running import CATALOGUE\nday = CATALOGUE.today()",
+        "accounts = Accounts(catalogue.today)",
+        "from motcua.web.house import wall\nat = wall()",
+        "from motcua.web import house\nclock = house.wall",
+        "import time\nday = time.strftime('%Y-%m-%d')",
+        "import time\nat = time.clock_gettime(0)",
+        "from email.utils import localtime\nat = localtime()",
+        "import email.utils\nat = email.utils.localtime()",
+        "import datetime\nat = getattr(datetime.datetime, 'now')()",
+        "from datetime import datetime\nread = getattr(datetime, 'now', None)",
+        "at = __import__('time').time()",
+        "import importlib\nat = importlib.import_module('time').time()",
+        "from time import *\nat = time()",
+        "from datetime import *\nat = datetime.now()",
     ],
 )
 def test_a_read_of_the_clock_is_found(source: str) -> None:
@@ -141,6 +186,9 @@ def test_a_read_of_the_clock_is_found(source: str) -> None:
         "from datetime import time\nseven = time(7, 0)",
         "import time\ntime.sleep(1)",
         "at = clocks.now(code)",
+        "from tests.present import day, present\nlater, calendar = day(30), present()",
+        "from datetime import UTC, datetime\ntext = datetime(2026, 3, 2, tzinfo=UTC).strftime('%Y')",
+        "value = getattr(dossier, 'now')",
     ],
 )
 def test_what_reads_no_clock_is_left_alone(source: str) -> None:
