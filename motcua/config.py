@@ -83,7 +83,7 @@ class Settings(BaseModel):
     """A file with the root certificates of time-stamping authorities whose stamps are believed."""
     min_free_mb: int = 300
     """Free disk space, in MB, below which the embedded servers do not start."""
-    unresponsive_seconds: float = Field(default=60.0, ge=1, le=3600)
+    unresponsive_seconds: float = Field(default=30.0, ge=1, le=3600)
     """Seconds after which an embedded server or worker that does not answer is killed and started again."""
     smtp_url: SecretStr | None = None
     """The mail server, as in docs/channels.md; without one no letters are sent."""

@@ -182,7 +182,7 @@ class LocalOffice:
         name: str = "default",
         temporal_sync: Literal["off", "normal", "full"] = "normal",
         min_free_mb: int = 300,
-        unresponsive: float = 60.0,
+        unresponsive: float = 30.0,
         runtime: Runtime | None = None,
     ) -> None:
         self.data_dir = data_dir.resolve()

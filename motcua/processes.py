@@ -70,7 +70,7 @@ class Child:
         log_file: Path,
         ready: Callable[[], Awaitable[object]] | None = None,
         alive: Callable[[], Awaitable[object]] | None = None,
-        unresponsive: float = 60.0,
+        unresponsive: float = 30.0,
         deadline: float = 120.0,  # a slow start is no failed one: ending it makes a loaded machine slower
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
