@@ -14,7 +14,14 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-# A virtual environment without pip was left half made (or its Python is gone): it is made anew.
+# A virtual environment whose Python is gone, or is another since the system was upgraded, is made anew.
+ifneq ($(wildcard .venv/made.done),)
+ifneq ($(shell test -x $(BIN)/python && $(BIN)/python -c "from importlib.util import find_spec as f; print(f('pip') and 'whole')" 2>&1),whole)
+$(shell rm -f .venv/*.done)
+endif
+endif
+
+# One without pip was left half made.
 .venv/made.done:
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here. Install Python 3.11 or later (Debian, Ubuntu: apt-get install python3 python3-venv), or name one: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) motcua/machine.py
@@ -38,10 +45,10 @@ install: .venv/run.done ## the virtual environment with locked packages
 dev: .venv/dev.done ## the same with what development needs
 
 demo: install ## an office on embedded servers, a town's caseload through it, the report (DEMO="--dossiers 22547 --exit")
-	@$(BIN)/python starter.py demo $(DEMO)
+	@MOTCUA_OWNER=$$PPID exec $(BIN)/python starter.py demo $(DEMO)
 
 up: install ## embedded servers and a worker, until Ctrl-C
-	@$(BIN)/python starter.py up
+	@MOTCUA_OWNER=$$PPID exec $(BIN)/python starter.py up
 
 test: dev ## the tests, but for the slow ones (TESTS=tests/unit for some; JOBS=0 in one process)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" $(TESTS)

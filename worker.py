@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import motcua  # noqa: F401 - before the others: it says in one line what this machine lacks
+
+# isort: split
 import asyncio
 import gc
 import os

@@ -4,5 +4,7 @@ import sys
 
 from motcua import machine
 
-if sys.platform not in machine.SYSTEMS:  # before a module that only they have is missed with a traceback
-    sys.exit(machine.problem())
+_reason = machine.unable()
+if _reason is not None:  # before a module that is missing here ends the program with a traceback
+    sys.stderr.write(_reason + "\n")
+    sys.exit(2)

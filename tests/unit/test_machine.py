@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -96,9 +97,83 @@ def test_another_system_is_told_when_motcua_is_started() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", start], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
-    assert ran.returncode == 1
+    assert ran.returncode == 2
     (line,) = ran.stderr.splitlines()
     assert line.startswith("motcua runs on Linux and macOS")
+
+
+@pytest.mark.parametrize("program", ["starter.py", "worker.py"])
+@pytest.mark.parametrize(
+    ("options", "spoilt", "told"),
+    [
+        ((), "sys.version_info = (3, 10, 13, 'final', 0)", "motcua needs Python 3.11 or later"),
+        (("-S",), "", "run: make install"),  # a Python without site-packages
+    ],
+)
+def test_a_program_on_a_python_that_lacks_something(
+    program: str, options: tuple[str, ...], spoilt: str, told: str
+) -> None:
+    """An old Python, or one without the packages: one line and exit code 2, not a traceback."""
+    start = f"import runpy, sys; sys.path.insert(0, '.'); {spoilt}\nsys.argv[1:] = ['demo']\n"
+    start += f"runpy.run_path({program!r}, run_name='__main__')"
+    ran = subprocess.run(
+        [sys.executable, *options, "-c", start],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert ran.returncode == 2
+    (line,) = ran.stderr.splitlines()
+    assert told in line
+
+
+def test_every_python_can_read_the_check_of_the_machine() -> None:
+    """Python 2.7 and 3.6 answered with lines of SyntaxError: they know no such syntax, or no such import."""
+    tree = ast.parse((ROOT / "motcua" / "machine.py").read_text(encoding="ascii"))
+    newer = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.Match, ast.AsyncFunctionDef, ast.TryStar)
+    assert [node.lineno for node in ast.walk(tree) if isinstance(node, newer)] == []
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    arguments = [argument for each in functions for argument in (*each.args.args, *each.args.kwonlyargs)]
+    assert [each.name for each in functions if each.returns or each.args.kwonlyargs] == []
+    assert [each.arg for each in arguments if each.annotation] == []
+    first = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert sorted(alias.name for node in first for alias in node.names) == ["platform", "sys"]
+
+
+def test_an_old_python_of_this_machine_says_that_it_is_too_old(fresh: Path) -> None:
+    """Each that there is, Python 2 too."""
+    names = ["python2.7", "python2", *(f"python3.{minor}" for minor in range(4, 11))]
+    versions = Path("~/.pyenv/versions").expanduser()
+    there = [*filter(None, map(shutil.which, names)), *map(str, versions.glob("*/bin/python"))]
+    for python in there:
+        version = "import sys; sys.exit(sys.version_info >= (3, 11))"
+        if subprocess.run([python, "-c", version], capture_output=True, check=False).returncode == 0:
+            code, (line,) = made(fresh, python)
+            assert code != 0
+            assert "motcua needs Python 3.11 or later" in line
+
+
+@pytest.mark.slow  # a virtual environment is made
+@pytest.mark.parametrize("python", ["/nowhere/python3.10", "other"])
+def test_an_environment_whose_python_is_gone_is_made_anew(fresh: Path, python: str) -> None:
+    """After an upgrade of the system: the name points nowhere, or at a Python without the packages."""
+    (fresh / ".venv" / "bin").mkdir(parents=True)
+    for name in ("made.done", "run.done", "dev.done"):
+        (fresh / ".venv" / name).touch()
+    (fresh / "requirements.txt").touch()
+    target = Path(python)
+    if python == "other":
+        target = fresh / "other"
+        target.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n')
+        target.chmod(0o755)
+    (fresh / ".venv" / "bin" / "python").symlink_to(target)
+    code, lines = made(fresh, sys.executable)
+    assert (code, lines) == (0, [])
+    assert [each.name for each in (fresh / ".venv").glob("*.done")] == ["made.done"]
+    pip = subprocess.run([".venv/bin/python", "-m", "pip", "--version"], cwd=fresh, check=False)
+    assert pip.returncode == 0
 
 
 def test_this_machine_is_one_of_ours() -> None:
