@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import unicodedata
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from models.refusals import Phrase
 
@@ -14,19 +24,48 @@ YEARS = range(1900, 2201)
 """Beyond them lies a slip of the pen, and arithmetic that overflows."""
 
 
+TYPED_YEARS = range(YEARS.start + 1, YEARS.stop - 1)
+"""Years of the dates that people type, and of calendars. A date and the instants that are computed from it,
+such as the end of its day, must both lie in YEARS: a fact with one outside could never be recorded."""
+
+
 def keeps(day: date) -> bool:
-    """Whether the moments of an office date can be kept, in whatever zone the office lies."""
-    return date(YEARS.start, 1, 2) <= day <= date(YEARS.stop - 1, 12, 30)
+    """Whether an office date and the moments that are computed from it can be kept."""
+    return day.year in TYPED_YEARS
 
 
-def _to_utc(at: datetime) -> datetime:
-    if at.year not in YEARS:
-        raise ValueError(Phrase("the year {year} is a mistake", year=str(at.year)))
-    return at.astimezone(UTC)
+def _to_utc(at: datetime, years: range = YEARS) -> datetime:
+    """The moment in UTC. Judged in UTC, too: the offset can carry a moment over the edge of a year."""
+    if at.year in YEARS and (moment := at.astimezone(UTC)).year in years:
+        return moment
+    raise ValueError(Phrase("the year {year} is a mistake", year=str(at.year)))
+
+
+def _written(at: object) -> object:
+    """The moment of an ISO text; pydantic itself takes numbers, also in quotes, for seconds since 1970."""
+    if isinstance(at, datetime):
+        return at
+    if isinstance(at, str):
+        with suppress(ValueError):
+            return datetime.fromisoformat(at)
+    raise PydanticCustomError("datetime_type", "Input should be a valid date and time")
 
 
 Instant = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 """A moment in UTC; a time without an offset is refused."""
+
+TypedInstant = Annotated[
+    AwareDatetime,
+    BeforeValidator(_written),
+    AfterValidator(lambda at: _to_utc(at, TYPED_YEARS)),
+]
+"""A moment that a person or another system enters, as ISO text."""
+
+
+MAX_AMOUNT = 10**12
+"""Vietnamese đồng. A larger fee is a slip of the pen, and numbers of any length break what formats them."""
+Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
+"""An amount in đồng."""
 
 
 def added(default: Any) -> Any:

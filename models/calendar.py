@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict, model_validator
 
-from models.base import Value
+from models.base import TYPED_YEARS, Value
 from models.refusals import BadInput
 
 ONE_DAY = timedelta(days=1)
@@ -79,6 +79,9 @@ class Calendar(Value):
             raise ValueError("a calendar needs at least one opening interval in its week")
         if self.first > self.last:
             raise ValueError("a calendar's first day must not come after its last")
+        if not {self.first.year, self.last.year} <= set(TYPED_YEARS):
+            years = f"{TYPED_YEARS[0]} to {TYPED_YEARS[-1]}"
+            raise ValueError(f"a calendar must lie in the years {years}, not {self.first} to {self.last}")
         dates = [day.date for day in self.special]
         if len(set(dates)) != len(dates):
             raise ValueError("a date may be special only once")

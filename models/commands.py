@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from models.base import Instant, Reference, Value, added
+from models.base import Amount, Instant, Reference, TypedInstant, Value, added
 from models.calendar import Calendar
 from models.limits import Limit
 from models.procedure import Role, Stage
@@ -98,7 +98,7 @@ class File(Asked):
     unit: str
     applicant: Reference
     papers: Reference | None = None
-    submitted_at: Instant | None = None
+    submitted_at: TypedInstant | None = None
     accept: bool = False
     due: Limit | None = None
     """With `accept`, where the procedure leaves the due instant to each dossier."""
@@ -157,7 +157,7 @@ class Complete(Asked):
     kind: Literal["complete"] = "complete"
     step: str | None = None
     number: Visible | None = Field(default=None, max_length=100)
-    date: Instant | None = None
+    date: TypedInstant | None = None
     file: Reference | None = None
     note: Reference | None = None
 
@@ -190,14 +190,14 @@ class RequestPayment(Asked):
 
     kind: Literal["request-payment"] = "request-payment"
     fee: Literal["phí", "lệ phí"] = "phí"
-    amount: int = Field(gt=0)
+    amount: Amount = Field(gt=0)
 
 
 class Pay(Asked):
     """Record a payment with its receipt number."""
 
     kind: Literal["pay"] = "pay"
-    amount: int = Field(gt=0)
+    amount: Amount = Field(gt=0)
     receipt: Visible = Field(max_length=100)
 
 
@@ -224,7 +224,7 @@ class Decide(Asked):
     kind: Literal["approve", "reject"]
     reason: Reference | None = None
     number: Visible | None = Field(default=None, max_length=100)
-    date: Instant | None = None
+    date: TypedInstant | None = None
     file: Reference | None = None
 
 
@@ -232,7 +232,7 @@ class Extend(Asked):
     """Promise a new date; it moves the due instant only where a legal basis is given."""
 
     kind: Literal["extend"] = "extend"
-    until: Instant
+    until: TypedInstant
     reason: Reference
     legal_basis: Visible | None = Field(default=None, max_length=200)
 
@@ -241,7 +241,7 @@ class Apologise(Asked):
     """Confirm the drafted apology: promise the proposed date, or another, as `extend` does."""
 
     kind: Literal["apologise"] = "apologise"
-    until: Instant | None = None
+    until: TypedInstant | None = None
     reason: Reference | None = None
     legal_basis: Visible | None = Field(default=None, max_length=200)
 
@@ -258,7 +258,7 @@ class Acknowledge(Asked):
 
     kind: Literal["acknowledge"] = "acknowledge"
     limit: Limit | None = added(None)
-    until: Instant | None = Field(default=None, validate_default=True)
+    until: TypedInstant | None = Field(default=None, validate_default=True)
     """Given where no limit is, and only there."""
     term: int | None = None
     """Of this term only; else of each running term whose alarms have sounded."""
@@ -305,8 +305,8 @@ class Outage(Asked):
     """Give back the time in which the systems were announced to be out."""
 
     kind: Literal["outage"] = "outage"
-    since: Instant
-    until: Instant
+    since: TypedInstant
+    until: TypedInstant
     notice: Visible = Field(max_length=200)
     """Which announcement: each is counted once."""
 
@@ -361,7 +361,7 @@ class Observe(Asked):
 
     kind: Literal["observe"] = "observe"
     label: str = Field(max_length=200)
-    said_at: Instant
+    said_at: TypedInstant
     stage: Stage | None = None
     deviation: str | None = Field(default=None, max_length=100)
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from models.base import YEARS
+from models.base import TYPED_YEARS, YEARS
 from models.refusals import BadInput, Phrase
 
 MOST = 10_000
@@ -171,6 +171,6 @@ def _instant(text: str) -> datetime:
         raise BadLimit(text=text, reason=Phrase("Write the instant as 2026-01-31T17:00:00+07:00.")) from error
     if at.tzinfo is None:
         raise BadLimit(text=text, reason=Phrase("The instant needs an offset from UTC."))
-    if at.year not in YEARS:
+    if at.year not in YEARS or (end := at.astimezone(UTC)).year not in TYPED_YEARS:
         raise BadLimit(text=text, reason=Phrase("No calendar reaches that far."))
-    return at.astimezone(UTC)
+    return end

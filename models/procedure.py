@@ -7,9 +7,9 @@ from enum import StrEnum
 from itertools import combinations
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from models.base import Dated, Value, added
+from models.base import Amount, Dated, Value, added
 from models.calendar import NOTHING
 from models.limits import Limit, Offset
 from models.terms import Mode, Rung
@@ -67,9 +67,9 @@ class Fee(Dated):
 
     kind: Literal["phí", "lệ phí"]
     name: Visible
-    amount: int = Field(ge=0)
+    amount: Amount
     """Vietnamese đồng; what a province sets otherwise overrides it."""
-    online: int | None = added(None)
+    online: Amount | None = added(None)
     """The amount where it is handed in online and that costs otherwise."""
     unit: str = "hồ sơ"
     when: Literal["before", "after"] = "before"

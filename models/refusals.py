@@ -327,6 +327,12 @@ class EndNotAhead(Refusal):
     sentence = BadDate.sentence
 
 
+class EndBeyondCalendar(Refusal):
+    """A limit with a fixed end after the last day of the calendar: no pause could ever be counted off it."""
+
+    sentence = BadDate.sentence
+
+
 class ConsultationOpen(Refusal):
     """A consulted agency has not answered yet."""
 

@@ -52,12 +52,19 @@ def promised(
             value=d.calendar.shown(until),
             reason=r.Phrase("it must lie after now and the due date."),
         )
+    moves = command.legal_basis is not None and at < d.overdue_from(term)
+    if moves and d.calendar.local(until).date() > d.calendar.last:  # no pause could be counted off it
+        raise r.BadDate(
+            what=r.Phrase("The promised date"),
+            value=d.calendar.shown(until),
+            reason=r.Phrase("the calendar ends on {last}.", last=d.calendar.last),
+        )
     return f.Extended(
         promised_at=until,
         reason=command.reason,
         legal_basis=command.legal_basis,
         draft=draft,
-        moves=(move(d, term, until, at),) if command.legal_basis and at < d.overdue_from(term) else (),
+        moves=(move(d, term, until, at),) if moves else (),
     )
 
 

@@ -182,13 +182,19 @@ def _accepted(d: Dossier, command: c.File | c.Accept, at: datetime) -> Iterator[
 
 
 def _end(d: Dossier, limit: Limit, start: datetime) -> datetime:
-    """The due instant of a limit that a person may have given: it must lie ahead."""
+    """The due instant of a limit that a person may have given: ahead, and no later than the calendar."""
     end = due(d.calendar, limit, start)
     if end <= start:
         raise r.EndNotAhead(
             what=r.Phrase("The end of the limit"),
             value=d.calendar.shown(end),
             reason=r.Phrase("it must lie after its start."),
+        )
+    if d.calendar.local(end).date() > d.calendar.last:
+        raise r.EndBeyondCalendar(
+            what=r.Phrase("The end of the limit"),
+            value=d.calendar.shown(end),
+            reason=r.Phrase("the calendar ends on {last}.", last=d.calendar.last),
         )
     return end
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from models.base import YEARS
+from models.base import TYPED_YEARS
 from models.commands import Actor
 from models.people import Absence, check_there
 from models.procedure import Role
@@ -46,7 +46,7 @@ class Absences:
         if until < since:
             raise BadAbsence(person=person, reason=Phrase("it must not end before it begins"))
         for day in (since, until):
-            if day.year not in YEARS:
+            if day.year not in TYPED_YEARS:
                 raise BadAbsence(
                     person=person, reason=Phrase("the year {year} is a mistake", year=str(day.year))
                 )

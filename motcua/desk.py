@@ -42,6 +42,7 @@ from models.commands import (
     Tick,
     Transfer,
     Vacancy,
+    own_request_id,
 )
 from models.dossier import Dossier, Parent
 from models.facts import Fact, Filed
@@ -54,6 +55,7 @@ from models.refusals import (
     BadInput,
     CheckFailed,
     DossierClosed,
+    EndBeyondCalendar,
     EndNotAhead,
     Phrase,
     Problem,
@@ -219,10 +221,13 @@ class Desk:
         """Take a dossier in; with an officer of the counter it is accepted in the same breath.
 
         `at` makes it a simulated dossier that begins at that office time. The same request id gives the
-        same dossier. Bad input and refusals leave nothing behind.
+        same dossier. Bad input and refusals leave nothing behind. Request ids are the office's, and those
+        with a slash its own: under one of them a linked dossier or a caseload could not be opened any more.
         """
+        submission = data if isinstance(data, Submission) else self.read_submission(data)
+        own_request_id(submission.request_id)
         planned = None if at is None else SimulatedTime(at=at)
-        return await self.begin(*await self.take_in(data, officer=officer, simulated=planned))
+        return await self.begin(*await self.take_in(submission, officer=officer, simulated=planned))
 
     async def take_in(
         self,
@@ -298,7 +303,7 @@ class Desk:
             # A refusal must come before anything is stored; rules are pure, so the desk can ask them.
             try:
                 filed = fold(opening.dossier, decide(opening.dossier, opening.filing, now))
-            except EndNotAhead as problem:
+            except (EndNotAhead, EndBeyondCalendar) as problem:
                 raise InvalidSubmission(field="due_at", reason=problem.facts["reason"]) from problem
             await self._keep_rules(opening.dossier)
             day = opening.dossier.calendar.local(now).date()
@@ -473,7 +478,9 @@ class Desk:
         except Problem as problem:
             if kept:
                 await self._store.drop_private(code, request_id, kept)
-            if isinstance(problem, EndNotAhead):  # by the dossier's clock, but it is what was typed
+            if isinstance(
+                problem, EndNotAhead | EndBeyondCalendar
+            ):  # by the dossier's clock, but it is what was typed
                 field = "due" if kind == "accept" else "limit"
                 raise InvalidCommand(command=kind, field=field, reason=problem.facts["reason"]) from problem
             raise

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from models.addresses import Email
-from models.base import YEARS, Instant, Reference, Value, added, one_line
+from models.base import YEARS, Reference, TypedInstant, Value, added, one_line
 from models.calendar import Calendar
 from models.chain import salted
 from models.commands import Actor, Channel, Command, Identifier, SimulatedTime
@@ -103,30 +103,40 @@ class Counted(Value):
     copies: int = Field(default=0, ge=0, le=9999, strict=True)
 
     @classmethod
-    def check(cls, papers: Iterable[str | dict[str, Any]]) -> None:
-        """Refuse an entry that counts copies and is wrong; other entries may hold what they like."""
+    def check(cls, papers: tuple[str | dict[str, Any], ...]) -> tuple[str | dict[str, Any], ...]:
+        """Refuse an entry that shows nothing, or that counts copies and is wrong.
+
+        An object without a name and counts may hold other keys, and some text.
+        """
         keys = set(cls.model_fields)
         for number, paper in enumerate(papers, 1):
-            if not isinstance(paper, dict) or not keys & set(paper) - {"name"}:
+            counted = {key: paper[key] for key in keys & set(paper)} if isinstance(paper, dict) else {}
+            texts = _texts(list(paper.values()) if isinstance(paper, dict) else paper)
+            if not counted and any(map(shows, texts)):
                 continue
             try:
-                cls.model_validate({key: value for key, value in paper.items() if key in keys})
+                cls.model_validate(counted or {"name": ""})
             except ValidationError as error:
                 entry = Phrase("entry {number}: {field}: {reason}", number=number, **_first(error))
                 raise ValueError(entry) from error
+        return papers
+
+
+Papers = Annotated[tuple[str | dict[str, Any], ...], AfterValidator(Counted.check)]
+"""Names, or objects with a name and how many of it there are (`Counted`)."""
 
 
 class Missing(Value):
     """The reason of a supplement where the papers are listed; words alone do, too."""
 
     text: Visible
-    papers: tuple[str | dict[str, Any], ...] = ()
+    papers: Papers = ()
 
-    @field_validator("papers")
-    @classmethod
-    def _counted(cls, papers: tuple[str | dict[str, Any], ...]) -> tuple[str | dict[str, Any], ...]:
-        Counted.check(papers)
-        return papers
+
+class Supplied(Value):
+    """The papers of a supplement where they are listed; words alone do, too."""
+
+    papers: Papers
 
 
 class Submission(Value):
@@ -137,10 +147,9 @@ class Submission(Value):
     channel: Literal["online", "counter", "post"]
     unit: str
     applicant: Applicant
-    papers: tuple[str | dict[str, Any], ...] = ()
-    """Names, or objects with a name and how many of it there are (`Counted`)."""
-    submitted_at: Instant | None = None
-    due_at: Instant | None = None
+    papers: Papers = ()
+    submitted_at: TypedInstant | None = None
+    due_at: TypedInstant | None = None
     """Only where the procedure leaves the due instant to each dossier."""
     request: Annotated[Visible, Field(max_length=1000)] | None = added(None)
     """What is asked for; the procedure's name where it is not said."""
@@ -148,12 +157,6 @@ class Submission(Value):
     """How many sets of papers."""
     result_by: Channel | None = added(None)
     """How the applicant wants to get the result."""
-
-    @field_validator("papers")
-    @classmethod
-    def _counted(cls, papers: tuple[str | dict[str, Any], ...]) -> tuple[str | dict[str, Any], ...]:
-        Counted.check(papers)
-        return papers
 
     def kept(self) -> dict[str, Any]:
         """What belongs in rows that can be erased, by the name of the row."""
@@ -170,7 +173,7 @@ def read_submission(data: Any, calendar: Calendar) -> Submission:
             raise InvalidSubmission(field=field, reason=_UNKEEPABLE_TEXT)
         data = {**data, **_office_times(data, ("submitted_at", "due_at"), calendar)}
     try:
-        return Submission.model_validate_json(json.dumps(data))
+        return Submission.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
         raise InvalidSubmission(**_first(error)) from error
 
@@ -221,27 +224,31 @@ def read_command(
     draft = {row.kind: reference(row).model_dump() for row in rows}
     try:
         whole = {**plain, **draft, "kind": kind, "id": request_id, "actor": actor.model_dump()}
-        command = _COMMAND.validate_json(json.dumps(whole))
+        command = _COMMAND.validate_json(json.dumps(whole), strict=True)
     except ValidationError as error:
         raise InvalidCommand(command=kind, **_first(error)) from error
     return command.model_copy(update={"simulated": simulated}) if simulated else command, rows
 
 
 def _check_text(kind: str, name: str, text: Any) -> None:
-    """A free text is words; only what is missing may come as a list of papers beside them."""
+    """A free text is words; papers may come as a list, also beside the reason of a supplement."""
+    if text is None:
+        return
     if kind == "request-supplement" and name == "reason" and isinstance(text, dict):
-        _check_missing(kind, text)
-    elif text is not None and name not in _NOT_WORDS and not (isinstance(text, str) and shows(text)):
+        _check_papers(kind, Missing, text, "reason.")
+    elif kind == "supply" and name == "papers" and not isinstance(text, str):
+        _check_papers(kind, Supplied, {"papers": text})
+    elif name not in _DOCUMENTS and not (isinstance(text, str) and shows(text)):
         raise InvalidCommand(command=kind, field=name, reason=Phrase("must be a text that is not empty"))
 
 
-def _check_missing(kind: str, reason: dict[str, Any]) -> None:
+def _check_papers(kind: str, model: type[Value], data: dict[str, Any], within: str = "") -> None:
     try:
-        Missing.model_validate(reason)
+        model.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
         wrong = _first(error)
         raise InvalidCommand(
-            command=kind, field=f"reason.{wrong['field']}", reason=wrong["reason"]
+            command=kind, field=f"{within}{wrong['field']}", reason=wrong["reason"]
         ) from error
 
 
@@ -278,8 +285,6 @@ def _is_limit(annotation: Any) -> bool:
 
 _DOCUMENTS = ("document", "file")
 """Where a command has a place for a file: a document of the dossier, or the result itself."""
-_NOT_WORDS = ("applicant", "papers", *_DOCUMENTS)
-"""What is kept in erasable rows and is no text: it has forms of its own."""
 
 _FIELDS = {
     kind: tuple(

@@ -269,7 +269,8 @@ class Life:
                 await self.forward(line[2:])
                 continue
             what, *words = _command(line)
-            await self.do(what, **dict(word.split("=", 1) for word in words))
+            data: dict[str, Any] = dict(word.split("=", 1) for word in words)
+            await self.do(what, **data | {key: int(data[key]) for key in ("amount", "score") if key in data})
         return self
 
     async def do(self, what: str, /, request_id: str | None = None, **data: Any) -> Answer:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from models.base import YEARS, Value
+from models.base import TYPED_YEARS, Value
 from models.calendar import Calendar
 from models.commands import Actor
 from models.procedure import Procedure, Role
@@ -201,7 +201,7 @@ def _text(file: Path) -> str:
 def _time(file: Path, line: int, column: str, text: str | None) -> datetime:
     try:
         at = datetime.fromisoformat(text or "")
-        if at.year not in YEARS:
+        if at.year not in TYPED_YEARS:
             raise ValueError(text)
     except ValueError as error:
         raise BadLog(file=file.name, line=line, reason=f"{column}: {text!r} is not a time") from error

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from models.base import YEARS, Value
+from models.base import TYPED_YEARS, Value
 from models.calendar import Calendar, Hours, SpecialDay
 from models.changes import Change, Day, amended, closed_year, name_of
 from models.faults import fault
@@ -41,7 +41,7 @@ class _ChangeFile(Value):
     @field_validator("issued")
     @classmethod
     def _this_age(cls, issued: date) -> date:
-        if issued.year not in YEARS:
+        if issued.year not in TYPED_YEARS:
             raise ValueError(Phrase("the year {year} is a mistake", year=str(issued.year)))
         return issued
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.base import YEARS
+from models.base import TYPED_YEARS
 from models.calendar import Calendar
 from models.limits import Limit, date_alone
 from models.refusals import BadInput
@@ -94,7 +94,7 @@ def moment(calendar: Calendar, what: str, text: str, *, end: bool = False) -> da
     """A moment as people write it, in office time; with `end` a date without a time is its end."""
     try:
         at = datetime.fromisoformat(text)
-        if at.year not in YEARS:
+        if at.year not in TYPED_YEARS:
             raise ValueError(text)
         if end and (day := date_alone(text)) is not None:
             return calendar.end_of(day)

@@ -12,7 +12,7 @@ from models.commands import File
 from models.dossier import Dossier
 from models.fold import fold
 from models.procedure import Procedure
-from models.refusals import Problem, RequestReused, Unreachable, http_status
+from models.refusals import BadRequestId, Problem, RequestReused, Unreachable, http_status
 from models.rules import decide
 from motcua.web.doors import Member, form_of, resend
 from motcua.web.house import named
@@ -129,8 +129,8 @@ async def receive(visit: Member, request: Request) -> Response:
             problem=visit.problem(problem),
             field=field,
             status=http_status(problem),
-            # What has been used for something else is never taken again: the next attempt has one of its own.
-            request_id="" if isinstance(problem, RequestReused) else request_id,
+            # What was used for something else, or never can be, is not sent again: the next one is new.
+            request_id="" if isinstance(problem, RequestReused | BadRequestId) else request_id,
         )
     return visit.go(f"/counter/received/{answer.code}")
 

@@ -90,7 +90,7 @@ DUE = due(CALENDAR, Limit.parse("5 days"), OPENED)
 
 def case(name: str, *acts: Act, last: datetime | None = None) -> Case:
     """A case whose timeliness is measured by instant, accepted at once; its due instant is DUE."""
-    given = submission("fixed", request_id=f"same/{name}", due_at=DUE.isoformat())
+    given = submission("fixed", request_id=f"same-{name}", due_at=DUE.isoformat())
     return Case(given, OPENED, "receiver1", acts, last)
 
 

@@ -53,6 +53,10 @@ def test_a_blank_name_is_refused_wherever_one_is_typed(blank: str) -> None:
         submission(name=blank),
         submission(owner={"name": blank}),
         {**submission(), "papers": [{"name": blank, "copies": 1}]},
+        {**submission(), "papers": [{"name": blank}]},
+        {**submission(), "papers": ["Tờ khai", blank]},
+        {**submission(), "papers": [{"title": blank}]},
+        {**submission(), "papers": [{}]},
         {**submission(), "request": blank},
     ):
         with pytest.raises(InvalidSubmission):
@@ -62,6 +66,12 @@ def test_a_blank_name_is_refused_wherever_one_is_typed(blank: str) -> None:
         ("note", {"text": blank}),
         ("consult", {"agency": blank}),
         ("request-supplement", {"reason": {"text": blank, "papers": []}}),
+        ("request-supplement", {"reason": {"text": "x", "papers": ["Tờ khai", blank]}}),
+        ("request-supplement", {"reason": {"text": "x", "papers": [{"name": blank}]}}),
+        ("supply", {"papers": blank}),
+        ("supply", {"papers": [blank]}),
+        ("supply", {"papers": [{"name": blank}]}),
+        ("supply", {"papers": [{"name": "x", "copies": "2"}]}),
         ("complete", {"number": blank}),
         ("pay", {"amount": 1, "receipt": blank}),
     ):

@@ -696,3 +696,13 @@ def test_loading_stays_cheap() -> None:
         [sys.executable, "-c", script], cwd=ROOT.parent, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["False", "True", "False"]
+
+
+@pytest.mark.parametrize("amount", ["-5", "1_000_000_000_001", str(10**18)])
+@pytest.mark.parametrize("key", ["amount", "online"])
+def test_a_fee_is_an_amount_of_money(tmp_path: Path, key: str, amount: str) -> None:
+    """Nobody is paid for handing in, also online, and no fee has more digits than a page can show."""
+    wrong = f"amount = {amount}" if key == "amount" else f"amount = 2000, online = {amount}"
+    root = copy_with(tmp_path, "procedures/certified-copy.toml", "amount = 2000", wrong)
+    with pytest.raises(BadCatalogue, match=rf"fees.*\.{key}: Input should be (less|greater) than or equal"):
+        Catalogue.load(root)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from models.base import MAX_AMOUNT
 from models.commands import own_request_id
 from models.refusals import BadRequestId
-from motcua.forms import read_command, read_submission
+from motcua.forms import InvalidCommand, InvalidSubmission, read_command, read_submission
 from tests.unit.office import CALENDAR, STAFF, at, local
 
 
@@ -71,3 +72,45 @@ def test_nobody_uses_up_the_id_of_a_command_that_is_to_come() -> None:
         with pytest.raises(BadRequestId, match="slash"):
             own_request_id(given)
     assert own_request_id("the auditor's own: 7#a~b") == "the auditor's own: 7#a~b"
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("request-payment", {"amount": "999"}),
+        ("request-payment", {"amount": True}),
+        ("request-payment", {"amount": 999.0}),
+        ("pay", {"amount": "999", "receipt": "1"}),
+        ("pay", {"amount": 999, "receipt": 1}),
+        ("rate", {"score": "5"}),
+        ("rate", {"score": True}),
+        ("note", {"text": "x", "seen": True}),
+        ("note", {"text": "x", "seen": "1"}),
+        ("claim", {"task": "1"}),
+        ("claim", {"task": True}),
+        ("acknowledge", {"until": "2026-03-06", "term": "1"}),
+    ],
+)
+def test_a_value_of_another_type_is_refused(kind: str, data: dict[str, Any]) -> None:
+    """Text and true were taken for the numbers that they look like."""
+    with pytest.raises(InvalidCommand, match="valid"):
+        read(kind, **data)
+
+
+@pytest.mark.parametrize("more", [{"sets": "2"}, {"sets": True}, {"sets": 1.0}, {"sets": 100}])
+def test_a_submission_takes_no_number_for_another(more: dict[str, Any]) -> None:
+    """How many sets of papers, say."""
+    applicant = {"name": "A"}
+    given = {"request_id": "r", "procedure": "p", "channel": "counter", "unit": "u", "applicant": applicant}
+    assert read_submission({**given, "sets": 2}, CALENDAR).sets == 2
+    with pytest.raises(InvalidSubmission, match="sets"):
+        read_submission({**given, **more}, CALENDAR)
+
+
+def test_a_payment_has_an_upper_bound() -> None:
+    """One of 10^30 đồng was recorded, and then no page with it could be shown."""
+    for kind, more in (("request-payment", {}), ("pay", {"receipt": "1"})):
+        assert read(kind, amount=MAX_AMOUNT, **more).amount == MAX_AMOUNT
+        for wrong in (MAX_AMOUNT + 1, 10**30, 0, -1):
+            with pytest.raises(InvalidCommand, match="amount"):
+                read(kind, amount=wrong, **more)

@@ -41,6 +41,7 @@ ONE_SIGNATURE = procedure(
 SIGNING = ("receiver1 file", "receiver1 accept", "handler1 complete")
 BOTH_HANDLED = ("both1 complete", "leader1 complete")
 PAST = "limit='until 2026-03-02T00:00:00Z'"
+TOO_LATE = "limit='until 2199-12-31T12:00:00Z'"
 UNTIL = "until=2026-03-20T02:00:00Z"
 BACKWARD = "since=2026-03-02T08:00:00Z until=2026-03-02T08:00:00Z"
 ENDLESS = "since=2026-01-01T00:00:00Z until=2026-03-02T08:00:00Z"
@@ -119,10 +120,22 @@ REFUSED: list[tuple[str, type[Refusal], str, tuple[str, ...], Procedure | None]]
     ("receiver1 accept", r.TaskTaken, "filed", ("receiver2 claim",), None),
     ("receiver1 accept", r.DossierWaits, "filed", ("receiver1 request-supplement",), None),
     ("receiver1 accept", r.DueMissing, "filed", (), OPEN_ENDED),
-    (f"receiver1 accept {PAST.replace('limit', 'due')}", r.EndNotAhead, "filed", (), OPEN_ENDED),
-    (f"receiver1 file accept=true {PAST.replace('limit', 'due')}", r.EndNotAhead, "nothing", (), OPEN_ENDED),
-    (f"handler1 request-supplement {PAST}", r.EndNotAhead, "handling", (), None),
-    (f"handler1 consult {PAST}", r.EndNotAhead, "handling", (), None),
+    *(
+        entry
+        for limit, refusal in ((PAST, r.EndNotAhead), (TOO_LATE, r.EndBeyondCalendar))
+        for entry in (
+            (f"receiver1 accept {limit.replace('limit', 'due')}", refusal, "filed", (), OPEN_ENDED),
+            (
+                f"receiver1 file accept=true {limit}".replace("limit", "due"),
+                refusal,
+                "nothing",
+                (),
+                OPEN_ENDED,
+            ),
+            (f"handler1 request-supplement {limit}", refusal, "handling", (), None),
+            (f"handler1 consult {limit}", refusal, "handling", (), None),
+        )
+    ),
     ("receiver1 accept due='3 days'", r.DueNotExpected, "filed", (), None),
     ("handler1 refuse", r.WrongStage, "handling", (), None),
     ("receiver1 refuse", r.TaskTaken, "filed", ("receiver2 claim",), None),
