@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from models.base import Amount, Instant, Reference, TypedInstant, Value, added
+from models.base import Amount, Instant, Reference, TypedInstant, Value, added, one_line
 from models.calendar import Calendar
 from models.limits import Limit
 from models.procedure import Role, Stage
@@ -34,6 +34,10 @@ def _in_bytes(text: str) -> str:
 ID_BYTES = 600
 """Temporal takes names of at most 1000 bytes, and puts what asks and who asks into one."""
 Identifier = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_in_bytes)]
+
+
+Line = Annotated[Visible, AfterValidator(one_line)]
+"""Words that stand in a line of a list, a letter or a paper."""
 
 
 def own_request_id(text: str) -> str:
@@ -156,7 +160,7 @@ class Complete(Asked):
 
     kind: Literal["complete"] = "complete"
     step: str | None = None
-    number: Visible | None = Field(default=None, max_length=100)
+    number: Line | None = Field(default=None, max_length=100)
     date: TypedInstant | None = None
     file: Reference | None = None
     note: Reference | None = None
@@ -198,14 +202,14 @@ class Pay(Asked):
 
     kind: Literal["pay"] = "pay"
     amount: Amount = Field(gt=0)
-    receipt: Visible = Field(max_length=100)
+    receipt: Line = Field(max_length=100)
 
 
 class Consult(Asked):
     """Ask another agency, with a term of its own."""
 
     kind: Literal["consult"] = "consult"
-    agency: Annotated[Identifier, AfterValidator(visible)]
+    agency: Annotated[Identifier, AfterValidator(visible), AfterValidator(one_line)]
     limit: Limit | None = None
     question: Reference | None = None
 
@@ -214,7 +218,7 @@ class Answer(Asked):
     """Record a consulted agency's answer."""
 
     kind: Literal["answer"] = "answer"
-    agency: Annotated[Identifier, AfterValidator(visible)]
+    agency: Annotated[Identifier, AfterValidator(visible), AfterValidator(one_line)]
     reply: Reference | None = None
 
 
@@ -223,7 +227,7 @@ class Decide(Asked):
 
     kind: Literal["approve", "reject"]
     reason: Reference | None = None
-    number: Visible | None = Field(default=None, max_length=100)
+    number: Line | None = Field(default=None, max_length=100)
     date: TypedInstant | None = None
     file: Reference | None = None
 
@@ -234,7 +238,7 @@ class Extend(Asked):
     kind: Literal["extend"] = "extend"
     until: TypedInstant
     reason: Reference
-    legal_basis: Visible | None = Field(default=None, max_length=200)
+    legal_basis: Line | None = Field(default=None, max_length=200)
 
 
 class Apologise(Asked):
@@ -243,7 +247,7 @@ class Apologise(Asked):
     kind: Literal["apologise"] = "apologise"
     until: TypedInstant | None = None
     reason: Reference | None = None
-    legal_basis: Visible | None = Field(default=None, max_length=200)
+    legal_basis: Line | None = Field(default=None, max_length=200)
 
 
 class DismissApology(Asked):
@@ -307,7 +311,7 @@ class Outage(Asked):
     kind: Literal["outage"] = "outage"
     since: TypedInstant
     until: TypedInstant
-    notice: Visible = Field(max_length=200)
+    notice: Line = Field(max_length=200)
     """Which announcement: each is counted once."""
 
 
@@ -316,7 +320,7 @@ class AmendCalendar(Asked):
 
     kind: Literal["amend-calendar"] = "amend-calendar"
     calendar: Calendar
-    decree: Visible = Field(max_length=200)
+    decree: Line = Field(max_length=200)
 
 
 class Transfer(Asked):

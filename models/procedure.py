@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, time
 from enum import StrEnum
 from itertools import combinations
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from models.base import Amount, Dated, Value, added
 from models.calendar import NOTHING
@@ -48,7 +48,7 @@ class Step(Value):
 
     id: str
     name: Visible
-    name_en: str
+    name_en: Visible
     stage: Stage
     role: Role
     limit: Limit | None = None
@@ -56,6 +56,10 @@ class Step(Value):
     """Approve or reject happens here, by somebody who never handled the dossier."""
     issues: bool = False
     """The result gets its number, date and file here."""
+
+
+Count = Annotated[int, Field(ge=0, le=100)]
+"""How often something may be done for one dossier."""
 
 
 class Fee(Dated):
@@ -71,7 +75,7 @@ class Fee(Dated):
     """Vietnamese đồng; what a province sets otherwise overrides it."""
     online: Amount | None = added(None)
     """The amount where it is handed in online and that costs otherwise."""
-    unit: str = "hồ sơ"
+    unit: Visible = "hồ sơ"
     when: Literal["before", "after"] = "before"
 
     def price(self, channel: str | None) -> int:
@@ -113,8 +117,8 @@ class Procedure(Value):
     """The day from which this version holds; a dossier keeps the version it was received under."""
     until: date | None = None
     name: Visible
-    name_en: str
-    field: str
+    name_en: Visible
+    field: Visible
     limit: Limit | None
     """None where each dossier brings its own fixed due instant (`accept` then must give it)."""
     cut_off: time | None = None
@@ -125,9 +129,9 @@ class Procedure(Value):
     supplement_limit: Limit = Limit.parse("7 days")
     supplement_lapse: Literal["stop", "nothing"] = "stop"
     """What an unanswered supplement leads to when its limit ends."""
-    supplements: int | None = None
+    supplements: Count | None = None
     """How many supplements may be asked for; None where the law sets no number."""
-    extensions: int = 1
+    extensions: Count = 1
     apology: Offset | None = added(None)
     """How long before the due instant the clock drafts an apology, unless the remaining work needs it
     earlier; None: it never does. "At least one working day before" is not confirmed by any text at hand

@@ -39,7 +39,9 @@ class Absences:
     def __init__(self, store: Store, rulebook: Rulebook) -> None:
         self._record, self._rulebook = NoticeRecord(store), rulebook
 
-    async def add(self, person: str, since: date, until: date, substitute: str | None, user: str) -> int:
+    async def add(
+        self, person: str, since: date, until: date, substitute: str | None, user: str, *, today: date
+    ) -> int:
         """Enter an absence, both days included; its number. Of two on a day the later entered counts."""
         actor, away = self._rulebook.actor(user), self._rulebook.actor(person)
         self._may(actor, away)
@@ -50,6 +52,8 @@ class Absences:
                 raise BadAbsence(
                     person=person, reason=Phrase("the year {year} is a mistake", year=str(day.year))
                 )
+        if until < today:  # it would stand in no list, and could not be taken back
+            raise BadAbsence(person=person, reason=Phrase("it is over already"))
         if substitute is not None:
             stand_in = self._rulebook.actor(substitute)
             if stand_in.id == away.id:

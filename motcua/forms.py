@@ -74,21 +74,31 @@ class TextTooLong(BadInput):
 Name = Annotated[Visible, Field(max_length=200), AfterValidator(one_line)]
 
 
+def _if_it_shows(text: str | None) -> str | None:
+    return text if text is not None and shows(text) else None
+
+
+Contact = Annotated[str | None, Field(max_length=50), AfterValidator(_if_it_shows)]
+"""A number by which somebody is known or reached; a blank one is none."""
+Address = Annotated[str | None, Field(max_length=500), AfterValidator(_if_it_shows)]
+"""A postal address; a blank one is none."""
+
+
 class Owner(Value):
     """Whose dossier it is, where somebody else hands it in."""
 
     name: Name
-    address: str | None = Field(default=None, max_length=500)
+    address: Address = None
 
 
 class Applicant(Value):
     """Who hands in a dossier; kept only in rows that can be erased."""
 
     name: Name
-    id_number: str | None = Field(default=None, max_length=50)
-    phone: str | None = Field(default=None, max_length=50)
+    id_number: Contact = None
+    phone: Contact = None
     email: Email | None = None
-    address: str | None = Field(default=None, max_length=500)
+    address: Address = None
     owner: Owner | None = added(None)
     language: Literal["vi", "en"] = added("vi")
     """What letters to the applicant are written in."""

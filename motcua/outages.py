@@ -10,6 +10,7 @@ from models.base import Value
 from models.outages import check
 from models.refusals import DossierClosed, OutageKnown, OutageMissed, RequestReused
 from motcua.desk import Desk
+from motcua.forms import read_command
 from motcua.many import Tell, each, silently
 from motcua.store import Store
 
@@ -52,6 +53,8 @@ async def announce(
     told = f"{notice}|{since.isoformat()}|{until.isoformat()}"
     announcement = hashlib.sha256(told.encode()).hexdigest()[:32]
     data = {"since": since.isoformat(), "until": until.isoformat(), "notice": notice}
+    # Refused now, also where no dossier is open to refuse it.
+    read_command("", "outage", desk.rulebook.actor(user), data, "outage", desk.rulebook.calendar)
 
     async def ask(code: str) -> Fate:
         try:

@@ -9,6 +9,7 @@ from models.base import Value
 from models.refusals import DossierClosed, SameUnit, WrongStage
 from models.units import heir
 from motcua.desk import Desk
+from motcua.forms import read_command
 from motcua.many import Tell, each, silently
 from motcua.store import Store
 
@@ -35,6 +36,9 @@ async def succeed(
     Asked again it goes on: a dossier that is with the successor stays there. Units that nobody took over
     are left alone.
     """
+    # Refused now, also where no dossier is left to refuse it.
+    data = {"unit": "any", "reason": reason}
+    read_command("", "transfer", desk.rulebook.actor(user), data, "succeed", desk.rulebook.calendar)
     units, found = desk.rulebook.units, []
     for unit in units:
         successor = heir(units, unit, day)

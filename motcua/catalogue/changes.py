@@ -13,7 +13,7 @@ from models.calendar import Calendar, Hours, SpecialDay
 from models.changes import Change, Day, amended, closed_year, name_of
 from models.faults import fault
 from models.refusals import Phrase
-from motcua.catalogue.files import BadCatalogue, Text, check, only_once, read
+from motcua.catalogue.files import BadCatalogue, Line, Text, check, only_once, read
 
 
 class _Day(Value):
@@ -32,7 +32,7 @@ class _Day(Value):
 
 class _ChangeFile(Value):
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,59}$")
-    decree: Text = Field(max_length=180)
+    decree: Line = Field(max_length=180)
     title: Text
     issued: date
     calendar: Text

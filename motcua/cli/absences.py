@@ -73,7 +73,9 @@ async def _add(
     as_json: bool,
 ) -> None:
     async with shop.office() as (desk, store):
-        number = await Absences(store, desk.rulebook).add(person, first, last, substitute, user)
+        today = desk.rulebook.calendar.local(datetime.now(UTC)).date()
+        absences = Absences(store, desk.rulebook)
+        number = await absences.add(person, first, last, substitute, user, today=today)
     if as_json:
         printing.document({"number": number, "person": person, "substitute": substitute})
     else:

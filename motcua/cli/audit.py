@@ -15,6 +15,7 @@ from models.archive import Difference, Replays, Swept
 from models.refusals import BadInput, Forbidden, exit_code
 from models.rights import OFFICE
 from models.seals import Proof, Seal
+from models.visible import shows
 from motcua.audit import Verified
 from motcua.cli import erasing, printing
 from motcua.cli.erasing import office_moment
@@ -190,7 +191,7 @@ def _add_keys(audit: typer.Typer, shop: Workshop) -> None:
         as_json: Json = False,
     ) -> None:
         """Say that a key is not to be believed any more, as of a moment."""
-        if not 1 <= len(reason) <= LONGEST:
+        if not shows(reason) or len(reason) > LONGEST:
             raise BadReason(most=LONGEST)
         at = office_moment(shop, since) or datetime.now(UTC)
         work(_revoke(shop, key, user, at, reason, as_json=as_json))

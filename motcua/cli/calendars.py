@@ -9,7 +9,7 @@ import typer
 
 from models.calendar import Calendar, SpecialDay
 from models.changes import Acts, Change, amended, name_of
-from models.refusals import EXIT_CODES, CheckFailed, Unreachable
+from models.refusals import EXIT_CODES, BadInput, CheckFailed, Unreachable
 from motcua.calendars import Calendars, Outcome, Shifted, Totals, Touched
 from motcua.catalogue.changes import read_change
 from motcua.cli import printing
@@ -20,6 +20,12 @@ from motcua.store.changes import CalendarRecord
 File = Annotated[Path, typer.Argument(help="A calendar change (TOML).")]
 User = Annotated[str, typer.Option("--as", help="The administrator who orders it.")]
 _LATE = {"newly": "would be LATE", "saved": "would be in time", None: ""}
+
+
+class YearOutside(BadInput):
+    """A year of which the calendar knows no day."""
+
+    sentence = "The calendar {calendar} knows the years {first} to {last}; {year} lies outside."
 
 
 def add(app: typer.Typer, shop: Workshop) -> None:
@@ -70,6 +76,9 @@ async def _show(shop: Workshop, year: int | None, *, as_json: bool) -> None:
     for order in acts.in_force:
         calendar = amended(calendar, order.change)
         of_change |= {day.date.isoformat(): order.change.id for day in order.change.days}
+    first, last = calendar.first.year, calendar.last.year
+    if year is not None and not first <= year <= last:
+        raise YearOutside(calendar=name_of(calendar), first=first, last=last, year=year)
     days = [day for day in calendar.special if year in (None, day.date.year)]
     if as_json:
         shown = [

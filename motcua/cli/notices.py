@@ -7,11 +7,14 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from models.people import APPLICANT
 from models.procedure import Role
 from models.refusals import BadInput, Refusal
 from motcua.bell import Bell
+from motcua.catalogue.office import channels
 from motcua.cli import printing
 from motcua.cli.options import Json
+from motcua.cli.people import known_form
 from motcua.cli.workshop import Workshop, work
 from motcua.store.notices import NoticeFilter, NoticeRecord, State
 
@@ -22,6 +25,12 @@ class UnknownState(BadInput):
     """A state that notices do not have."""
 
     sentence = "Notices are {known}; none is {state}."
+
+
+class UnknownChannel(BadInput):
+    """A channel that the office does not have."""
+
+    sentence = "There is no channel {channel}; there is: {known}."
 
 
 class WhichNotices(BadInput):
@@ -63,6 +72,8 @@ def add(app: typer.Typer, shop: Workshop) -> None:
         """Notices and where each stands, the latest first."""
         if state is not None and state not in get_args(State):
             raise UnknownState(state=state, known=", ".join(get_args(State)))
+        if code is not None:
+            known_form(code)
         wanted = NoticeFilter.model_validate(
             {"code": code, "recipient": recipient, "channel": channel, "state": state, "limit": limit}
         )
@@ -85,7 +96,14 @@ def add(app: typer.Typer, shop: Workshop) -> None:
 
 
 async def _list(shop: Workshop, wanted: NoticeFilter, *, as_json: bool) -> None:
+    known = sorted(channels(shop.catalogue().office))
+    if wanted.channel not in (None, *known):
+        raise UnknownChannel(channel=wanted.channel, known=", ".join(known))
+    if wanted.recipient not in (None, APPLICANT):
+        shop.catalogue().actor(wanted.recipient)  # refuses a name that nobody has
     async with shop.office() as (desk, store):
+        if wanted.code is not None:
+            await desk.row(wanted.code)  # refuses a code that no dossier has
         found = await NoticeRecord(store).listed(wanted)
     if as_json:
         printing.document(found)

@@ -30,6 +30,12 @@ class NotJson(BadInput):
     sentence = "{where} is not JSON: {reason}"
 
 
+class NothingSubmitted(BadInput):
+    """An empty list where submissions are expected."""
+
+    sentence = "There is no submission in this list."
+
+
 class NoSuchFile(BadInput):
     """A file that cannot be read."""
 
@@ -150,6 +156,8 @@ def _documents(file: str) -> list[tuple[str, Any]]:
             raise NotJson(where="the standard input" if file == "-" else file, reason=error) from error
         return [(f"line {n}", _line(n, line)) for n, line in lines]
     if isinstance(whole, list):
+        if not whole:
+            raise NothingSubmitted
         return [(f"entry {n}", entry) for n, entry in enumerate(whole, 1)]
     return [("submission", whole)]
 

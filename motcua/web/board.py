@@ -14,8 +14,7 @@ from models.chain import fingerprint
 from models.changes import Change, name_of
 from models.commands import own_request_id
 from models.procedure import Role
-from models.refusals import BadInput, Phrase, Problem, http_status
-from motcua.absences import BadAbsence
+from models.refusals import BadInput, Problem, http_status
 from motcua.calendars import Totals, Touched
 from motcua.catalogue.changes import change_of
 from motcua.store.screens import Wanted
@@ -255,9 +254,8 @@ async def add_absence(visit: Member, request: Request) -> Response:
     try:
         person = given["person"] or visit.person.id
         since, until = _day(given["since"]), _day(given["until"])
-        if since <= until < visit.today():  # it would stand in no list, and could not be taken back
-            raise BadAbsence(person=person, reason=Phrase("it is over already"))
-        await visit.house.absences.add(person, since, until, given["substitute"] or None, visit.person.id)
+        substitute = given["substitute"] or None
+        await visit.house.absences.add(person, since, until, substitute, visit.person.id, today=visit.today())
     except Problem as problem:
         return await _absences(
             visit, problem=visit.problem(problem), given=given, status=http_status(problem)

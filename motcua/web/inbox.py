@@ -14,6 +14,7 @@ from models.base import YEARS
 from models.commands import own_request_id
 from models.refusals import BadInput, Problem
 from models.timeliness import Due, pressing
+from models.visible import shows
 from motcua.store.screens import CODE_BEGINS, State, Wanted, own_and_dossier
 from motcua.web.codes import whole_code
 from motcua.web.doors import Member, form_of, whole
@@ -255,7 +256,7 @@ async def keep_filter(visit: Member, request: Request) -> Response:
     """Keep the present view under a name."""
     form = await form_of(request)
     name, address = " ".join(str(form.get("name", "")).split())[:60], str(form.get("address", ""))[:1000]
-    if not name.isprintable() or not name or not re.fullmatch(r"/inbox(\?[^\s<>\"]*)?", address):
+    if not name.isprintable() or not shows(name) or not re.fullmatch(r"/inbox(\?[^\s<>\"]*)?", address):
         raise BadAddress(what=visit.say("a name for the view"))
     await visit.house.screens.keep_filter(visit.person.id, name, address)
     return visit.go(address)

@@ -122,7 +122,9 @@ async def test_nobody_is_given_a_task_who_is_not_there(office: Running) -> None:
     await life.do("leader1 assign", to="both1")
     absences = Absences(office.store, there.desk.rulebook)
     with pytest.raises(NotThere, match="handler1"):
-        await absences.add("both1", date(2026, 3, 3), date(2026, 3, 9), "handler1", "both1")
+        await absences.add(
+            "both1", date(2026, 3, 3), date(2026, 3, 9), "handler1", "both1", today=date(2026, 3, 2)
+        )
 
 
 async def test_the_last_day_counts_and_so_does_an_absence(office: Running) -> None:
@@ -137,7 +139,8 @@ async def test_the_last_day_counts_and_so_does_an_absence(office: Running) -> No
 
     away = await Life.begin(office, *HANDLED, "@ 2026-03-04 08:00")
     absences = Absences(office.store, office.desk.rulebook)
-    number = await absences.add("handler1", date(2026, 3, 4), date(2026, 3, 6), "handler2", "handler1")
+    span, today = (date(2026, 3, 4), date(2026, 3, 6)), date(2026, 3, 4)
+    number = await absences.add("handler1", *span, "handler2", "handler1", today=today)
     try:
         await away.run("leader1 send-back step=handle reason=x")
         assert (await task(away), await freed(away)) == (("handle", "handler1"), [])

@@ -12,13 +12,14 @@ from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeou
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from models.refusals import DossierClosed, FourEyes, Problem, RequestReused, WrongRole
+from models.refusals import BadRequestId, DossierClosed, FourEyes, Problem, RequestReused, WrongRole
 from motcua.desk import AnswerPending, Desk, DossierStuck, TemporalGone
 from motcua.forms import InvalidCommand, InvalidSubmission, private
 from motcua.temporal import connect
 from tests.present import now
 from tests.running import PLAIN, Life, Running, always_open, asked, rulebook, submission
 from tests.unit.office import STAFF, at
+from tests.waiting import until
 
 OPENED = at("2026-05-04 08:00")
 
@@ -110,6 +111,22 @@ async def test_text_that_postgres_cannot_keep_is_refused(office: Running, text: 
         with pytest.raises(InvalidSubmission, match="cannot be kept"):
             await office.desk.submit(submission(**more), at=OPENED)
     assert (await life.do("approver1 note", text=r"still alive, not \u0000")).status == "processing"
+
+
+async def test_a_submission_cannot_take_the_id_of_a_linked_dossier(office: Running) -> None:
+    """Taken by somebody else's dossier it kept the other agency from ever being asked."""
+    life = await Life.begin(office, "receiver1 accept", procedure="x.linked-birth")
+    taken = f"{life.code}/residence/1"
+    for officer in (None, "receiver1"):
+        with pytest.raises(BadRequestId, match="slash"):
+            await office.desk.submit(submission(request_id=taken), officer=officer)
+    assert await office.desk.progress(taken) == (None, set())
+    await life.run("receiver1 complete", "handler1 complete")
+
+    async def asked_for() -> bool:
+        return (await office.desk.progress(taken))[0] is not None
+
+    await until(asked_for)
 
 
 async def test_one_request_at_midnight_is_one_dossier(office: Running) -> None:

@@ -471,6 +471,33 @@ async def test_wrong_submissions_are_told(now: Web, changes: dict[str, Any], wor
         assert ("paper", "Căn cước công dân") in kept.fields or "paper" in changes
 
 
+async def test_the_counter_takes_no_id_of_a_linked_dossier(now: Web) -> None:
+    """The request id of the form is anybody's to write; what was typed comes back with a new one."""
+    visitor = await now.visitor("receiver1")
+    form = (await visitor.get("/counter?procedure=1.001612")).form("/counter")
+    before = (await now.house.store.counts())["dossiers"]
+    answer = await visitor.send(form, **FULL, request_id="H53.26-261130-0004/residence/1", how="accept")
+    assert (answer.status, "slash" in answer.words) == (422, True)
+    assert (await now.house.store.counts())["dossiers"] == before
+    again = answer.form("/counter")
+    assert "/" not in dict(again.fields)["request_id"]
+    assert (await visitor.send(again, how="accept")).path.startswith("/counter/received/")
+
+
+async def test_the_largest_payment_is_shown_and_a_larger_one_refused(now: Web) -> None:
+    """One of 10^30 đồng was asked for, and no page of the dossier could be shown any more."""
+    code = await real(now, *PROCESSING)
+    for amount in (10**12 + 1, 10**30):
+        with pytest.raises(BadInput, match="amount"):
+            await now.house.desk.act(code, "request-payment", "handler1", {"amount": amount})
+    visitor = await now.visitor("handler1")
+    refused = await visitor.act(code, "request-payment", amount="1000000000001", fee="phí")
+    assert refused.status == 422
+    await now.house.desk.act(code, "request-payment", "handler1", {"amount": 10**12})
+    page = await visitor.get(f"/dossiers/{code}")
+    assert (page.status, "1,000,000,000,000" in page.words) == (200, True)
+
+
 async def test_the_counter_is_the_receivers(now: Web) -> None:
     """Nobody else takes in, whatever they send."""
     receiver, handler = await now.visitor("receiver1"), await now.visitor("handler1")

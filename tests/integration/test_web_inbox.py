@@ -327,6 +327,8 @@ async def test_a_kept_view_is_an_address(now: Web) -> None:
     assert "Trễ của đơn vị" in (await visitor.get("/inbox")).words
     await visitor.send(form)
     assert "Trễ của đơn vị" not in (await visitor.get("/inbox")).words
+    for blank in ("\u3164", "\u200b\u2800", " "):  # a link that nobody sees, and nobody could drop
+        assert (await visitor.send(page.form("/filters"), name=blank)).status == 422
     for address in ("https://evil.example", "/inbox?<script>", "//evil", "/people"):
         assert (await visitor.send(page.form("/filters"), name="x", address=address)).status == 422
 

@@ -207,6 +207,52 @@ def test_what_a_rule_refuses(there: CommandLine, sample: SampleOffice) -> None:
     assert there.facts(code) == before
 
 
+def nonsense(sample: SampleOffice, code: str) -> list[tuple[tuple[str, ...], int, str]]:
+    """Commands with a value that nothing has, their exit code and a word of the error."""
+    leader, outage = ("--as", sample.office_leader), ("outage", "--from", "2026-03-02T09:00")
+    away = ("absences", "add", sample.handler, "--as", sample.unit_leader)
+    promise = '{"until":"2200-12-31T23:30:00+00:00","reason":"x"}'
+    return [
+        (("notices", "list", "--code", "nope"), 4, "UnknownDossier"),
+        (("notices", "list", "--to", "nobody"), 2, "UnknownUser"),
+        (("notices", "list", "--channel", "pigeons"), 2, "UnknownChannel"),
+        (("notices", "list", "--state", "lost"), 2, "UnknownState"),
+        (("units", "succeed", "--as", "nobody"), 2, "UnknownUser"),
+        (("units", "succeed", *leader, "--reason", ""), 2, "InvalidCommand"),
+        (("units", "succeed", *leader, "--reason", "\u3164"), 2, "InvalidCommand"),
+        ((*outage, "--to", "2026-03-02T10:00", "--notice", "a\u3164\nb", *leader), 2, "InvalidCommand"),
+        ((*outage, "--to", "2026-03-02T10:00", "--notice", "x", "--as", "nobody"), 2, "UnknownUser"),
+        (("calendar", "show", "--year", "0"), 2, "YearOutside"),
+        (("calendar", "show", "--year", "99999999999999999999"), 2, "YearOutside"),
+        ((*away, "--from", "2020-12-03", "--to", "2020-12-31"), 2, "BadAbsence"),
+        ((*away, "--from", "2199-12-31", "--to", "2200-12-31"), 2, "BadAbsence"),
+        (("report", "--to", "2200-12-31"), 2, "BadTime"),
+        (("due", "--received", "2026-03-02T09:32", "--limit", "until 2200-12-31"), 2, "BadTime"),
+        (("audit", "hold", code, "--paper", "\u3164", *leader), 2, "BadPaper"),
+        (("audit", "hold", code, "--paper", "   ", *leader), 2, "BadPaper"),
+        (("act", code, "extend", *leader, "--data", promise), 2, "InvalidCommand"),
+        (("act", code, "request-payment", *leader, "--data", '{"amount":1' + "0" * 30 + "}"), 2, "Invalid"),
+        (("act", code, "request-payment", *leader, "--data", '{"amount":"999"}'), 2, "InvalidCommand"),
+        (("act", code, "extend", *leader, "--data", '{"until":1796774400,"reason":"x"}'), 2, "Invalid"),
+    ]
+
+
+@pytest.mark.slow  # two dozen commands
+def test_nonsense_is_not_answered_as_if_it_were_right(there: CommandLine, sample: SampleOffice) -> None:
+    """Each was exit code 0, or left a dossier that answered nothing any more."""
+    code = there.accepted("nonsense")
+    before = there.facts(code)
+    for arguments, exit_code, error in nonsense(sample, code):
+        ran = there(*arguments)
+        assert (ran.code, error in ran.error) == (exit_code, True), (arguments, ran.error)
+    assert there.facts(code) == before
+    assert there.act(code, "note", sample.clerk, text="it still answers").code == 0
+    ran = there("submit", "-", stdin="[]")
+    assert (ran.code, ran.error.partition(":")[0]) == (2, "NothingSubmitted")
+    taken = there("submit", "-", stdin=json.dumps(sample.submission(f"{code}/residence/1")))
+    assert (taken.code, "slash" in taken.error) == (2, True)
+
+
 @pytest.mark.slow  # three dozen commands
 def test_what_cannot_be_understood(there: CommandLine, sample: SampleOffice, tmp_path: Path) -> None:
     """Exit code 2 for words that make no sense, 4 for a code that nobody has."""

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from models.base import one_line
 from models.commands import Actor
+from models.keeping import Keeping, Paper
 from models.procedure import Role
 from models.visible import shows, visible
 from motcua.catalogue.calendars import CalendarFiles
 from motcua.catalogue.office import Staff, Unit
 from motcua.forms import InvalidCommand, InvalidSubmission, read_command, read_submission
+from tests.unit.office import procedure
 
 CATALOG = Path(__file__).resolve().parents[2] / "catalog"
 BLANK = [
@@ -65,6 +67,7 @@ def test_a_blank_name_is_refused_wherever_one_is_typed(blank: str) -> None:
         ("refuse", {"reason": blank}),
         ("note", {"text": blank}),
         ("consult", {"agency": blank}),
+        ("outage", {"since": "2026-03-02", "until": "2026-03-02", "notice": blank}),
         ("request-supplement", {"reason": {"text": blank, "papers": []}}),
         ("request-supplement", {"reason": {"text": "x", "papers": ["Tờ khai", blank]}}),
         ("request-supplement", {"reason": {"text": "x", "papers": [{"name": blank}]}}),
@@ -81,6 +84,9 @@ def test_a_blank_name_is_refused_wherever_one_is_typed(blank: str) -> None:
         Staff(id="a", name=blank, roles=(Role.HANDLER,), unit="u")
     with pytest.raises(ValidationError):
         Unit(id="u", name=blank, name_en="a")
+    for wrong in ({"name": blank}, {"name_en": blank}, {"field": blank}):
+        with pytest.raises(ValidationError):
+            procedure(**wrong)
 
 
 @pytest.mark.parametrize("name", SHOWN)
@@ -97,3 +103,37 @@ def test_what_cannot_be_seen_is_a_name_of_no_kind() -> None:
         if unicodedata.category(letter)[0] in "ZMC":
             assert not shows(letter), hex(point)
     assert visible(one_line("Lê")) == "Lê"
+
+
+@pytest.mark.parametrize("blank", BLANK)
+def test_a_blank_paper_number_is_none(blank: str) -> None:
+    """Of the rule or order that a hold, an erasure or a period goes by: it stands in the journal for ever."""
+    with pytest.raises(ValidationError):
+        TypeAdapter(Paper).validate_python(blank)
+    with pytest.raises(ValidationError):
+        Keeping(paper=blank)
+
+
+@pytest.mark.parametrize("blank", BLANK)
+def test_a_blank_contact_is_none(blank: str) -> None:
+    """Letters and papers would show a telephone or an address that cannot be read."""
+    given = submission(phone=blank, id_number=blank, address=blank, owner={"name": "B", "address": blank})
+    applicant = read_submission(given, CALENDAR).applicant
+    assert applicant.owner is not None
+    assert [applicant.phone, applicant.id_number, applicant.address, applicant.owner.address] == [None] * 4
+
+
+@pytest.mark.parametrize("words", ["a\nb", "a\u3164\nb", "a\u2028b", "a\tb", "a\u202eb"])
+def test_words_in_one_line_have_no_line_break(words: str) -> None:
+    """What stands in a line of a list, a letter or a paper."""
+    for kind, data in (
+        ("outage", {"since": "2026-03-02", "until": "2026-03-03", "notice": words}),
+        ("consult", {"agency": words}),
+        ("pay", {"amount": 1, "receipt": words}),
+        ("complete", {"number": words, "date": "2026-03-02"}),
+        ("approve", {"number": words, "date": "2026-03-02"}),
+        ("extend", {"until": "2026-03-02", "reason": "x", "legal_basis": words}),
+        ("apologise", {"legal_basis": words}),
+    ):
+        with pytest.raises(InvalidCommand, match="line break"):
+            read_command("c", kind, OFFICER, data, "r", CALENDAR)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import holidays
 import pytest
+from pydantic import ValidationError
 
 from models.calendar import Calendar
 from models.chain import fingerprint
@@ -21,6 +22,7 @@ from models.units import Span, check_works, heir
 from motcua.catalogue.calendars import NotAHoliday, UnknownCalendar, library_days, without_holiday
 from motcua.catalogue.catalogue import Catalogue, UnknownAgency, UnknownProcedure, UnknownUser
 from motcua.catalogue.files import BadCatalogue
+from tests.unit.office import procedure as sample
 
 ROOT = Path(__file__).resolve().parents[2] / "catalog"
 CHILDREN = ("x.linked-residence", "x.linked-health-card", "x.linked-tax")
@@ -706,3 +708,12 @@ def test_a_fee_is_an_amount_of_money(tmp_path: Path, key: str, amount: str) -> N
     root = copy_with(tmp_path, "procedures/certified-copy.toml", "amount = 2000", wrong)
     with pytest.raises(BadCatalogue, match=rf"fees.*\.{key}: Input should be (less|greater) than or equal"):
         Catalogue.load(root)
+
+
+@pytest.mark.parametrize("key", ["supplements", "extensions"])
+@pytest.mark.parametrize("number", [-1, 101, 10**18])
+def test_how_often_something_may_be_done_is_a_small_number(key: str, number: int) -> None:
+    """Fewer than never was taken for a number, too."""
+    assert getattr(sample(**{key: 0}), key) == 0
+    with pytest.raises(ValidationError, match=key):
+        sample(**{key: number})
