@@ -22,6 +22,7 @@ from motcua import outages
 from tests.unit.office import (
     CALENDAR,
     CALENDAR_DATA,
+    STAFF,
     Case,
     at,
     calendar,
@@ -322,7 +323,7 @@ async def test_somebody_else_goes_on_with_an_announcement() -> None:
     class Office:
         """Two open dossiers, one of which has heard of it from a colleague."""
 
-        rulebook = SimpleNamespace(calendar=CALENDAR)
+        rulebook = SimpleNamespace(calendar=CALENDAR, actor=STAFF.get)
 
         async def open_codes(self) -> list[str]:
             return ["A", "B"]
@@ -333,5 +334,5 @@ async def test_somebody_else_goes_on_with_an_announcement() -> None:
 
     office = cast(Any, Office())
     since, until = at("2026-03-03 10:00"), at("2026-03-03 14:00")
-    told = await outages.announce(office, office, since=since, until=until, notice="12/TB", user="admin2")
+    told = await outages.announce(office, office, since=since, until=until, notice="12/TB", user="admin1")
     assert (told.known, told.counted) == (1, 1)
