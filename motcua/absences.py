@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from models.base import TYPED_YEARS
+from models.base import keeps
 from models.commands import Actor
 from models.people import Absence, check_there
 from models.procedure import Role
@@ -48,7 +48,7 @@ class Absences:
         if until < since:
             raise BadAbsence(person=person, reason=Phrase("it must not end before it begins"))
         for day in (since, until):
-            if day.year not in TYPED_YEARS:
+            if not keeps(day):
                 raise BadAbsence(
                     person=person, reason=Phrase("the year {year} is a mistake", year=str(day.year))
                 )

@@ -226,7 +226,6 @@ def nonsense(sample: SampleOffice, code: str) -> list[tuple[tuple[str, ...], int
         (("calendar", "show", "--year", "99999999999999999999"), 2, "YearOutside"),
         ((*away, "--from", "2020-12-03", "--to", "2020-12-31"), 2, "BadAbsence"),
         ((*away, "--from", "2199-12-31", "--to", "2200-12-31"), 2, "BadAbsence"),
-        (("report", "--to", "2200-12-31"), 2, "BadTime"),
         (("due", "--received", "2026-03-02T09:32", "--limit", "until 2200-12-31"), 2, "BadTime"),
         (("audit", "hold", code, "--paper", "\u3164", *leader), 2, "BadPaper"),
         (("audit", "hold", code, "--paper", "   ", *leader), 2, "BadPaper"),
