@@ -79,7 +79,7 @@ class Calendar(Value):
             raise ValueError("a calendar needs at least one opening interval in its week")
         if self.first > self.last:
             raise ValueError("a calendar's first day must not come after its last")
-        if not {self.first.year, self.last.year} <= set(TYPED_YEARS):
+        if self.first.year not in TYPED_YEARS or self.last.year not in TYPED_YEARS:
             years = f"{TYPED_YEARS[0]} to {TYPED_YEARS[-1]}"
             raise ValueError(f"a calendar must lie in the years {years}, not {self.first} to {self.last}")
         dates = [day.date for day in self.special]

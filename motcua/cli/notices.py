@@ -99,7 +99,7 @@ async def _list(shop: Workshop, wanted: NoticeFilter, *, as_json: bool) -> None:
     known = sorted(channels(shop.catalogue().office))
     if wanted.channel not in (None, *known):
         raise UnknownChannel(channel=wanted.channel, known=", ".join(known))
-    if wanted.recipient not in (None, APPLICANT):
+    if wanted.recipient is not None and wanted.recipient != APPLICANT:
         shop.catalogue().actor(wanted.recipient)  # refuses a name that nobody has
     async with shop.office() as (desk, store):
         if wanted.code is not None:
