@@ -16,7 +16,7 @@ help: ## what can be made
 
 # A virtual environment whose Python is gone, or is another since the system was upgraded, is made anew.
 ifneq ($(wildcard .venv/made.done),)
-ifneq ($(shell test -x $(BIN)/python && $(BIN)/python -c "from importlib.util import find_spec as f; print(f('pip') and 'whole')" 2>&1),whole)
+ifneq ($(shell test -x .venv/bin/python && .venv/bin/python -c "from importlib.util import find_spec as f; print(f('pip') and 'whole')" 2>&1),whole)
 $(shell rm -f .venv/*.done)
 endif
 endif

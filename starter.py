@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from motcua import cli
 from motcua.descriptors import raise_limit
+from motcua.owner import OWNER, end_with_owner
 
 if TYPE_CHECKING:
     from models.calendar import Calendar
@@ -104,6 +105,9 @@ class Workshop:
 def main(argv: list[str]) -> int:
     """Run one command; returns the process's exit code."""
     raise_limit()
+    owner = os.environ.pop(OWNER, "")
+    if owner:
+        end_with_owner(owner)
     # There is none, and to look for one pydantic reads the metadata of every package that is installed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     return cli.run(Workshop(), argv)

@@ -1,10 +1,16 @@
-"""What a process of a pool owes its owner: to end with it."""
+"""What a process owes its owner: to end with it."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
+import time
+
+OWNER = "MOTCUA_OWNER"
+"""The variable by which `make` gives a program its own process id."""
+LOOK_SECONDS = 0.5
 
 
 def end_with_parent() -> None:
@@ -17,3 +23,17 @@ def end_with_parent() -> None:
 def _wait(parent: multiprocessing.process.BaseProcess) -> None:
     parent.join()
     os._exit(1)
+
+
+def end_with_owner(owner: str) -> None:
+    """Have this process told to end (SIGTERM) as soon as the process with this id is not its parent any more.
+
+    An office that `make` has started ends in order when `make` is killed and can pass no signal on.
+    """
+    threading.Thread(target=_watch, args=(owner,), daemon=True).start()
+
+
+def _watch(owner: str) -> None:
+    while str(os.getppid()) == owner:
+        time.sleep(LOOK_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)

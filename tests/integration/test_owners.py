@@ -15,6 +15,7 @@ import pytest
 from motcua.guardian import GUARDIAN
 from motcua.local import RunInfo, read_run
 from tests.integration.test_local import ROOT, runs
+from tests.making import OUTER
 from tests.waiting import blocking_until, until
 
 pytestmark = pytest.mark.slow  # each in a run of pytest with an office of its own
@@ -120,3 +121,21 @@ async def test_a_pool_ends_with_its_owner(tmp_path: Path) -> None:
         pids = [int(process.stdout.readline()) for _ in range(2)]
         process.kill()
         await until(lambda: not any(runs(pid) for pid in pids))
+
+
+def test_an_office_does_not_outlive_its_make(tmp_path: Path) -> None:
+    """`make up`, and `make` is killed: the program and all that it has started end."""
+    own = {name: value for name, value in os.environ.items() if name not in OUTER}
+    argv, stdin = GUARDIAN.guarded(["make", "-o", "install", "up", f"BIN={Path(sys.executable).parent}"])
+    process = subprocess.Popen(
+        argv, stdin=stdin, cwd=ROOT, env={**own, "MOTCUA_DATA_DIR": str(tmp_path)}, stdout=subprocess.DEVNULL
+    )
+    with process:
+        try:
+            blocking_until(lambda: read_run(tmp_path) is not None, "the office of make")
+            run = read_run(tmp_path)
+            assert run
+            assert psutil.Process(run.pid).ppid() == process.pid
+        finally:
+            process.kill()
+    blocking_until(lambda: not any(map(runs, (run.pid, *run.children.values()))), "the end of the office")
