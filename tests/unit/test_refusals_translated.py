@@ -43,7 +43,20 @@ DAY, MOMENT = date(2026, 3, 2), "2026-03-02 09:30"
 assert app
 
 NAMES = {
-    *("starter", "py", "dossiers", "restart", "as", "reason", "user", "audit", "seal", "rotate", "key"),
+    *(
+        "starter",
+        "py",
+        "dossiers",
+        "restart",
+        "as",
+        "reason",
+        "user",
+        "audit",
+        "verify",
+        "seal",
+        "rotate",
+        "key",
+    ),
     *("Temporal", "PostgreSQL", "PDF", "Word", "Excel", "OpenDocument", "JPEG", "PNG", "MB", "NUL", "QR"),
     *("RFC", "MOTCUA", "TSA", "TOML", "UTF", "UTC", "JSON", "surrogate", "byte", "pdf", "x"),
 }
