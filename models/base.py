@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -68,6 +68,26 @@ Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
 """An amount in đồng."""
 
 
+def _of_this_age(day: date) -> date:
+    if day.year not in TYPED_YEARS:
+        raise ValueError(Phrase("the year {year} is a mistake", year=str(day.year)))
+    return day
+
+
+Day = Annotated[date, AfterValidator(_of_this_age)]
+"""A date of `TYPED_YEARS`, with room to count from on either side."""
+
+
+def _without_offset(at: time) -> time:
+    if at.tzinfo is not None:
+        raise ValueError(Phrase("must be office time, such as 07:00:00, without an offset from UTC"))
+    return at
+
+
+OfficeTime = Annotated[time, AfterValidator(_without_offset)]
+"""A time of day on the office's clock; one with an offset cannot be compared with any of those."""
+
+
 def added(default: Any) -> Any:
     """A field that came later: not in the JSON while it has its default, so that older hashes still hold."""
     return Field(default=default, exclude_if=lambda value: value == default)
@@ -92,8 +112,8 @@ class Dated(Value):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    since: date | None = Field(default=None, validation_alias="from", exclude_if=lambda day: day is None)
-    until: date | None = added(None)
+    since: Day | None = Field(default=None, validation_alias="from", exclude_if=lambda day: day is None)
+    until: Day | None = added(None)
 
     @model_validator(mode="after")
     def _forward(self) -> Self:

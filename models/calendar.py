@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict, model_validator
 
-from models.base import TYPED_YEARS, Value
+from models.base import TYPED_YEARS, OfficeTime, Value
 from models.refusals import BadInput
 
 ONE_DAY = timedelta(days=1)
@@ -32,8 +32,8 @@ class CalendarTooShort(BadInput):
 class Hours(Value):
     """One opening interval of a day in office time, [opens, closes)."""
 
-    opens: time
-    closes: time
+    opens: OfficeTime
+    closes: OfficeTime
 
     @model_validator(mode="after")
     def _forward(self) -> Hours:

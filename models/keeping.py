@@ -10,9 +10,9 @@ from pydantic import Field
 
 from models.base import YEARS, Value
 from models.calendar import Calendar
-from models.visible import Visible
+from models.visible import Line
 
-Paper = Annotated[Visible, Field(min_length=1, max_length=80, pattern=r"^[\w /.,:()-]+$")]
+Paper = Annotated[Line, Field(max_length=80, pattern=r"^[\w /.,:()-]+$")]
 """The number of the paper that it goes by; nothing about persons, for the journal is never erased."""
 Years = Annotated[int, Field(ge=1, le=150, strict=True)]
 

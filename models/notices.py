@@ -17,8 +17,9 @@ from models.base import Instant, Value
 from models.calendar import ONE_DAY, Calendar, CalendarTooShort
 from models.dossier import Dossier
 from models.facts import Event, Fact
-from models.people import APPLICANT, DESK, EMAIL, Directory
+from models.people import DESK, EMAIL, Directory
 from models.procedure import Role
+from models.reserved import APPLICANT
 from models.view import DossierRow
 
 NO_RUNG = -1

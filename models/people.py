@@ -13,6 +13,7 @@ from models.addresses import Email
 from models.base import Dated, Value
 from models.procedure import Role
 from models.refusals import NotThere, Phrase
+from models.reserved import APPLICANT, ASSIGNEE
 from models.rights import EVERYWHERE, STAFF, WATCHING
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ Language = Literal["vi", "en"]
 
 DESK, EMAIL = "desk", "email"
 """The desk's own bell, and mail; every other channel is a webhook of the office."""
-ASSIGNEE, APPLICANT = "assignee", "applicant"
 UPWARD = (Role.UNIT_LEADER.value, Role.OFFICE_LEADER.value, Role.ADMINISTRATOR.value)
 """Who is told where nobody else is there to be told, in this order."""
 STAFF_ROLES = frozenset(role.value for role in STAFF)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date, time
 from enum import StrEnum
 from itertools import combinations
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from models.base import Amount, Dated, Value, added
+from models.base import Amount, Dated, Day, OfficeTime, Value, added
 from models.calendar import NOTHING
 from models.limits import Limit, Offset
 from models.terms import Mode, Rung
 from models.timeliness import Measure
-from models.visible import Visible
+from models.visible import Id, Line
 
 
 class Stage(StrEnum):
@@ -46,9 +45,9 @@ class Role(StrEnum):
 class Step(Value):
     """One piece of work by one role; an open step is somebody's task."""
 
-    id: str
-    name: Visible
-    name_en: Visible
+    id: Id
+    name: Line
+    name_en: Line
     stage: Stage
     role: Role
     limit: Limit | None = None
@@ -70,12 +69,12 @@ class Fee(Dated):
     """
 
     kind: Literal["phí", "lệ phí"]
-    name: Visible
+    name: Line
     amount: Amount
     """Vietnamese đồng; what a province sets otherwise overrides it."""
     online: Amount | None = added(None)
     """The amount where it is handed in online and that costs otherwise."""
-    unit: Visible = "hồ sơ"
+    unit: Line = "hồ sơ"
     when: Literal["before", "after"] = "before"
 
     def price(self, channel: str | None) -> int:
@@ -86,12 +85,12 @@ class Fee(Dated):
 class Link(Value):
     """A dossier of another agency that a step of this procedure waits for (liên thông, Decree 301/2026)."""
 
-    id: str
-    step: str
+    id: Id
+    step: Id
     """The step that opens it, and that cannot be completed before it is done."""
-    procedure: str
+    procedure: Id
     """The code of the other agency's procedure; its version is that of the day."""
-    unit: str
+    unit: Id
     acknowledge: Limit = Limit.parse("2 hours")
     """Within what the other agency must acknowledge (2 working hours: Decree 301/2026)."""
     mode: Mode = "none"
@@ -112,16 +111,16 @@ class Pausing(Value):
 class Procedure(Value):
     """Limit, steps, fees, pause rule and ladder under which a dossier is received and finished."""
 
-    code: str
-    version: date
+    code: Id
+    version: Day
     """The day from which this version holds; a dossier keeps the version it was received under."""
-    until: date | None = None
-    name: Visible
-    name_en: Visible
-    field: Visible
+    until: Day | None = None
+    name: Line
+    name_en: Line
+    field: Line
     limit: Limit | None
     """None where each dossier brings its own fixed due instant (`accept` then must give it)."""
-    cut_off: time | None = None
+    cut_off: OfficeTime | None = None
     intake_limit: Limit = Limit.parse("8 hours")
     steps: tuple[Step, ...]
     fees: tuple[Fee, ...] = ()
@@ -149,8 +148,8 @@ class Procedure(Value):
     step_ladder: tuple[Rung, ...] = ()
     """Alarms of each other term: intake, step, supplement, consultation."""
     links: tuple[Link, ...] = added(())
-    rule_set: str
-    sources: tuple[str, ...] = ()
+    rule_set: Line
+    sources: tuple[Line, ...] = ()
 
     @model_validator(mode="after")
     def _well_formed(self) -> Procedure:

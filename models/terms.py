@@ -16,6 +16,7 @@ from models.base import Instant, Value, added
 from models.calendar import NOTHING, ONE_DAY, Calendar, CalendarTooShort
 from models.limits import HOURS_A_DAY, Limit, Offset
 from models.timeliness import Measure, overdue_from
+from models.visible import Line
 
 Mode = Literal["resume", "restart", "none"]
 """What a pause does to a term: gives the remaining time back, starts it afresh, or does not stop it."""
@@ -304,7 +305,7 @@ Alert = Literal["reminder", "due", "overdue", "escalation"]
 class Rung(Value):
     """One alarm of a ladder."""
 
-    name: str
+    name: Line
     offset: Offset
     """From the due instant, in working time."""
     kind: Literal["reminder", "due", "escalation"]

@@ -6,8 +6,9 @@ import re
 import unicodedata
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
+from models.base import one_line
 from models.refusals import Phrase
 
 UNSEEN = re.compile(
@@ -35,3 +36,9 @@ def visible(text: str) -> str:
 
 Visible = Annotated[str, AfterValidator(visible)]
 """A text that is not blank, whatever blanks it is made of."""
+
+Line = Annotated[Visible, Field(max_length=500), AfterValidator(one_line)]
+"""A name or title in a catalogue: one line that shows something."""
+Id = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]*$")]
+"""What a catalogue calls a unit, a person, a step and the like: part of request ids, of names of workflows
+and of addresses of pages, all of which have limits."""

@@ -21,6 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from models.archive import HERE, Archived, Gap, Swept, unpacked
 from models.journal import HistoryArchived, Line
 from models.refusals import UnknownDossier
+from models.reserved import CLOCK_ID
 from motcua.store.proof import ProofRecord
 from motcua.temporal import AWAY, RPC_TIMEOUT, TemporalUnreachable, keep_for, retention
 
@@ -29,7 +30,7 @@ LISTED, FETCHED = 1000, 8
 """How many closed histories are looked at together, and how many are fetched at a time."""
 WRITTEN = 100
 """How many are written together."""
-ACTOR = "clock"
+ACTOR = CLOCK_ID
 
 log = structlog.get_logger()
 

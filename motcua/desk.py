@@ -63,6 +63,7 @@ from models.refusals import (
     Unreachable,
     revive,
 )
+from models.reserved import CITIZEN_ID
 from models.rules import decide
 from models.service import Answer, Held, Opening
 from models.units import Span, UnknownUnit, check_works, heir
@@ -88,7 +89,7 @@ log = structlog.get_logger()
 NO_CODE = "(new)"
 """How a dossier is called until it has been taken in."""
 
-CITIZEN = Actor(id="citizen", roles=(Role.CITIZEN,), unit="")
+CITIZEN = Actor(id=CITIZEN_ID, roles=(Role.CITIZEN,), unit="")
 
 
 class AnswerPending(Unreachable):
@@ -158,12 +159,14 @@ class Rulebook:
         actor: Callable[[str], Actor],
         calendar: Calendar,
         person: Callable[[str], Person | None] | None = None,
+        ends: date | None = None,
     ) -> None:
         """`person` is a member of staff by their id; None where nobody knows who works there and until when,
-        as in an imported log."""
+        as in an imported log. `ends` is the last day of such a log: each of its dossiers needs the calendar
+        up to there, however long ago it began."""
         self.office, self.agency, self.units = office, agency, units
         self.procedure, self.actor, self.calendar = procedure, actor, calendar
-        self._person = person
+        self._person, self._ends = person, ends
         self.epoch = 0
         """The last act on the office's calendar that is in it."""
         self._catalogued = calendar
@@ -190,11 +193,63 @@ class Rulebook:
         return None if person is None or person.since is person.until is None else person
 
     def excerpt(self, day: date) -> Calendar:
-        """The part of the calendar that travels with a dossier filed on a day: to the year after next."""
+        """The part of the calendar that travels with a dossier filed on a day: to the year after next,
+        that of an imported log's end."""
         first = day.replace(day=1) - timedelta(days=31)
         if first not in self._excerpts:
-            self._excerpts[first] = self.calendar.excerpt(first, date(day.year + 2, 12, 31))
+            year = max(day.year, self._ends.year) if self._ends else day.year
+            self._excerpts[first] = self.calendar.excerpt(first, date(year + 2, 12, 31))
         return self._excerpts[first]
+
+    def opening(
+        self,
+        submission: Submission,
+        officer: str | None,
+        now: datetime,
+        simulated: SimulatedTime | None,
+        seed: str | None,
+    ) -> tuple[Opening, tuple[Private, ...]]:
+        """What a dossier begins with, all but its code, and what is to be kept apart."""
+        dossier = self.empty(submission.procedure, submission.unit, now, simulated=simulated is not None)
+        rows = tuple(
+            private("intake", submission.request_id, *item, seed) for item in submission.kept().items()
+        )
+        references = {row.kind: reference(row) for row in rows}
+        filing = File(
+            id=submission.request_id,
+            actor=self.actor(officer) if officer else CITIZEN,
+            channel=submission.channel,
+            unit=submission.unit,
+            applicant=references["applicant"],
+            papers=references.get("papers"),
+            submitted_at=submission.submitted_at,
+            accept=officer is not None,
+            due=Limit.fixed(submission.due_at) if submission.due_at and officer else None,
+            simulated=simulated,
+        )
+        return Opening(dossier=dossier, filing=filing, opened_at=now if simulated else None), rows
+
+    def empty(self, procedure: str, unit: str, now: datetime, *, simulated: bool) -> Dossier:
+        """A dossier before its first fact, under the rules of its day."""
+        self.known_unit(unit, InvalidSubmission)
+        day = self.calendar.local(now).date()
+        check_works(self.units, unit, day)
+        return Dossier(
+            code=NO_CODE,
+            office=self.office,
+            unit=unit,
+            procedure=self.procedure(procedure, day),
+            calendar=self.excerpt(day),
+            simulated=simulated,
+        )
+
+    def known_unit(self, unit: str, refusal: type[BadInput], **where: str) -> None:
+        """Refuse a unit that the office does not have, as bad input of this family."""
+        if unit not in self.units:
+            units = ", ".join(sorted(self.units))
+            raise refusal(
+                field="unit", reason=Phrase("{unit!r} is none of {units}", unit=unit, units=units), **where
+            )
 
 
 class Desk:
@@ -249,7 +304,7 @@ class Desk:
             await self._check_backdated(submission, now)
 
         def make() -> tuple[Opening, tuple[Private, ...]]:
-            return self._opening(submission, officer, now, simulated, seed)
+            return self.rulebook.opening(submission, officer, now, simulated, seed)
 
         return await self._take_in(make, now, submission.model_dump_json())
 
@@ -284,7 +339,7 @@ class Desk:
         )
 
         def make() -> tuple[Opening, tuple[Private, ...]]:
-            empty = self._empty(message.procedure, unit, now, simulated=message.simulated)
+            empty = self.rulebook.empty(message.procedure, unit, now, simulated=message.simulated)
             dossier = empty.model_copy(update={"parent": Parent(code=message.parent, link=message.link)})
             return Opening(dossier=dossier, filing=filing, opened_at=now if message.simulated else None), ()
 
@@ -329,49 +384,6 @@ class Desk:
     def read_submission(self, data: Any) -> Submission:
         """A submission from its JSON; what is wrong is named by its field."""
         return read_submission(data, self.rulebook.calendar)
-
-    def _opening(
-        self,
-        submission: Submission,
-        officer: str | None,
-        now: datetime,
-        simulated: SimulatedTime | None,
-        seed: str | None,
-    ) -> tuple[Opening, tuple[Private, ...]]:
-        """What a dossier begins with, all but its code, and what is to be kept apart."""
-        dossier = self._empty(submission.procedure, submission.unit, now, simulated=simulated is not None)
-        rows = tuple(
-            private("intake", submission.request_id, *item, seed) for item in submission.kept().items()
-        )
-        references = {row.kind: reference(row) for row in rows}
-        filing = File(
-            id=submission.request_id,
-            actor=self.rulebook.actor(officer) if officer else CITIZEN,
-            channel=submission.channel,
-            unit=submission.unit,
-            applicant=references["applicant"],
-            papers=references.get("papers"),
-            submitted_at=submission.submitted_at,
-            accept=officer is not None,
-            due=Limit.fixed(submission.due_at) if submission.due_at and officer else None,
-            simulated=simulated,
-        )
-        return Opening(dossier=dossier, filing=filing, opened_at=now if simulated else None), rows
-
-    def _empty(self, procedure: str, unit: str, now: datetime, *, simulated: bool) -> Dossier:
-        """A dossier before its first fact, under the rules of its day."""
-        book = self.rulebook
-        self._known_unit(unit, InvalidSubmission)
-        day = book.calendar.local(now).date()
-        check_works(book.units, unit, day)
-        return Dossier(
-            code=NO_CODE,
-            office=book.office,
-            unit=unit,
-            procedure=book.procedure(procedure, day),
-            calendar=book.excerpt(day),
-            simulated=simulated,
-        )
 
     async def _keep_rules(self, dossier: Dossier) -> None:
         for kind, value in (("procedure", dossier.procedure), ("calendar", dossier.calendar)):
@@ -547,7 +559,7 @@ class Desk:
             await self.send(code, Tick(id=f"{code}/clock/{until}", actor=CLOCK, simulated=simulated))
 
     def _actor(self, user: str) -> Actor:
-        return CITIZEN if user == "citizen" else self.rulebook.actor(user)
+        return CITIZEN if user == CITIZEN_ID else self.rulebook.actor(user)
 
     async def _completed(self, code: str, command: Command, rows: list[Private]) -> tuple[Command, list[str]]:
         """A command with what only the desk knows, and the ids of the rows that were kept for it now."""
@@ -555,7 +567,7 @@ class Desk:
         # Checked before anything is kept: what names nobody and nothing leaves nothing behind.
         match command:
             case Transfer(unit=unit):
-                self._known_unit(unit, InvalidCommand, command=kind)
+                self.rulebook.known_unit(unit, InvalidCommand, command=kind)
                 check_works(self.rulebook.units, unit, await self._day(code))
             case Assign(to=to):
                 holder = self.rulebook.actor(to)  # refuses a name that nobody has
@@ -571,13 +583,6 @@ class Desk:
         """Refuse a unit that the office does not have; None is any."""
         if unit is not None and unit not in self.rulebook.units:
             raise UnknownUnit(unit=unit, known=", ".join(sorted(self.rulebook.units)))
-
-    def _known_unit(self, unit: str, refusal: type[BadInput], **where: str) -> None:
-        if unit not in self.rulebook.units:
-            units = ", ".join(sorted(self.rulebook.units))
-            raise refusal(
-                field="unit", reason=Phrase("{unit!r} is none of {units}", unit=unit, units=units), **where
-            )
 
     async def _day(self, code: str) -> date:
         """The office date of a dossier: today's, or for a simulated one that of its last fact."""

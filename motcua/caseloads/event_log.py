@@ -8,34 +8,37 @@ from __future__ import annotations
 
 import csv
 import io
-import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from models.base import TYPED_YEARS, Value
+from models.base import TYPED_YEARS
 from models.calendar import Calendar
 from models.commands import Actor
-from models.procedure import Procedure, Role
-from models.refusals import BadInput
+from models.faults import fault
+from models.procedure import Role
+from models.refusals import BadInput, Refusal
+from models.reserved import is_reserved
+from models.rights import STAFF
 from models.timeliness import measured
 from models.units import Span
 from models.visible import shows
+from motcua.caseloads.mapping import Mapping, Sources, check_recipients, read_mapping
 from motcua.caseloads.player import OBSERVER
+from motcua.caseloads.rehearsal import Rehearsal
 from motcua.caseloads.script import Act, Case
-from motcua.catalogue.files import BadCatalogue, Text, check
+from motcua.catalogue.calendars import UnknownCalendar
+from motcua.catalogue.files import BadCatalogue, one_line
 from motcua.desk import Rulebook
-from motcua.forms import read_command, read_submission
 from motcua.store import Store
 
 _OFFICER = (Role.RECEIVER, Role.HANDLER, Role.APPROVER, Role.CLERK, Role.RETURNER)
-_ANYBODY = tuple(role for role in Role if role not in (Role.CITIZEN, Role.CLOCK))
-Sources = tuple[Text, ...]
-"""Where to look, in this order: "column NAME" of the case, or "event NAME" for its moment or its officer."""
+_OBSERVER = Actor(id=OBSERVER, roles=STAFF, unit="")
+"""May stand in anywhere."""
 
 
 class BadLog(BadInput):
@@ -43,74 +46,52 @@ class BadLog(BadInput):
 
     sentence = "{file}, line {line}: {reason}"
 
-
-class Columns(Value):
-    """What the columns are called."""
-
-    case: Text
-    channel: Text
-    unit: Text
-    due: Text
-    event: Text
-    who: Text
-    at: Text
-
-
-class Point(Value):
-    """A moment that matters to the engine, and who brought it about."""
-
-    at: Sources = Field(min_length=1)
-    who: Sources = Field(min_length=1)
-
-
-class Handled(Value):
-    """Who worked on the dossier before it was decided."""
-
-    who: Sources = Field(min_length=1)
-
-
-class Mapping(Value):
-    """A mapping file."""
-
-    name: Text
-    agency: Text
-    calendar: Text
-    columns: Columns
-    channels: dict[str, Literal["online", "counter", "post"]]
-    accept: Point
-    ready: Point
-    handled: Handled
-    procedure: Procedure
+    def __init__(self, *, file: str, line: int, reason: str) -> None:
+        super().__init__(file=file, line=line, reason=one_line(reason))
 
 
 class EventLog:
     """A log read by a mapping: its cases, and an office for them."""
 
     def __init__(
-        self, mapping: Mapping, calendar: Calendar, cases: list[Case], units: frozenset[str]
+        self, mapping: Mapping, calendar: Calendar, cases: list[Case], officers: dict[str, Actor]
     ) -> None:
-        self.mapping, self.calendar, self.cases, self._units = mapping, calendar, cases, units
+        self.mapping, self.calendar, self.cases, self._officers = mapping, calendar, cases, officers
 
     @classmethod
     def read(cls, file: Path, mapping_file: Path, calendars: Callable[[str], Calendar]) -> EventLog:
-        """Read a CSV log; what does not fit is refused with its line, and nothing is imported."""
+        """Read a CSV log and rehearse its cases.
+
+        A case that could not be imported to its end is refused with its line, and nothing is imported.
+        """
         mapping = read_mapping(mapping_file)
-        calendar = calendars(mapping.calendar)
+        try:
+            calendar = calendars(mapping.calendar)
+        except UnknownCalendar as problem:
+            raise BadCatalogue(file=mapping_file.name, field="calendar", reason=problem.message) from problem
         grouped = _grouped(file, mapping)
         end = max(row.at for rows in grouped.values() for row in rows)
-        cases = [_Reading(mapping, calendar, file, rows).case(end) for rows in grouped.values()]
-        units = frozenset(str(case.submission["unit"]) for case in cases)
-        return cls(mapping, calendar, cases, units)
+        officers: dict[str, Actor] = {}
+        readings = [_Reading(mapping, officers, file, rows) for rows in grouped.values()]
+        log = cls(mapping, calendar, [reading.case(end) for reading in readings], officers)
+        book = log.rulebook()
+        check_recipients(mapping_file, mapping, book.units)
+        for reading, case in zip(readings, log.cases, strict=True):
+            reading.rehearse(case, book)
+        return log
 
     def rulebook(self) -> Rulebook:
         """An office that has the log's units, and whose officers may do what the log says they did."""
+        moments = [at for case in self.cases for at in (case.until, *(act.at for act in case.acts)) if at]
+        moments += [datetime.fromisoformat(str(case.submission["due_at"])) for case in self.cases]
         return Rulebook(
             office=self.mapping.name,
             agency=lambda _: self.mapping.agency,
-            units={unit: Span() for unit in self._units},
+            units={str(case.submission["unit"]): Span() for case in self.cases},
             procedure=lambda code, day: self.mapping.procedure,
-            actor=_actor,
+            actor={OBSERVER: _OBSERVER, **self._officers}.__getitem__,
             calendar=self.calendar,
+            ends=self.calendar.local(max(moments)).date(),
         )
 
     async def late(self, store: Store) -> dict[str, Any]:
@@ -123,18 +104,6 @@ class EventLog:
             for how in ("instant", "date")
         }
         return {"closed": len(results), **counts, "deviations": await store.deviations()}
-
-
-def read_mapping(file: Path) -> Mapping:
-    """A mapping from its file."""
-    try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise BadCatalogue(file=file.name, field="file", reason=reason) from error
-    if isinstance(data.get("procedure"), dict) and data["procedure"].get("limit") == "none":
-        data["procedure"]["limit"] = None  # TOML has no null
-    return check(Mapping, data, file.name)
 
 
 class _Row:
@@ -211,12 +180,12 @@ def _time(file: Path, line: int, column: str, text: str | None) -> datetime:
 
 
 class _Reading:
-    """One case of the log, read by the mapping."""
+    """One case of the log, read by the mapping; `officers` are the users of the whole log."""
 
-    def __init__(self, mapping: Mapping, calendar: Calendar, file: Path, rows: list[_Row]) -> None:
-        self.mapping, self.calendar, self.file, self.rows = mapping, calendar, file, rows
+    def __init__(self, mapping: Mapping, officers: dict[str, Actor], file: Path, rows: list[_Row]) -> None:
+        self.mapping, self.officers, self.file, self.rows = mapping, officers, file, rows
         self.first = rows[0]
-        self.unit = self.first.cells[mapping.columns.unit] or mapping.name
+        self.unit = self._name(self.first, mapping.columns.unit) or mapping.name
 
     def case(self, end: datetime) -> Case:
         """The case; one that was never ready is left open at the end of the log."""
@@ -233,7 +202,7 @@ class _Reading:
         if channel is None:
             raise self._bad(f"the mapping knows no channel {self.first.cells[columns.channel]!r}")
         due = _time(self.file, self.first.line, columns.due, self.first.cells[columns.due])
-        case = Case(
+        return Case(
             submission={
                 "request_id": f"{mapping.name}/{name}",
                 "procedure": mapping.procedure.code,
@@ -248,21 +217,13 @@ class _Reading:
             acts=tuple(sorted(acts, key=lambda act: act.at)),
             until=None if ready else end,
         )
-        self._check(case)
-        return case
 
-    def _check(self, case: Case) -> None:
-        """Refuse now what the desk would refuse in the middle of the import: a name too long, say."""
+    def rehearse(self, case: Case, book: Rulebook) -> None:
+        """Refuse what would end the import in the middle: a date outside the calendar, say."""
         try:
-            read_submission(case.submission, self.calendar)
-            for number, act in enumerate(case.acts):
-                request_id = f"{case.act_id(number)}/deviation"
-                for user in filter(None, (act.user, act.stand_in)):
-                    read_command("", act.command, _actor(user), dict(act.data), request_id, self.calendar)
-        except BadInput as problem:
+            Rehearsal.play(case, book)
+        except (BadInput, Refusal) as problem:
             raise self._bad(problem.message) from problem
-        except ValidationError as error:
-            raise self._bad(f"an officer's name: {error.errors()[0]['msg']}") from error
 
     def _bad(self, reason: str) -> BadLog:
         return BadLog(file=self.file.name, line=self.first.line, reason=reason)
@@ -283,7 +244,7 @@ class _Reading:
             said = {"label": "ready", "said_at": ready.isoformat(), "deviation": "ReadyBeforeAcceptance"}
             acts.append(Act(at, "observe", OBSERVER, said))
         decider = self._officer(self.mapping.ready.who)
-        result = {"number": name, "date": ready.isoformat()}
+        result = {"number": name, "date": at.isoformat()}  # none is dated before its dossier was accepted
         acts.append(Act(at, "complete", self._officer(self.mapping.handled.who), stand_in=OBSERVER))
         acts.append(Act(at, "approve", decider, result, stand_in=OBSERVER))
         acts.append(Act(max(at, self.rows[-1].at), "return", decider, stand_in=OBSERVER))
@@ -299,10 +260,33 @@ class _Reading:
 
     def _officer(self, sources: Sources) -> str:
         for kind, name, row in self._looked_up(sources):
-            who = row.cells[self.mapping.columns.who if kind == "event" else name]
-            if who:
-                return f"{who}@{self.unit}"
+            if who := self._name(row, self.mapping.columns.who if kind == "event" else name):
+                return self._user(row, who)
         raise self._bad("nobody is named for it")
+
+    def _user(self, row: _Row, who: str) -> str:
+        """An officer as acts name them: by name and unit, so that each acts for the unit of the case."""
+        user = f"{who}@{self.unit}"
+        try:
+            if is_reserved(who):
+                raise ValueError(f"{who!r} is an id that motcua uses itself")
+            known = self.officers.setdefault(user, Actor(id=who, roles=_OFFICER, unit=self.unit))
+            if known.id != who:
+                raise ValueError(f"{user!r} could be two people: {who!r} and {known.id!r}")
+        except ValidationError as error:
+            reason = f"an officer's name: {fault(dict(error.errors()[0]))}"
+            raise BadLog(file=self.file.name, line=row.line, reason=reason) from error
+        except ValueError as error:
+            reason = f"an officer's name: {error}"
+            raise BadLog(file=self.file.name, line=row.line, reason=reason) from error
+        return user
+
+    def _name(self, row: _Row, column: str) -> str:
+        """The name in a cell, in one line; empty where the cell is."""
+        cell = row.cells[column]
+        if cell and not shows(cell):
+            raise BadLog(file=self.file.name, line=row.line, reason=f"{column} shows nothing")
+        return " ".join(cell.split())
 
     def _looked_up(self, sources: Sources) -> Iterable[tuple[str, str, _Row]]:
         """Each source that the case has: its kind, its name, and the line to read it from."""
@@ -315,11 +299,3 @@ class _Reading:
             else:
                 reason = f"the log has no {source!r}: write 'column NAME' or 'event NAME'"
                 raise BadLog(file=self.file.name, line=1, reason=reason)
-
-
-def _actor(user: str) -> Actor:
-    """An officer of the log, written name@unit; the observer may stand in anywhere."""
-    if user == OBSERVER:
-        return Actor(id=OBSERVER, roles=_ANYBODY, unit="")
-    name, _, unit = user.partition("@")
-    return Actor(id=name, roles=_OFFICER, unit=unit)

@@ -14,6 +14,7 @@ import structlog
 from models.commands import SimulatedTime
 from models.facts import Heard, LinkRequested
 from models.refusals import Refusal, Unreachable
+from models.reserved import OBSERVER_ID
 from motcua.caseloads.script import Act, Case
 from motcua.desk import Desk, Taken
 from motcua.virtual import VirtualClocks
@@ -22,7 +23,7 @@ T = TypeVar("T")
 LATE = timedelta(minutes=1)
 """An act sent this much after its planned moment is counted: the servers were away, or the run was. It is
 on record at its planned moment all the same."""
-OBSERVER = "import"
+OBSERVER = OBSERVER_ID
 """Who takes down what another system says, and who stands in where a rule refuses."""
 
 log = structlog.get_logger()
@@ -192,10 +193,8 @@ class Player:
             tally.refused[refusal.type] += 1
             log.info("act refused", dossier=code, command=act.command, user=act.user, why=refusal.message)
             if act.stand_in is not None:
-                label = f"{act.command} by {act.user}"
-                said = {"label": label, "said_at": act.at.isoformat(), "deviation": refusal.type}
                 here = SimulatedTime(at=act.at, stops_at=act.at)
-                await ask("observe", OBSERVER, said, f"{act_id}/deviation", here)
+                await ask("observe", OBSERVER, deviation(act, refusal), f"{act_id}/deviation", here)
                 await ask(act.command, act.stand_in, act.data, f"{act_id}/stand-in", planned)
 
     async def _patiently(self, tally: Tally, ask: Callable[[], Awaitable[T]]) -> T:
@@ -212,6 +211,12 @@ class Player:
                 log.warning("waiting for a service", problem=problem.type, why=problem.message)
             await asyncio.sleep(delay)
             delay = min(delay * 2, 2.0)
+
+
+def deviation(act: Act, refusal: Refusal) -> dict[str, Any]:
+    """What is taken down of an act that a rule refused and that somebody else then does."""
+    label = f"{act.command} by {act.user}"
+    return {"label": label, "said_at": act.at.isoformat(), "deviation": refusal.type}
 
 
 def _planned(case: Case, after: int, at: datetime) -> SimulatedTime:

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError, model_validator
 from models.base import Value
 from models.calendar import Calendar, Hours, SpecialDay
 from models.refusals import BadInput, Phrase
-from motcua.catalogue.files import BadCatalogue, Text, check, files, only_once, read
+from models.visible import Line
+from motcua.catalogue.files import BadCatalogue, check, files, only_once, read
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 _WEEK: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -39,7 +40,7 @@ class Basis(Value):
     feasts: tuple[str, ...] = ()
     first: date = date.min
     last: date = date.max
-    source: Text
+    source: Line
     provisional: bool = False
 
     def fits(self, day: date, name: str) -> bool:
@@ -53,8 +54,8 @@ class Correction(Value):
 
     date: date
     kind: Literal["holiday", "swap", "make-up", "half-day", "ordinary"]
-    name: Text
-    source: Text
+    name: Line
+    source: Line
     hours: tuple[Hours, ...] = ()
     provisional: bool = False
 
@@ -71,7 +72,7 @@ class CalendarFile(Value):
     zone: str
     first: date
     last: date
-    library: Text | None = None
+    library: Line | None = None
     """The country whose feasts the `holidays` package supplies, by its code there."""
     week: dict[Weekday, tuple[Hours, ...]]
     basis: tuple[Basis, ...] = ()

@@ -6,20 +6,22 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from models.base import TYPED_YEARS, Value
+from models.base import Day as Date
+from models.base import Value
 from models.calendar import Calendar, Hours, SpecialDay
 from models.changes import Change, Day, amended, closed_year, name_of
 from models.faults import fault
 from models.refusals import Phrase
-from motcua.catalogue.files import BadCatalogue, Line, Text, check, only_once, read
+from models.visible import Line
+from motcua.catalogue.files import BadCatalogue, check, only_once, read
 
 
 class _Day(Value):
     date: date
     kind: Literal["holiday", "swap", "make-up", "half-day", "ordinary"]
-    name: Text
+    name: Line
     hours: tuple[Hours, ...] = ()
     provisional: bool = False
 
@@ -33,17 +35,10 @@ class _Day(Value):
 class _ChangeFile(Value):
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,59}$")
     decree: Line = Field(max_length=180)
-    title: Text
-    issued: date
-    calendar: Text
+    title: Line
+    issued: Date
+    calendar: Line
     day: tuple[_Day, ...] = Field(min_length=1)
-
-    @field_validator("issued")
-    @classmethod
-    def _this_age(cls, issued: date) -> date:
-        if issued.year not in TYPED_YEARS:
-            raise ValueError(Phrase("the year {year} is a mistake", year=str(issued.year)))
-        return issued
 
 
 def read_change(path: Path, calendar: Calendar) -> Change:

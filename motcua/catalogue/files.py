@@ -9,9 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
-from models.base import one_line
 from models.faults import fault
 from models.refusals import BadInput, Phrase
 from models.visible import Visible
@@ -19,13 +18,13 @@ from models.visible import Visible
 Text = Annotated[Visible, Field(pattern=r"^[^\x00]*$")]
 """Words: not only blanks, and without NUL, which PostgreSQL cannot keep."""
 
-Line = Annotated[Text, Field(max_length=200), AfterValidator(one_line)]
-"""Words that stand in headers and tables."""
-Id = Annotated[str, Field(max_length=64, pattern=r"^[^\s/]+$"), AfterValidator(one_line)]
-"""A name that is part of longer ones: of notices, and with them of workflows, which have a limit."""
+MAX_DEPTH = 50
+"""Levels of tables and lists within each other in a file; more are a mistake, and cannot be checked."""
+MAX_INTEGER = 2**63 - 1
+"""TOML's own limit, which Python's reader does not keep."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
-_ID: TypeAdapter[str] = TypeAdapter(Id)
+_TOO_DEEP = Phrase("tables and lists are nested too deeply")
 _SAID_OTHERWISE = {"extra_forbidden": Phrase("this key is not known"), "missing": Phrase("is missing")}
 
 
@@ -33,6 +32,9 @@ class BadCatalogue(BadInput):
     """A file of the catalogue cannot be used."""
 
     sentence = "{file}: {field}: {reason}"
+
+    def __init__(self, *, file: str, field: str, reason: str) -> None:
+        super().__init__(file=file, field=one_line(field), reason=_plain(reason))
 
 
 def files(root: Path, folder: str) -> list[tuple[str, dict[str, Any]]]:
@@ -44,12 +46,12 @@ def files(root: Path, folder: str) -> list[tuple[str, dict[str, Any]]]:
 def read(root: Path, file: str) -> dict[str, Any]:
     """The content of a TOML file."""
     try:
-        return tomllib.loads((root / file).read_text(encoding="utf-8"))
+        data = tomllib.loads((root / file).read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         # Python 3.11 tells the place only inside its message: "... (at line 3, column 7)".
         found = re.fullmatch(r"(.*) \(at (.*)\)", str(error), re.DOTALL)
         reason, place = (found[1], found[2]) if found else (str(error), "file")
-        raise BadCatalogue(file=file, field=place, reason=_one_line(reason)) from error
+        raise BadCatalogue(file=file, field=place, reason=reason) from error
     except UnicodeDecodeError as error:
         raise BadCatalogue(
             file=file, field=f"byte {error.start}", reason=Phrase("is not UTF-8 text")
@@ -57,6 +59,35 @@ def read(root: Path, file: str) -> dict[str, Any]:
     except OSError as error:
         reason = Phrase("cannot be read: {error}", error=error.strerror)
         raise BadCatalogue(file=file, field="file", reason=reason) from error
+    except RecursionError as error:
+        raise BadCatalogue(file=file, field="file", reason=_TOO_DEEP) from error
+    except ValueError as error:  # a number with more digits than Python reads
+        raise BadCatalogue(file=file, field="file", reason=str(error)) from error
+    _check_size(data, file)
+    return data
+
+
+def _check_size(data: dict[str, Any], file: str) -> None:
+    """Refuse what is nested too deeply or too large a number for what checks it: JSON and pydantic."""
+    level: list[tuple[str, Any]] = [("", data)]
+    for _ in range(MAX_DEPTH):
+        for place, value in level:
+            if isinstance(value, int) and abs(value) > MAX_INTEGER:
+                raise BadCatalogue(file=file, field=place, reason=Phrase("is too large a number"))
+        level = [inner for place, value in level for inner in _inside(place, value)]
+        if not level:
+            return
+    place = level[0][0].partition(".")[0].partition("[")[0]
+    raise BadCatalogue(file=file, field=place, reason=_TOO_DEEP)
+
+
+def _inside(place: str, value: Any) -> Iterable[tuple[str, Any]]:
+    """What a table or list holds, each with its place."""
+    if isinstance(value, dict):
+        return [(f"{place}.{key}" if place else key, inner) for key, inner in value.items()]
+    if isinstance(value, list):
+        return [(f"{place}[{index}]", inner) for index, inner in enumerate(value)]
+    return ()
 
 
 def check(model: type[_Model], data: dict[str, Any], file: str, within: str = "") -> _Model:
@@ -69,16 +100,7 @@ def check(model: type[_Model], data: dict[str, Any], file: str, within: str = ""
         first = error.errors(include_url=False)[0]
         place = ".".join(part for part in (within, _place(data, first["loc"])) if part)
         reason = _SAID_OTHERWISE.get(first["type"]) or fault(dict(first))
-        raise BadCatalogue(file=file, field=_one_line(place) or "file", reason=reason) from error
-
-
-def check_id(text: str, file: str, field: str) -> None:
-    """Refuse what is no `Id` in a model that has to read what was recorded before there were limits."""
-    try:
-        _ID.validate_python(text)
-    except ValidationError as error:
-        reason = fault(dict(error.errors(include_url=False)[0]))
-        raise BadCatalogue(file=file, field=field, reason=reason) from error
+        raise BadCatalogue(file=file, field=place or "file", reason=reason) from error
 
 
 def only_once(file: str, field: str, ids: Iterable[object]) -> None:
@@ -112,5 +134,14 @@ def _identity(entry: Any, index: int) -> Any:
     return next((entry[key] for key in keys if key in entry), index)
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def one_line(text: str) -> str:
+    """Any text in one line; what nobody sees, or reorders other letters, is shown as an escape."""
+    words = " ".join(text.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
+
+
+def _plain(value: Any) -> Any:
+    """A reason in one line; a phrase stays one, so that pages can translate it."""
+    if isinstance(value, Phrase):
+        return Phrase(value.text, **{name: _plain(fact) for name, fact in value.facts.items()})
+    return one_line(value) if isinstance(value, str) else value

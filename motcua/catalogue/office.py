@@ -6,19 +6,24 @@ from collections.abc import Container, Iterable, Mapping
 from datetime import time, timedelta
 from itertools import combinations
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from models.base import Dated, Value
+from models.base import Dated, OfficeTime, Value
 from models.keeping import Keeping
 from models.limits import Limit
-from models.people import APPLICANT, ASSIGNEE, DESK, EMAIL, Person
+from models.people import DESK, EMAIL, Person
 from models.procedure import Role
+from models.reserved import is_reserved
 from models.rights import EVERYWHERE
 from models.units import Span
-from motcua.catalogue.files import BadCatalogue, Id, Line, Text, check, only_once, read
+from models.visible import Id, Line
+from motcua.catalogue.files import BadCatalogue, check, only_once, read
 
 _NOT_STAFF = (Role.CITIZEN, Role.CLOCK)
+ShortLine = Annotated[Line, Field(max_length=200)]
+"""Words that stand in headers and tables."""
 
 
 class Agency(Dated):
@@ -32,15 +37,15 @@ class Unit(Span):
     """A part of the office that dossiers can be with."""
 
     id: Id
-    name: Line
-    name_en: Line
-    authority: Text | None = None
+    name: ShortLine
+    name_en: ShortLine
+    authority: Line | None = None
     """The body above it (cơ quan chủ quản), whose name stands over its own on papers."""
-    place: Text | None = None
+    place: Line | None = None
     """The place name before the date on papers (địa danh)."""
-    address: Text | None = None
-    phone: Text | None = None
-    book: Text | None = None
+    address: Line | None = None
+    phone: Line | None = None
+    book: Line | None = None
     """The number of its register book."""
 
 
@@ -48,15 +53,17 @@ class Staff(Person):
     """A member of staff."""
 
     id: Id
-    name: Line
+    name: ShortLine
     roles: tuple[Role, ...] = Field(min_length=1)
+    unit: Id
+    phone: Line | None = None
 
 
 class Webhook(Value):
     """An address outside that notices are posted to: a gateway for SMS or chat, say."""
 
     id: str = Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=50)
-    url: Text
+    url: Line
 
 
 class NoticeRules(Value):
@@ -64,7 +71,7 @@ class NoticeRules(Value):
 
     staff: tuple[str, ...] = Field(default=(DESK, EMAIL), min_length=1)
     applicant: tuple[str, ...] = (EMAIL,)
-    digest: time | None = None
+    digest: OfficeTime | None = None
     """Office time of day of the morning mail; None: there is none."""
     soon: Limit = Limit.parse("2 days")
     """How many working days ahead the morning mail looks."""
@@ -72,7 +79,7 @@ class NoticeRules(Value):
     @field_validator("digest")
     @classmethod
     def _to_the_minute(cls, at: time | None) -> time | None:
-        if at is not None and (at.second or at.microsecond or at.tzinfo):
+        if at is not None and (at.second or at.microsecond):
             raise ValueError("must be an office time to the minute, such as 07:00:00")
         return at
 
@@ -101,7 +108,7 @@ class Office(Value):
 class _OfficeFile(Value):
     id: Id
     agency: tuple[Agency, ...] = Field(min_length=1)
-    calendar: str
+    calendar: Id
     unit: tuple[Unit, ...] = Field(min_length=1)
     staff: tuple[Staff, ...] = Field(min_length=1)
     notices: NoticeRules = NoticeRules()
@@ -124,8 +131,8 @@ def read_office(root: Path, calendars: Container[str]) -> Office:
         if member.unit not in units:
             reason = f"there is no unit {member.unit}"
             raise BadCatalogue(file=name, field=f"staff[{member.id}].unit", reason=reason)
-        if member.id in (ASSIGNEE, APPLICANT):
-            reason = f'"{member.id}" stands for somebody else where people are told'
+        if is_reserved(member.id):
+            reason = f'"{member.id}" stands for somebody else: motcua uses that id itself'
             raise BadCatalogue(file=name, field=f"staff[{member.id}].id", reason=reason)
         if member.scope == "unit" and (wide := set(member.roles) & set(EVERYWHERE)):
             reason = f"{min(wide).value} acts on the dossiers of every unit, and must see them"

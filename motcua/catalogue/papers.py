@@ -10,7 +10,8 @@ from typing import Literal, get_args
 from pydantic import Field
 
 from models.base import Dated, Value
-from motcua.catalogue.files import BadCatalogue, Text, check, only_once, read
+from models.visible import Line
+from motcua.catalogue.files import BadCatalogue, check, only_once, read
 
 FORMS = "papers/forms.toml"
 
@@ -23,15 +24,15 @@ class Form(Value):
     """A form of a circular."""
 
     number: str = Field(pattern=r"^\d{2}$")
-    title: Text
-    symbol: Text | None = None
+    title: Line
+    symbol: Line | None = None
     """What stands after the dossier's code in the number of the paper; None: it has no number."""
 
 
 class FormSet(Dated):
     """The forms of a circular, and the days on which they hold."""
 
-    source: Text
+    source: Line
     papers: dict[Kind, Form] = Field(min_length=1)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -11,10 +11,12 @@ from typing import Any
 from pydantic import Field
 
 from models.base import Value
-from models.people import APPLICANT, ASSIGNEE, DESK, STAFF_ROLES
+from models.people import DESK, STAFF_ROLES
 from models.procedure import Procedure
+from models.reserved import APPLICANT, ASSIGNEE
 from models.units import heir
-from motcua.catalogue.files import BadCatalogue, Id, Text, check, check_id, files
+from models.visible import Id, Line
+from motcua.catalogue.files import BadCatalogue, check, files
 from motcua.catalogue.office import Office, Unit, channels
 
 _SHARED = ("code", "name", "name_en", "field")
@@ -22,9 +24,9 @@ _SHARED = ("code", "name", "name_en", "field")
 
 class _ProcedureFile(Value):
     code: Id
-    name: Text
-    name_en: Text
-    field: Text
+    name: Line
+    name_en: Line
+    field: Line
     version: tuple[dict[str, Any], ...] = Field(min_length=1)
 
 
@@ -48,7 +50,13 @@ def read_procedures(root: Path, office: Office) -> list[Procedure]:
                 raise BadCatalogue(file=file, field=f"version[{following.version}]", reason=reason)
         found += versions
     for procedure in found:
-        _check_ladders(seen[procedure.code], procedure, office)
+        check_ladders(
+            seen[procedure.code],
+            f"version[{procedure.version}]",
+            procedure,
+            units={unit.id for unit in office.units},
+            channels=channels(office),
+        )
         _check_links(seen[procedure.code], procedure, found, units)
     for code in office.keeping.procedures if office.keeping else ():
         if code not in seen:
@@ -63,7 +71,6 @@ def _check_links(
     """A link names a unit of the office, and a procedure that there is from the first day of its own."""
     for link in procedure.links:
         field = f"version[{procedure.version}].links[{link.id}]"
-        check_id(link.id, file, f"{field}.id")  # it is part of a request id
         if link.unit not in units:
             raise BadCatalogue(file=file, field=f"{field}.unit", reason=f"there is no unit {link.unit}")
         if heir(units, link.unit, procedure.until or date.max) is None:
@@ -87,19 +94,20 @@ def _version(file: str, shared: dict[str, Any], table: dict[str, Any], index: in
     return check(Procedure, data, file, within)
 
 
-def _check_ladders(file: str, procedure: Procedure, office: Office) -> None:
-    """Each rung tells somebody whom there can be, by channels that there are."""
-    units = {unit.id for unit in office.units}
+def check_ladders(
+    file: str, within: str, procedure: Procedure, *, units: Collection[str] | None, channels: set[str]
+) -> None:
+    """Each rung tells somebody whom there can be, by channels that there are; units are None if not known."""
     for name, ladder in (("ladder", procedure.ladder), ("step_ladder", procedure.step_ladder)):
         for rung in ladder:
-            field = f"version[{procedure.version}].{name}[{rung.name}]"
+            field = f"{within}.{name}[{rung.name}]"
             for word in sorted(set(rung.to) - {ASSIGNEE, APPLICANT}):
                 role, at, unit = word.partition("@")
                 if role not in STAFF_ROLES:
                     raise BadCatalogue(file=file, field=f"{field}.to", reason=f"{role} is no role of staff")
-                if at and unit not in units:
+                if at and units is not None and unit not in units:
                     raise BadCatalogue(file=file, field=f"{field}.to", reason=f"there is no unit {unit}")
-            if unknown := set(rung.by) - channels(office):
+            if unknown := set(rung.by) - channels:
                 reason = f"there is no channel {min(unknown)}"
                 raise BadCatalogue(file=file, field=f"{field}.by", reason=reason)
             if APPLICANT in rung.to and set(rung.by) == {DESK}:

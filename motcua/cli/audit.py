@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from models.archive import Difference, Replays, Swept
 from models.refusals import BadInput, Forbidden, exit_code
+from models.reserved import CLOCK_ID
 from models.rights import OFFICE
 from models.seals import Proof, Seal
 from models.visible import shows
@@ -324,7 +325,7 @@ async def _export(shop: Workshop, code: str, run: str | None, file: str | None, 
 
 async def _seal(shop: Workshop, *, as_json: bool) -> None:
     async with shop.proving() as proving:
-        seal = await proving.sealer.seal("clock")
+        seal = await proving.sealer.seal(CLOCK_ID)
         stamped = await proving.sealer.stamp()
     if as_json:
         printing.document(_plain(seal))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import time
+import unicodedata
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,6 +30,8 @@ from motcua.cli.workshop import Office, Workshop, until_told, work
 
 A_WHOLE_DESK = 100
 """Dossiers of the town from which on all of the open work lies on the desks; of a smaller town a part."""
+MAX_SLUG_LENGTH = 30
+"""Letters of a mapping's name in a namespace."""
 SHOWN = (
     *(Role.RECEIVER, Role.HANDLER, Role.UNIT_LEADER, Role.APPROVER, Role.OFFICE_LEADER),
     Role.ADMINISTRATOR,
@@ -158,7 +162,7 @@ async def _import(
     log = EventLog.read(file, mapping, catalogue.calendar)
     cases, book = log.cases[:limit], log.rulebook()
     # Of the whole log, whatever the limit: a longer part of the same one goes on with the shorter.
-    name = f"import-{log.mapping.name}-{fingerprint(log.cases, book)[:8]}"
+    name = import_name(log.mapping.name, fingerprint(log.cases, book))
     async with shop.embedded(name, book) as office:
         played = await _play(office, cases)
         found = await reporting.period(office.desk, office.store)
@@ -176,6 +180,15 @@ async def _import(
             _stays(catalogue, office, checked["code"], as_json=as_json)
             await until_told()
     return audit.verdict(verified)
+
+
+def import_name(mapping: str, digest: str) -> str:
+    """The namespace of an import. Temporal's clients send it in a header, which takes ASCII alone; the digest
+    tells mappings apart whose names differ in nothing else."""
+    letters = unicodedata.normalize("NFKD", mapping.lower().replace("đ", "d"))
+    plain = letters.encode("ascii", "ignore").decode()
+    slug = re.sub("[^a-z0-9]+", "-", plain)[:MAX_SLUG_LENGTH].strip("-")
+    return "-".join(filter(None, ("import", slug, digest[:8])))
 
 
 async def _play(office: Office, cases: list[Case]) -> dict[str, Any]:

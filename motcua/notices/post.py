@@ -11,8 +11,9 @@ import structlog
 from models.base import Value
 from models.facts import Filed
 from models.notices import NO_RUNG, Addressee, Notice, Occasion, Standing, notices
-from models.people import APPLICANT, EMAIL, Directory, Language, Person
+from models.people import EMAIL, Directory, Language, Person
 from models.refusals import BadInput
+from models.reserved import APPLICANT
 from models.service import Carried, Fate, Parcel
 from models.view import DossierRow
 from motcua.catalogue.catalogue import Catalogue

@@ -12,8 +12,9 @@ from models.base import Reference
 from models.calendar import Calendar, CalendarTooShort
 from models.facts import Fact
 from models.notices import NO_RUNG, Notice
-from models.people import APPLICANT, Directory, Language, Person
+from models.people import Directory, Language, Person
 from models.procedure import Procedure
+from models.reserved import APPLICANT
 from models.timeliness import Due, pressing
 from models.view import DossierRow, TermRow
 from motcua.catalogue.catalogue import Catalogue

@@ -15,6 +15,7 @@ from models.commands import Actor
 from models.facts import Extended, SupplementRequested
 from models.procedure import Role, Stage
 from models.refusals import Forbidden, Phrase, Problem, UnknownDossier, Unreachable, http_status
+from models.reserved import CITIZEN_ID
 from motcua.accounts import BadPassword
 from motcua.web.codes import read_off
 from motcua.web.doors import Guest, Newcomer, file_of, form_of, typed_form, whole
@@ -241,7 +242,7 @@ async def rate(visit: Guest, request: Request, code: str) -> Response:
     data: dict[str, Any] = {"score": score if whole(score) is None else whole(score)}
     if text.strip():
         data["text"] = text
-    actor = Actor(id="citizen", roles=(Role.CITIZEN,), unit="")
+    actor = Actor(id=CITIZEN_ID, roles=(Role.CITIZEN,), unit="")
     # The same opinion again is the same request; another one comes too late.
     said = hashlib.sha256(f"{score} {text}".encode()).hexdigest()[:32]
     await visit.house.desk.act(code, "rate", actor, data, f"rate/{said}")

@@ -19,8 +19,9 @@ from pydantic import SecretStr
 from models.calendar import Calendar
 from models.chain import fingerprint
 from models.notices import occasions
-from models.people import APPLICANT, Absence
+from models.people import Absence
 from models.refusals import Problem
+from models.reserved import APPLICANT
 from models.service import Parcel
 from models.view import row
 from motcua.audit.dossiers import occasion_faults

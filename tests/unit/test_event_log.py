@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from models.refusals import BadInput, exit_code
-from motcua.caseloads.event_log import EventLog, read_mapping
+from motcua.caseloads.event_log import EventLog
+from motcua.caseloads.mapping import read_mapping
 from motcua.catalogue.catalogue import Catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -211,7 +212,7 @@ def test_a_mapping_that_is_wrong_is_refused(tmp_path: Path) -> None:
         ('name = "wabo"\n', 'name = "wabo"\ncolour = "red"\n', "colour: this key is not known"),
         ('Desk = "counter"', 'Desk = "window"', "channels.Desk: Input should be"),
         ('limit = "none"', 'limit = "0 days"', "procedure.limit: .*more than zero"),
-        ("[accept]", "[accept", "file: "),
+        ("[accept]", "[accept", "line 26, column 8: "),
     ):
         wrong = tmp_path / "wrong.toml"
         wrong.write_text(text.replace(old, new), encoding="utf-8")
