@@ -46,9 +46,7 @@ def counted(ran: Ran) -> dict[str, Any]:
 def test_a_log_is_imported_at_its_own_moments_and_anew_by_another_mapping(tmp_path: Path) -> None:
     """A result at its deadline came out late; a changed mapping of the same name printed the old numbers."""
     text = (ROOT / "catalog" / "mappings" / "wabo.toml").read_text(encoding="utf-8")
-    text = text.replace(
-        'name = "wabo"', 'name = "Thị xã Hoà Thành"', 1
-    )  # no server takes that as a namespace
+    text = text.replace('name = "wabo"', 'name = "Thị xã Hoà Thành"', 1)
     mapping = tmp_path / "mapping.toml"
     mapping.write_text(text, encoding="utf-8")
     first = imported(tmp_path, mapping)

@@ -65,7 +65,7 @@ def logged(tmp_path: Path, change: Callable[[str], str], *rows: str) -> str:
     ("old", "new"),
     [
         ('Desk = "counter"', 'Desk = "post"'),
-        ('calendar = "nl"', 'calendar = "vn"'),
+        ('timeliness = "instant"', 'timeliness = "date"'),
         ('"column case:enddate"', '"event T02 Check confirmation of receipt"'),
     ],
 )

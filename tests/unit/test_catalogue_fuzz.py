@@ -8,6 +8,7 @@ import shutil
 import tomllib
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -124,16 +125,25 @@ ODD_TEXTS = st.sampled_from(
         *("Thị xã", "VN", "NL", "vn", "NaN days", "1e9 days"),
     ]
 )
+ODD_TIMES = st.sampled_from([time.min, time.max, "17:00:00Z", "17:00:00+07:00", "24:00:00", "x", 7])
+ODD_DATES = st.sampled_from([date.min, date.max, date(1900, 1, 1), date(2200, 12, 31), "0001-01-01", "x", 7])
+ODD_NUMBERS = st.sampled_from([0, 1, -1, 2**31, 2**63 - 1, -(2**63), True, 0.5, -0.5, 1e308, inf, -inf, nan])
 ODD_VALUES = st.one_of(
     ODD_TEXTS,
     st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
-    st.sampled_from([0, 1, -1, 2**31, 2**63 - 1, -(2**63), True, False, 0.5, -0.5, 1e308]),
-    st.sampled_from([float("inf"), float("-inf"), float("nan")]),
-    st.sampled_from([date.min, date.max, date(1900, 1, 1), date(2200, 12, 31), date(2024, 2, 29)]),
+    ODD_NUMBERS,
+    ODD_DATES,
     st.sampled_from([datetime.min, datetime.max]),  # noqa: DTZ901 - TOML has local moments
-    st.sampled_from([time.min, time.max]),
+    ODD_TIMES,
     st.sampled_from([[], {}, [[]], [{}], {"": ""}, {"a": {"a": {}}}, [1, "a", []]]),
 )
+
+
+def others(value: Any) -> st.SearchStrategy[Any]:
+    """Other values in place of one: as often of its own type as of any."""
+    kinds = ((time, ODD_TIMES), (date, ODD_DATES), (str, ODD_TEXTS), (int | float, ODD_NUMBERS))
+    alike = next((strategy for kind, strategy in kinds if isinstance(value, kind)), ODD_VALUES)
+    return st.one_of(alike, ODD_VALUES)
 
 
 def places(data: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -144,7 +154,15 @@ def places(data: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from places(value, (*at, key))
 
 
-PLACES = {name: sorted(places(data), key=repr) for name, data in DATA.items()}
+def _by_kind(data: Any) -> list[list[tuple[Any, ...]]]:
+    """The same by what is there, whichever entry of a list: a calendar is more than its corrections."""
+    kinds: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
+    for place in places(data):
+        kinds.setdefault(tuple("" if isinstance(key, int) else key for key in place), []).append(place)
+    return [kinds[kind] for kind in sorted(kinds)]
+
+
+PLACES = {name: _by_kind(data) for name, data in DATA.items()}
 
 
 @st.composite
@@ -153,14 +171,14 @@ def spoilt(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     name = draw(st.sampled_from(sorted(READERS)))
     data = copy.deepcopy(DATA[name])
     for _ in range(draw(st.integers(1, 3))):
-        where = draw(st.sampled_from(PLACES[name]))
+        where = draw(st.sampled_from(draw(st.sampled_from(PLACES[name]))))
         holder: Any = data
         try:
             for key in where[:-1]:
                 holder = holder[key]
             change = draw(st.sampled_from(["value", "value", "value", "away", "twice", "key"]))
             if change == "value":
-                holder[where[-1]] = draw(ODD_VALUES)
+                holder[where[-1]] = draw(others(holder[where[-1]]))
             elif change == "away":
                 del holder[where[-1]]
             elif change == "twice" and isinstance(holder, list):
