@@ -2,10 +2,14 @@
 
 Each process that motcua starts is guarded, so that it does not outlive its owner even after SIGKILL. The
 guardian reads a pipe whose other end only its owner keeps open: end of file means that the owner is dead.
-A guarded process starts as a shell that reports its process id to the guardian and then becomes the
-program. The shell holds the pipe open until it has reported, so no process can be missed between its start
-and its report. (Linux's parent-death signal would not do: it is sent when the *thread* that forked ends,
-and cleared for a program that runs under another account, as PostgreSQL does for root.)
+A guarded process starts as a launcher that reports its process id to the guardian and then becomes the
+program. The launcher holds the pipe open until it has reported, so no process can be missed between its
+start and its report. A guardian that dies is replaced at once; its successor reads the same pipe.
+
+Owner and guardian can be killed together. On Linux a launcher therefore also asks the kernel for a signal at
+its parent's death, where the caller names one. The kernel sends it when the *thread* that forked ends, and
+forgets it when the process changes its account: so a process with such a signal is started from a thread
+that lives as long as its owner, and the launcher changes the account itself, before it asks.
 
 This file is run as a script without site-packages: it imports the standard library only.
 """
@@ -23,10 +27,14 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 GRACE_SECONDS = 5.0
 """Seconds between the stop signals and SIGKILL, once the owner is gone."""
-_REPORT = 'echo "+ $$ $1" >&0 && shift && exec "$@" <"$0"'
+REPLACEMENT_SECONDS = 1.0
+"""At least so many seconds lie between the starts of two guardians."""
+PR_SET_PDEATHSIG = 1
+_SCRIPT = (sys.executable, "-I", "-S", __file__)
 
 
 class Guardian:
@@ -34,77 +42,93 @@ class Guardian:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._pipe = -1
+        self._pipe = (-1, -1)
+        """(read, write): the same for each successor, so that no report to a dead guardian is lost."""
         self._guarded: dict[int, int] = {}
         self._lock = threading.Lock()
 
     def guarded(
-        self, argv: Sequence[str], stop_signal: int = signal.SIGTERM, *, stdin: str | Path = os.devnull
+        self,
+        argv: Sequence[str],
+        stop_signal: int = signal.SIGTERM,
+        *,
+        stdin: str | Path = os.devnull,
+        orphan_signal: int = 0,
+        account: tuple[int, int] | None = None,
     ) -> tuple[list[str], int]:
         """(arguments, standard input) to start a guarded process with; the program itself reads `stdin`.
 
         Once the grace period is over it is killed, and with it what is left of the process group that it
-        leads, if any.
+        leads, if any. `orphan_signal` is what Linux sends at the death of the calling thread, which has to
+        start the process itself; 0 for none. `account` is the (user, group) that the program runs under.
         """
-        self._ensure()
-        return ["/bin/sh", "-c", _REPORT, str(stdin), str(int(stop_signal)), *argv], self._pipe
+        with self._lock:
+            if self._process is None:
+                self._pipe = os.pipe()
+                begun = self._begin()
+                threading.Thread(target=self._watch, args=(begun,), name="guardian", daemon=True).start()
+        more = [str(number) for number in (stop_signal, orphan_signal, os.getpid(), *(account or (-1, -1)))]
+        return [*_SCRIPT, str(stdin), *more, *argv], self._pipe[1]
 
     def note(self, pid: int, stop_signal: int) -> None:
         """Remember a guarded process, for the successor of a guardian that was killed."""
-        self._guarded[pid] = int(stop_signal)
+        with self._lock:
+            self._guarded[pid] = int(stop_signal)
+            self._write(f"+ {pid} {int(stop_signal)}")  # its own report may have been read by a predecessor
 
     def forget(self, pid: int) -> None:
         """A guarded process has ended: its number may soon be a stranger's."""
-        self._guarded.pop(pid, None)
-        self._write(f"- {pid}")
+        with self._lock:
+            self._guarded.pop(pid, None)
+            self._write(f"- {pid}")
 
     def close(self) -> None:
         """End whatever is still guarded, then the guardian."""
-        if self._process is not None:
-            os.close(self._pipe)
-            self._process.wait()
-            self._abandon()
-
-    def _ensure(self) -> None:
         with self._lock:
-            if self._process is None or self._process.poll() is not None:
-                self._begin()
+            process = self._abandon()
+        if process is not None:
+            process.wait()
 
-    def _begin(self) -> None:
-        self._disconnect()
-        reading, self._pipe = os.pipe()
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", __file__],
-                stdin=reading,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                start_new_session=True,  # what a terminal or a test sends to our group does not reach it
-            )
-        finally:
-            os.close(reading)
+    def _begin(self) -> subprocess.Popen[bytes]:
+        self._process = subprocess.Popen(
+            _SCRIPT,
+            stdin=self._pipe[0],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,  # what a terminal or a test sends to our group does not reach it
+        )
         for pid, number in self._guarded.items():
             self._write(f"+ {pid} {number}")
+        return self._process
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Start another guardian as soon as one has ended, until it was asked to end."""
+        while True:
+            began = time.monotonic()
+            process.wait()
+            time.sleep(max(0.0, began + REPLACEMENT_SECONDS - time.monotonic()))
+            with self._lock:
+                if self._process is not process:
+                    return
+                with suppress(OSError):  # the system has no process or descriptor left: soon it may
+                    process = self._begin()
 
     def _write(self, line: str) -> None:
-        with suppress(OSError):  # nobody reads: the next start makes a new guardian
-            os.write(self._pipe, f"{line}\n".encode())
-
-    def _disconnect(self) -> None:
         if self._process is not None:
-            os.close(self._pipe)
-            self._abandon()
+            os.write(self._pipe[1], f"{line}\n".encode())
 
-    def _abandon(self) -> None:
-        self._process, self._pipe = None, -1
+    def _abandon(self) -> subprocess.Popen[bytes] | None:
+        process, self._process = self._process, None
+        if process is not None:
+            for end in self._pipe:
+                os.close(end)
+        return process
 
     def in_a_fork(self) -> None:
         """In a copy of the owner: not its guardian, and its end of the pipe must not hold the pipe open."""
-        if self._process is not None:
-            os.close(self._pipe)
-            self._process.returncode = 0  # not a child of this process
-            self._abandon()
+        if (process := self._abandon()) is not None:
+            process.returncode = 0  # not a child of this process
         self._guarded.clear()
         self._lock = threading.Lock()
 
@@ -206,7 +230,37 @@ def _group_of(pid: int) -> int | None:
         return None
 
 
-def main() -> None:
+def launch(stdin: str, stop_signal: int, orphan_signal: int, parent: int, uid: int, gid: int) -> None:
+    """Report to the guardian at standard input; then make this process what the program is to find."""
+    os.write(0, f"+ {os.getpid()} {stop_signal}\n".encode())
+    given = os.open(stdin, os.O_RDONLY)
+    os.dup2(given, 0)
+    os.close(given)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and the program would inherit that
+        signal.signal(number, signal.SIG_DFL)
+    if uid >= 0:
+        os.setgroups([])
+        os.setgid(gid)
+        os.setuid(uid)
+    if orphan_signal and sys.platform == "linux":
+        import ctypes  # noqa: PLC0415 - others start sooner without it
+
+        if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, orphan_signal, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), "PR_SET_PDEATHSIG")
+        if os.getppid() != parent:  # it died before the kernel was asked
+            sys.exit(1)
+
+
+def become(argv: Sequence[str]) -> NoReturn:
+    """Run a program in place of this one; exits like a shell where it cannot."""
+    try:
+        os.execvp(argv[0], argv)  # noqa: S606 - the shell is what this stands in for
+    except OSError as error:
+        sys.stderr.write(f"{argv[0]}: {error.strerror}\n")
+        sys.exit(127)
+
+
+def guard() -> None:
     """Read the pipe until the owner is gone, then end what it left."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # it ends with its owner, not with its owner's stop signal
@@ -216,9 +270,9 @@ def main() -> None:
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             act, pid, *signals = line.split()
-            if act == b"+":
+            if act == b"+" and int(pid) not in guarded:
                 guarded[int(pid)] = _Guarded(int(pid), int(signals[0]))
-            elif gone := guarded.pop(int(pid), None):
+            elif act == b"-" and (gone := guarded.pop(int(pid), None)):
                 gone.close()
     left = [process for process in guarded.values() if process.runs()]
     for process in left:
@@ -235,4 +289,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) == 1:
+        guard()
+    else:
+        launch(sys.argv[1], *map(int, sys.argv[2:7]))
+        become(sys.argv[7:])

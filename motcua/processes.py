@@ -58,6 +58,8 @@ class Child:
     serves (it may poll as long as it likes) and is given `deadline` seconds for that. `attempts` is
     how often the first start is tried; afterwards a process that exits is started again for ever,
     0.2 to 5 seconds later. `grace` is how many seconds it has between `stop_signal` and SIGKILL.
+    `account` is the (user, group) that it runs under, if not ours. `orphan_signal` is what Linux sends it
+    when the thread that runs this event loop ends, even if nobody else is left to end it.
     `alive` returns when the process answers, and raises or hangs when it does not; a process that has
     not answered for `unresponsive` seconds is killed, and started again like one that exited.
     """
@@ -74,9 +76,9 @@ class Child:
         deadline: float = 120.0,  # a slow start is no failed one: ending it makes a loaded machine slower
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
-        user: int | None = None,
-        group: int | None = None,
+        account: tuple[int, int] | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
+        orphan_signal: signal.Signals = signal.SIGKILL,
         grace: float = 10.0,
         attempts: int = 1,
     ) -> None:
@@ -96,9 +98,9 @@ class Child:
         self._unresponsive = unresponsive
         self._deadline = deadline
         self._cwd = cwd
-        self._user = user
-        self._group = group
+        self._account = account
         self._stop_signal = stop_signal
+        self._orphan_signal = orphan_signal
         self._grace = grace
         self._attempts = attempts
         self._log_start = 0
@@ -254,7 +256,9 @@ class Child:
         if shutil.which(argv[0], path=self.env.get("PATH")) is None:
             raise ServerMissing(name=self.name, looked=argv[0])
         try:
-            guarded, stdin = GUARDIAN.guarded(argv, self._stop_signal)
+            guarded, stdin = GUARDIAN.guarded(
+                argv, self._stop_signal, orphan_signal=self._orphan_signal, account=self._account
+            )
             with self._open_log() as output:
                 process = await asyncio.create_subprocess_exec(
                     *guarded,
@@ -263,9 +267,6 @@ class Child:
                     stderr=output,
                     env=self.env,
                     cwd=self._cwd,
-                    user=self._user,
-                    group=self._group,
-                    extra_groups=None if self._user is None else [],
                     umask=0o077,
                     # A terminal's Ctrl-C goes to a whole session: the order of stopping is ours.
                     start_new_session=True,

@@ -147,9 +147,9 @@ class Postgres:
             deadline=300.0,  # recovery after a crash counts as starting
             env=_environment_without("PG"),
             cwd=self._home,
-            user=self._account.pw_uid if self._account else None,
-            group=self._account.pw_gid if self._account else None,
+            account=(self._account.pw_uid, self._account.pw_gid) if self._account else None,
             stop_signal=signal.SIGINT,  # "fast": SIGTERM would wait for clients to leave by themselves
+            orphan_signal=signal.SIGINT,  # SIGKILL would leave its processes behind, each in its query
             # Processes of a postmaster that was killed may hold its shared memory for a moment.
             attempts=5,
         )

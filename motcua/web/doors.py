@@ -10,6 +10,7 @@ from typing import Annotated
 import structlog
 from fastapi import Depends, Request, Response
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.types import Message
 
 from models.refusals import BadInput, Forbidden, Unreachable
@@ -76,6 +77,8 @@ async def _read(request: Request) -> FormData:
                 raise
     try:
         return await request.form(max_part_size=KEPT)
+    except UnicodeError as error:  # it names a character set that is none for texts, such as idna
+        raise HTTPException(400) from error
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise

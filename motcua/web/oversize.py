@@ -173,35 +173,39 @@ class _Typed:
         self._is_file = self._fits = False
         self._parts = 0
         self._broken = False
+        self._is_multipart = kind == b"multipart/form-data" and bool(self._boundary)
         self._parser: MultipartParser | None = None
-        if kind == b"multipart/form-data" and self._boundary:
-            self._parser = MultipartParser(
-                self._boundary,
-                {
-                    "on_part_begin": self._begin,
-                    "on_header_begin": self._header,
-                    "on_header_field": lambda data, start, end: self._name.extend(data[start:end]),
-                    "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
-                    "on_header_end": self._header_end,
-                    "on_headers_finished": lambda: self._part.extend(b"\r\n"),
-                    "on_part_data": self._data,
-                    "on_part_end": self._end,
-                },
-            )
 
     def add(self, chunk: bytes) -> None:
         """Take the next bytes of the form."""
-        if self._parser is None:
+        if not self._is_multipart:
             self._kept += chunk[: self.most + 1 - len(self._kept)]
         elif not self._broken:
             try:
+                # Made with the first bytes: a request without a form may name a boundary that it refuses.
+                self._parser = self._parser or self._new_parser()
                 self._parser.write(chunk)
             except FormParserError:
                 self._broken = True
 
+    def _new_parser(self) -> MultipartParser:
+        return MultipartParser(
+            self._boundary,
+            {
+                "on_part_begin": self._begin,
+                "on_header_begin": self._header,
+                "on_header_field": lambda data, start, end: self._name.extend(data[start:end]),
+                "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
+                "on_header_end": self._header_end,
+                "on_headers_finished": lambda: self._part.extend(b"\r\n"),
+                "on_part_data": self._data,
+                "on_part_end": self._end,
+            },
+        )
+
     def body(self) -> bytes:
         """The form without the contents of its files."""
-        if self._parser is not None:
+        if self._is_multipart:
             return bytes(self._kept) + b"--" + self._boundary + b"--\r\n"
         return bytes(self._kept if len(self._kept) <= self.most else self._kept.rpartition(b"&")[0])
 

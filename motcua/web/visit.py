@@ -469,7 +469,10 @@ class Visit:
             return self.address()
         if self.signed_in:
             return None
-        asked = urlsplit(self.request.headers.get("referer", ""))
+        try:
+            asked = urlsplit(self.request.headers.get("referer", ""))
+        except ValueError:  # no address at all
+            return "/"
         return local(f"{asked.path or '/'}{'?' if asked.query else ''}{asked.query}")
 
     def go(self, address: str) -> Response:

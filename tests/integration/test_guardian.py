@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from motcua import guardian
 from motcua.guardian import GUARDIAN
 from tests.needs import needs
 from tests.waiting import blocking_until
@@ -25,7 +26,8 @@ from motcua.guardian import GUARDIAN
 
 for script in sys.argv[1:]:
     argv, stdin = GUARDIAN.guarded(["sh", "-c", script])
-    subprocess.Popen(argv, stdin=stdin, start_new_session=True)
+    process = subprocess.Popen(argv, stdin=stdin, start_new_session=True)
+    GUARDIAN.note(process.pid, 15)
 time.sleep(600)
 """
 OBEDIENT = "trap 'exit 0' TERM; echo $$ > {0}/pid && mv {0}/pid {0}/obedient; while :; do sleep 0.05; done"
@@ -42,18 +44,23 @@ def runs(pid: int) -> bool:
         return False
 
 
+def guardian_of(pid: int) -> psutil.Process | None:
+    """The guardian of a process, while it lives."""
+    for each in psutil.Process(pid).children():
+        with suppress(psutil.Error):
+            # Those that it guards begin in the same script, with arguments.
+            if each.cmdline()[-1:] == [guardian.__file__]:
+                return each
+    return None
+
+
 @contextmanager
 def owner(*scripts: str) -> Iterator[tuple[subprocess.Popen[bytes], psutil.Process]]:
     """A process that has started others, and its guardian."""
     argv, stdin = GUARDIAN.guarded([sys.executable, "-c", OWNER, *scripts])
     with subprocess.Popen(argv, stdin=stdin, cwd=ROOT) as process:
-
-        def guardian() -> psutil.Process | None:
-            family = psutil.Process(process.pid).children()
-            return next((each for each in family if "guardian.py" in " ".join(each.cmdline())), None)
-
         try:
-            yield process, blocking_until(guardian)
+            yield process, blocking_until(lambda: guardian_of(process.pid))
         finally:
             process.kill()
 
@@ -92,19 +99,19 @@ def reborn(pid: int) -> subprocess.Popen[bytes]:
 @pytest.mark.skipif(sys.platform != "linux", reason="numbers of processes can be chosen on Linux only")
 def test_a_number_that_was_given_away_is_not_killed(tmp_path: Path) -> None:
     """A guarded process ended at the stop signal, and a stranger's group got its number within the grace."""
-    with heir(), owner(OBEDIENT.format(tmp_path), DEAF.format(tmp_path)) as (process, guardian):
+    with heir(), owner(OBEDIENT.format(tmp_path), DEAF.format(tmp_path)) as (process, its_guardian):
         pid, deaf = told(tmp_path, "obedient"), told(tmp_path, "deaf")
         process.kill()
         process.wait()
         assert blocking_until(lambda: os.waitpid(pid, os.WNOHANG)[0]) == pid
         stranger = reborn(pid)
         try:
-            blocking_until(lambda: not runs(deaf) and not runs(guardian.pid))
+            blocking_until(lambda: not runs(deaf) and not runs(its_guardian.pid))
             assert stranger.poll() is None
         finally:
             stranger.kill()
             stranger.wait()
-            for left in (deaf, guardian.pid):
+            for left in (deaf, its_guardian.pid):
                 with suppress(ChildProcessError):
                     os.waitpid(left, 0)
 
@@ -113,14 +120,46 @@ def test_what_is_left_of_a_group_is_killed(tmp_path: Path) -> None:
     """Its leader ends at the stop signal, which the others of its group ignore or never get."""
     late = "(trap '' TERM; sleep 1; exec sleep 600)"
     leader = f"({DEAF.format(tmp_path)}) & {late} & {OBEDIENT.format(tmp_path)}"
-    with owner(leader) as (process, guardian):
+    with owner(leader) as (process, its_guardian):
         pid = told(tmp_path, "obedient")
         told(tmp_path, "deaf")
         assert len([each for each in psutil.pids() if _group(each) == pid]) >= 3
         process.kill()
         process.wait()
-        blocking_until(lambda: not runs(guardian.pid))
+        blocking_until(lambda: not runs(its_guardian.pid))
         blocking_until(lambda: not [each for each in psutil.pids() if _group(each) == pid and runs(each)])
+
+
+def test_a_guardian_that_was_killed_has_a_successor(tmp_path: Path) -> None:
+    """It came only with the next process that was started: an owner killed meanwhile left all it had."""
+    with owner(OBEDIENT.format(tmp_path), DEAF.format(tmp_path)) as (process, first):
+        pids = [told(tmp_path, "obedient"), told(tmp_path, "deaf")]
+        first.kill()
+        second = blocking_until(lambda: (found := guardian_of(process.pid)) != first and found)
+        assert second
+        second.kill()  # and so has the successor
+        blocking_until(lambda: guardian_of(process.pid) not in (None, first, second))
+        process.kill()
+        process.wait()
+        blocking_until(lambda: not any(map(runs, pids)))
+
+
+def test_a_program_finds_itself_as_if_it_had_been_started_alone(tmp_path: Path) -> None:
+    """It has the arguments, input and signals that it would have; exit codes are those of a shell."""
+    (tmp_path / "given").write_text("said")
+    show = "import signal, sys; print(sys.argv[1:], sys.stdin.read())"
+    show += "; print(*(signal.getsignal(n) is signal.SIG_DFL for n in (signal.SIGXFSZ, signal.SIGTERM)))"
+    show += "; print(open('/proc/self/status').read().split('SigIgn:')[1].split()[0])"
+    program = [sys.executable, "-c", show, "a b", ""]
+    argv, stdin = GUARDIAN.guarded(program, stdin=tmp_path / "given")
+    guarded = subprocess.run(argv, stdin=stdin, capture_output=True, text=True, check=True)
+    with (tmp_path / "given").open() as given:
+        alone = subprocess.run(program, stdin=given, capture_output=True, text=True, check=True)
+    assert (guarded.stdout, guarded.stderr) == (alone.stdout, alone.stderr)
+    argv, stdin = GUARDIAN.guarded(["/nowhere/at/all"])
+    failed = subprocess.run(argv, stdin=stdin, capture_output=True, text=True, check=False)
+    assert failed.returncode == 127
+    assert "Traceback" not in failed.stderr
 
 
 def _group(pid: int) -> int | None:

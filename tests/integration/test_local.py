@@ -33,6 +33,7 @@ from motcua.local import (
     UnusableDataDir,
     read_run,
 )
+from tests.integration.test_guardian import guardian_of
 from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -172,6 +173,29 @@ async def test_postgres_comes_back_with_its_data(office: LocalOffice) -> None:
     assert after
     assert after.children["postgres"] != before.children["postgres"]
     assert after.children["temporal"] == before.children["temporal"]
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["one after the other", "at once"])
+async def test_servers_end_with_their_owner_without_a_guardian(tmp_path: Path, *, together: bool) -> None:
+    """Both are killed, and the worker: after an out-of-memory sweep the servers ran for ever."""
+    if together and sys.platform != "linux":
+        pytest.skip("other systems have no parent-death signal")
+    with office_process(tmp_path / "office") as (process, run):
+        starter = psutil.Process(process.pid)
+        family = starter.children(recursive=True)
+        assert {each.pid for each in family} > set(run.children.values())
+        first = guardian_of(process.pid)
+        assert first
+        if together:
+            starter.suspend()  # it replaces nobody between two kills
+            os.kill(first.pid, signal.SIGKILL)
+            os.kill(run.children["worker"], signal.SIGKILL)
+        else:
+            first.kill()
+            await until(lambda: guardian_of(process.pid) not in (None, first))
+            family += starter.children()
+        starter.kill()
+        await until(lambda: not any(runs(each.pid) for each in family))
 
 
 async def test_temporal_comes_back_at_the_same_address(office: LocalOffice) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.types import Message
 
@@ -164,3 +167,19 @@ async def test_headers_alone_are_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(oversize, "KEPT", 15_000)
     _, request = await received(form(*(part("n" * 1_000, b"", "a.pdf") for _ in range(100))))
     assert len(await request.body()) < 16_000
+
+
+@given(st.one_of(st.binary(max_size=400), st.binary(max_size=400).map(lambda more: FORM + more)))
+@example(b"multipart/form-data; boundary=" + b"y" * 257)
+async def test_no_content_type_breaks_the_receiving(kind: bytes) -> None:
+    """It is any text that a client sends; a boundary of 257 letters was an error on every address."""
+    _, request = await received(form(part("note", NOTE.encode(), "a.pdf")) * 50, kind=kind)
+    assert len(await request.body()) <= oversize.KEPT
+
+
+async def test_a_boundary_that_is_too_long_is_no_form() -> None:
+    """The library that reads forms refuses it where the form is asked for, and only there."""
+    kind = b"multipart/form-data; boundary=" + b"y" * 257
+    _, request = await received(b"--" + b"y" * 257, kind=kind)
+    with pytest.raises(MultiPartException):
+        await request.form()
