@@ -10,6 +10,8 @@ closed (at most 32), and what it takes to start a process again (10 each)."""
 DESCRIPTORS_PER_CONNECTION = 2
 """Of a visitor's connection: its socket, and a file that is being sent or received."""
 MAX_CONNECTIONS, MIN_CONNECTIONS = 2_000, 16
+HEALTH_CONNECTIONS = 8
+"""Of these: so many answer health checks only."""
 _UNLIMITED = 10_240  # what macOS takes where it says that there is no limit
 _LINUX_MAX = 1_048_576
 

@@ -238,14 +238,19 @@ def launch(stdin: str, stop_signal: int, orphan_signal: int, parent: int, uid: i
     os.close(given)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and the program would inherit that
         signal.signal(number, signal.SIG_DFL)
+    kernel = None
+    if orphan_signal and sys.platform == "linux":
+        import ctypes  # noqa: PLC0415 - others start sooner without it
+
+        kernel = ctypes.CDLL(
+            None, use_errno=True
+        )  # now: another account may not be let into Python's directory
     if uid >= 0:
         os.setgroups([])
         os.setgid(gid)
         os.setuid(uid)
-    if orphan_signal and sys.platform == "linux":
-        import ctypes  # noqa: PLC0415 - others start sooner without it
-
-        if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, orphan_signal, 0, 0, 0):
+    if kernel is not None:
+        if kernel.prctl(PR_SET_PDEATHSIG, orphan_signal, 0, 0, 0):
             raise OSError(ctypes.get_errno(), "PR_SET_PDEATHSIG")
         if os.getppid() != parent:  # it died before the kernel was asked
             sys.exit(1)

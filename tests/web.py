@@ -40,6 +40,7 @@ class Form:
     encoding: str = ""
     fields: list[tuple[str, str]] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)
     buttons: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -61,6 +62,7 @@ class _Forms(HTMLParser):
         name = given.get("name", "")
         if tag == "input":
             self._open.names.add(name)
+            self._open.hidden |= {name} if given.get("type") == "hidden" else set()
             off = given.get("type") in ("checkbox", "radio") and "checked" not in given
             if not off and given.get("type") != "file":
                 self._open.fields.append((name, given.get("value", "")))

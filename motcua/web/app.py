@@ -18,20 +18,20 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from models.refusals import Forbidden, Problem, Unreachable
+from models.visible import UNKEEPABLE
 from motcua.accounts import NotSignedIn
 from motcua.web import auditing, board, counter, dossiers, inbox, people, public, stream
-from motcua.web.doors import MustChange, guest, resend, typed_form
+from motcua.web.doors import MustChange, Unreadable, guest, resend, texts_of, typed_form
 from motcua.web.guard import Guard, status_of
 from motcua.web.house import House
 from motcua.web.language import HERE, LANGUAGES, asset, environment
 from motcua.web.language import marked as _
 from motcua.web.live import Live
 from motcua.web.oversize import NO_ROOM, NoRoom
+from motcua.web.public import kept_of
 from motcua.web.visit import Visit
 
 log = structlog.get_logger()
-_SECRET = ("/sign-in", "/password")
-"""Forms with passwords: no page keeps them."""
 _UNREAD = _("This request cannot be read.")
 _NOT_THERE = {404: _("There is no such page."), 405: _("This cannot be done here.")}
 
@@ -91,8 +91,10 @@ async def _refused(request: Request, problem: Exception) -> Response:
         await visit.house.accounts.refused(visit.person.id, what, visit.origin)
     words = ""
     if isinstance(problem, Unreachable):
-        if request.method == "POST" and request.url.path not in _SECRET:
+        if request.method == "POST" and request.url.path != "/password":
             with contextlib.suppress(Problem, HTTPException):  # a form that cannot be read is not kept
+                if request.url.path == "/sign-in":
+                    return public.sign_in_again(visit, await typed_form(request), problem)
                 address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
                 return resend(visit, address, await typed_form(request), problem)
         log.warning("a page could not be made", path=request.url.path, why=problem.message)
@@ -104,13 +106,16 @@ async def _refused(request: Request, problem: Exception) -> Response:
 
 async def _typed(visit: Visit, request: Request) -> list[tuple[str, str]]:
     """What was typed into a form that leads to no page of its own, to be copied; never a password."""
-    if request.method != "POST" or request.url.path in _SECRET:
+    if request.method != "POST" or request.url.path == "/password":
         return []
     try:
         form = await typed_form(request)
+    except Unreadable:
+        form = request.state.form
     except (Problem, HTTPException, ClientDisconnect, RuntimeError):  # it cannot be read, or not any more
         return []
-    return visit.typed({key: value for key, value in form.multi_items() if isinstance(value, str)})
+    rows = kept_of(form) if request.url.path == "/sign-in" else texts_of(form)
+    return visit.typed((name, UNKEEPABLE.sub("\N{REPLACEMENT CHARACTER}", words)) for name, words in rows)
 
 
 async def _not_there(request: Request, error: Exception) -> Response:

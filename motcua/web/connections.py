@@ -2,14 +2,21 @@
 
 uvicorn closes idle connections, but waits for ever for the rest of a request that has begun, and its limit of
 concurrency counts requests that are complete: connections take descriptors long before that.
+
+Some places are kept for health checks. A request that would take one of them has the oldest stream of changes
+closed for it, which its page opens again; where there is none it is marked, for the application to refuse.
 """
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import h11
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from motcua.descriptors import HEALTH_CONNECTIONS
 
 HEADER_SECONDS = 20.0
 """From the first byte of a request, or from the beginning of a connection, to the end of its header."""
@@ -17,6 +24,9 @@ BODY_SECONDS, BODY_RATE = 30.0, 1_000
 """A body has so many seconds, and one more for each so many bytes that have come."""
 UNREAD_SECONDS = 60.0
 """For how long a client may leave unread what has been sent to it."""
+HEALTH, STREAM = ("/healthz", "/readyz"), "/events"
+CROWDED = "motcua.crowded"
+"""In the scope of a request: whether there is no place for it; true for none but health checks."""
 
 
 class BoundedProtocol(H11Protocol):
@@ -24,6 +34,11 @@ class BoundedProtocol(H11Protocol):
 
     most = 1_000
     """How many connections may be open; a subclass for each server sets it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._application: Any = self.app
+        self.app = self._admit
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, and make room where it is one too many."""
@@ -37,8 +52,8 @@ class BoundedProtocol(H11Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._wait_until(now + HEADER_SECONDS)
-        if len(self.connections) > self.most:
-            self._make_room()
+        if not self._room(streams=False) and len(self._open()) > self.most and not self._room(streams=True):
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Take a part of a request; sets how long the rest is waited for."""
@@ -96,13 +111,30 @@ class BoundedProtocol(H11Protocol):
         else:
             self.transport.abort()
 
-    def _make_room(self) -> None:
-        waiting = [
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, with a mark where there is no place for it."""
+        if scope["path"] not in HEALTH:
+            # A page would open its stream again, and close another one's, for ever.
+            scope[CROWDED] = not self._room(streams=scope["path"] != STREAM)
+        await self._application(scope, receive, send)
+
+    def _room(self, *, streams: bool) -> bool:
+        """Whether there is a place for this connection, if need be that of another, which may be a stream."""
+        opened = self._open()
+        if len(opened) <= self.most - HEALTH_CONNECTIONS:
+            return True
+        others = [each for each in opened if each is not self]
+        giving_way = [each for each in others if each.conn.their_state in (h11.IDLE, h11.SEND_BODY)]
+        if streams and not giving_way:
+            giving_way = [each for each in others if each.cycle is not None and each.scope["path"] == STREAM]
+        if not giving_way:
+            return False
+        min(giving_way, key=lambda each: each._heard).transport.abort()
+        return True
+
+    def _open(self) -> list[BoundedProtocol]:
+        return [
             each
             for each in self.connections
-            if isinstance(each, BoundedProtocol)
-            and each.conn.their_state in (h11.IDLE, h11.SEND_BODY)
-            and not each.transport.is_closing()
+            if isinstance(each, BoundedProtocol) and not each.transport.is_closing()
         ]
-        if waiting:
-            min(waiting, key=lambda each: each._heard).transport.abort()

@@ -16,6 +16,7 @@ from starlette.types import Message
 from models.refusals import BadInput, Forbidden, Unreachable
 from models.visible import UNKEEPABLE
 from motcua.accounts import NotSignedIn, Session
+from motcua.web.connections import CROWDED
 from motcua.web.guard import BODY, TURN, check_body
 from motcua.web.house import House
 from motcua.web.oversize import KEPT, NO_ROOM, Body, TooManyForms
@@ -40,6 +41,12 @@ class Unreadable(BadInput):
     """Characters that no record can keep."""
 
     sentence = "What was sent holds a character that cannot be kept (NUL, or half of a surrogate pair)."
+
+
+class Crowded(Unreachable):
+    """So many requests are being answered that only health checks have a place left."""
+
+    sentence = "Too many people are using the desk at this moment. Nothing was done; wait a minute."
 
 
 async def form_of(request: Request) -> FormData:
@@ -99,6 +106,11 @@ def file_of(form: FormData) -> str:
     )
 
 
+def texts_of(form: FormData) -> list[tuple[str, str]]:
+    """The fields of a form without its files, in order; a name may be there several times."""
+    return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+
+
 def resend(visit: Visit, back: str, form: FormData, problem: Unreachable) -> Response:
     """A service is away: what was typed stays in the page, and sending it again is the same request.
 
@@ -111,7 +123,7 @@ def resend(visit: Visit, back: str, form: FormData, problem: Unreachable) -> Res
         status=503,
         back=back,
         file=file_of(form),
-        kept=[(key, value) for key, value in form.multi_items() if isinstance(value, str) and key != "csrf"],
+        kept=[(name, text) for name, text in texts_of(form) if name != "csrf"],
         title=visit.problem(problem),
     )
 
@@ -121,7 +133,9 @@ def whole(text: str, digits: int = 9) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
 
 
-def _check_address(request: Request) -> None:
+def _check_request(request: Request) -> None:
+    if request.scope.get(CROWDED):
+        raise Crowded
     if UNKEEPABLE.search(request.url.path) or any(
         UNKEEPABLE.search(text) for pair in request.query_params.multi_items() for text in pair
     ):
@@ -130,7 +144,7 @@ def _check_address(request: Request) -> None:
 
 async def guest(request: Request) -> Visit:
     """Anybody. Whoever is signed in is known all the same, unless the record is away."""
-    _check_address(request)
+    _check_request(request)
     house: House = request.app.state.house
     session: Session | None = None
     with contextlib.suppress(NotSignedIn, Unreachable):
@@ -141,7 +155,7 @@ async def guest(request: Request) -> Visit:
 
 async def newcomer(request: Request) -> AsyncIterator[Visit]:
     """Whoever is signed in, also with a first password; forms must be those that the session was given."""
-    _check_address(request)
+    _check_request(request)
     house: House = request.app.state.house
     # What a page fetches by itself is no click: an open tab does not keep its owner signed in.
     clicked = "x-fragment" not in request.headers and request.url.path != "/events"

@@ -156,7 +156,7 @@ async def _page(
         opened=opened,
         given=given or {},
         there=there,
-        typed=[] if there else visit.typed(given or {}),
+        typed=[] if there else visit.typed((given or {}).items()),
         words=names,
         say=say,
     )

@@ -20,6 +20,8 @@ GATHERED = 0.2
 BEAT = 15.0
 """Seconds between two looks at whether a page may still listen; saying so keeps others from hanging up."""
 _MOST = 200
+STREAMS = 12
+"""Pages of one session that are told of changes; a browser has six connections to a server, or a proxy's."""
 
 
 class Change(NamedTuple):
@@ -38,7 +40,8 @@ class Live:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._pages: set[asyncio.Queue[Change | None]] = set()
+        self._pages: dict[asyncio.Queue[Change | None], str] = {}
+        """The queue and session of each page, the oldest first."""
         self._heard: dict[str, Change] = {}
         self._open = True
         self._life, self._told = secrets.token_hex(4), 0
@@ -70,13 +73,17 @@ class Live:
                 log.warning("pages are not told of changes", why=problem.message)
             await asyncio.sleep(1)
 
-    async def changes(self, unit: str | None, since: str) -> AsyncIterator[list[Change]]:
+    async def changes(self, unit: str | None, since: str, session: str) -> AsyncIterator[list[Change]]:
         """What changes in a unit, or anywhere, as it comes; nothing at each beat, whatever else there is.
 
+        Of a session with too many pages the oldest one's ends; it may ask again.
         A page that was made at another mark than now's has missed something while it came or was cut off.
         """
         mine: asyncio.Queue[Change | None] = asyncio.Queue(_MOST)
-        self._pages.add(mine)
+        others = [page for page, whose in self._pages.items() if whose == session]
+        for page in others[: len(others) + 1 - STREAMS] if len(others) >= STREAMS else []:
+            _put(page, None)
+        self._pages[mine] = session
         if since != self.mark:
             _put(mine, ANYTHING)
         clock = asyncio.get_running_loop().time
@@ -101,7 +108,7 @@ class Live:
                 if None in told:
                     return
         finally:
-            self._pages.discard(mine)
+            del self._pages[mine]
 
     def close(self) -> None:
         """End every stream: a server that stops waits for them."""

@@ -362,7 +362,24 @@ FIELDS: dict[str, str] = {
     "since": _("First day"),
     "notice": _("Announcement"),
     "language": _("Language"),
+    "paper": _("Paper"),
+    "result_by": _("Result wanted"),
+    "person": _("Who"),
+    "substitute": _("Substitute"),
+    "days": _("Working days"),
+    "kind": _("Kind of day"),
+    "half": _("Open half"),
+    "basis": _("Legal basis"),
+    "sure": _("The dossier's code, once more"),
+    "task": _("Dossier"),
+    "code": _("Dossier"),
 }
+OTHER_FIELD = _("Other field")
+MACHINE_FIELDS = frozenset(
+    ("csrf", "request_id", "batch", "seen", "back", "whose", "looked_at", "k", "act", "how")
+)
+"""Fields that pages fill in themselves; every other one holds words of the person who sends the form."""
+PASSWORD_FIELDS = frozenset(("password", "old", "new", "again"))
 BOOK_REASONS: tuple[str, ...] = (
     _("wrong password"),
     _("wrong password at a change"),

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
+from starlette.datastructures import FormData
 
 from models.commands import Actor
 from models.facts import Extended, SupplementRequested
@@ -18,7 +19,7 @@ from models.refusals import Forbidden, Phrase, Problem, UnknownDossier, Unreacha
 from models.reserved import CITIZEN_ID
 from motcua.accounts import BadPassword
 from motcua.web.codes import read_off
-from motcua.web.doors import Guest, Newcomer, file_of, form_of, typed_form, whole
+from motcua.web.doors import Guest, Newcomer, file_of, form_of, texts_of, typed_form, whole
 from motcua.web.language import LANGUAGES
 from motcua.web.visit import COOKIE, LANGUAGE, Visit, local
 
@@ -71,7 +72,7 @@ async def ask_to_sign_in(visit: Visit, problem: Problem) -> Response:
         return visit.page("problem.html", status=503, title=visit.problem(busy), words=words)
     except Problem:  # what cannot be read cannot be kept
         return visit.go("/sign-in")
-    kept = [(name, value) for name, value in form.multi_items() if isinstance(value, str) and name != "csrf"]
+    kept = [(name, text) for name, text in texts_of(form) if name != "csrf"]
     page: dict[str, Any] = {
         "problem": visit.problem(problem),
         "name": "",
@@ -87,6 +88,25 @@ def _quoted(text: str) -> str:
     return quote(text, safe="/")
 
 
+def kept_of(form: FormData) -> list[tuple[str, str]]:
+    """The fields of another form that waits in the form by which one signs in."""
+    return [(name[5:], text) for name, text in texts_of(form) if name.startswith("kept:")]
+
+
+def sign_in_again(visit: Visit, form: FormData, problem: Problem) -> Response:
+    """The form by which one signs in, with what waits in it, but without the password."""
+    return visit.page(
+        "sign-in.html",
+        status=http_status(problem),
+        problem=visit.problem(problem),
+        name=str(form.get("name", ""))[:200],
+        back=local(str(form.get("back", ""))),
+        kept=kept_of(form),
+        file=str(form.get("file", "")),
+        whose=str(form.get("whose", "")),
+    )
+
+
 @router.post("/sign-in")
 async def sign_in(visit: Guest, request: Request) -> Response:
     """Begin a session. Its token is a new one: what a browser brought along counts for nothing."""
@@ -94,30 +114,17 @@ async def sign_in(visit: Guest, request: Request) -> Response:
     name, password, back, file, whose = (
         str(form.get(field, "")) for field in ("name", "password", "back", "file", "whose")
     )
-    kept = [
-        (key, value) for key, value in form.multi_items() if isinstance(value, str) and key[:5] == "kept:"
-    ]
+    kept = kept_of(form)
     try:
         token = await visit.house.accounts.sign_in(name.strip(), password, visit.origin)
     except Forbidden as problem:
-        again = [(key[5:], value) for key, value in kept]
-        return visit.page(
-            "sign-in.html",
-            status=403,
-            problem=visit.problem(problem),
-            name=name[:200],
-            back=local(back),
-            kept=again,
-            file=file,
-            whose=whose,
-        )
+        return sign_in_again(visit, form, problem)
     if kept:
         session = await visit.house.accounts.session(token)
         back_again = Visit(request, visit.house, session)
         if await visit.house.accounts.record.person_of_form(whose) == session.person.id:
-            again = [(key[5:], value) for key, value in kept]
             answer: Response = back_again.page(
-                "resend.html", file=file, back=local(back), kept=again, title=""
+                "resend.html", file=file, back=local(back), kept=kept, title=""
             )
         else:  # a computer that several people use: nobody sends another's words as their own
             title = back_again.say("What had been typed here was somebody else's, and has not been sent.")

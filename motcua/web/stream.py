@@ -31,7 +31,7 @@ async def events(request: Request, visit: Member, since: str = "", dossier: str 
 
 async def _lines(live: Live, visit: Visit, token: str | None, since: str, dossier: str) -> AsyncIterator[str]:
     yield "retry: 2000\n\n"
-    async for changes in live.changes(visit.unit, since):
+    async for changes in live.changes(visit.unit, since, token or ""):
         if not changes:
             try:
                 await visit.house.accounts.session(token, clicked=False)

@@ -335,16 +335,13 @@ class Visit:
         """What a command is called."""
         return names.COMMANDS.get(command, "")
 
-    def field_name(self, field: str) -> str:
-        """What a field of a form is called; empty for those that nobody fills in."""
-        return self.say(names.FIELDS[field]) if field in names.FIELDS else ""
-
-    def typed(self, given: Mapping[str, str]) -> list[tuple[str, str]]:
-        """What somebody wrote into a form, under the names of its fields."""
+    def typed(self, given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """What somebody entered in a form, under the labels of its fields; repeated fields as often."""
+        ours = names.MACHINE_FIELDS | names.PASSWORD_FIELDS
         return [
-            (self.field_name(name), words)
-            for name, words in given.items()
-            if self.field_name(name) and words.strip()
+            (self.say(names.FIELDS.get(name, names.OTHER_FIELD)), words)
+            for name, words in given
+            if name not in ours and words.strip()
         ]
 
     def about(self, address: str) -> str:

@@ -61,6 +61,8 @@ async def test_the_database_goes_away(fragile: Running, desk: Web) -> None:
     receiver = await desk.visitor("receiver1")
     counter = (await receiver.get("/counter?procedure=1.001612")).form("/counter")
     absence = (await visitor.get("/absences")).form("/absences")
+    stranger = await desk.visitor()
+    asked = (await stranger.send(form, note="đừng mất")).form("/sign-in")
     inbox = (await visitor.get("/inbox")).form("/inbox/bulk")
     async with without("postgres", fragile, desk):
         for path in ("/inbox", f"/dossiers/{code}", f"/track/{code}", "/search?q=a"):
@@ -82,6 +84,10 @@ async def test_the_database_goes_away(fragile: Running, desk: Web) -> None:
         guest = await desk.visitor()
         secret = await guest.client.post("/sign-in", data={"name": "handler1", "password": "ein Geheimnis"})
         assert (secret.status_code, "Geheimnis" in secret.text) == (503, False)
+        # A form that waits for its sender to sign in waits on.
+        waits = await stranger.send(asked, name="handler1", password="ein Geheimnis")
+        assert (waits.status, "Geheimnis" in waits.text) == (503, False)
+        assert dict(waits.form("/sign-in").fields) == {**dict(asked.fields), "name": "handler1"}
 
     async def back() -> bool:
         return (await visitor.get("/inbox")).status == 200
