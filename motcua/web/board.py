@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -20,8 +19,9 @@ from motcua.catalogue.changes import change_of
 from motcua.store.screens import Wanted
 from motcua.web import charts
 from motcua.web.asking import NotANumber, OutOfRange
+from motcua.web.bulk import Chosen, NothingChosen, chosen_dossiers, chosen_tasks, with_each
 from motcua.web.doors import Member, form_of, whole
-from motcua.web.inbox import AT_ONCE, Done, NothingChosen, _shown
+from motcua.web.inbox import _shown
 from motcua.web.names import ROLES
 from motcua.web.visit import Visit
 
@@ -32,7 +32,6 @@ REST = 30
 WEEKS = 12
 MOST = 200
 LINES = 40
-_CODE = re.compile(r"[A-Za-z0-9.-]{1,60}")
 
 
 class NoSuchDay(BadInput):
@@ -154,26 +153,16 @@ async def assign(visit: Member, request: Request) -> Response:
     visit.must("board")
     form = await form_of(request)
     to, batch = str(form.get("to", "")), own_request_id(str(form.get("batch", "")))
-    chosen = [str(each) for each in form.getlist("task")][:MOST]
-    if not chosen or to not in visit.house.people:
+    if to not in visit.house.people:
         raise NothingChosen
-    gate = asyncio.Semaphore(AT_ONCE)
 
-    async def one(key: str) -> Done:
-        code, _, rest = key.partition(":")
-        task, _, seen = rest.partition(":")
-        if not (_CODE.fullmatch(code) and None not in (whole(task), whole(seen))):
-            raise NothingChosen
+    async def one(each: Chosen) -> str:
         # `seen`: a task that somebody has just taken is not taken from them unseen.
-        data = {"to": to, "task": int(task), "seen": int(seen)}
-        async with gate:
-            try:
-                await visit.house.desk.act(code, "assign", visit.actor, data, f"{batch}/{code}")
-            except Problem as problem:
-                return Done(code, False, visit.problem(problem))
-            return Done(code, True, visit.say("now with {who}", who=visit.name(to)))
+        data = {"to": to, "task": each.task, "seen": each.seen}
+        await visit.house.desk.act(each.code, "assign", visit.actor, data, f"{batch}/{each.code}")
+        return visit.say("now with {who}", who=visit.name(to))
 
-    results = list(await asyncio.gather(*(one(key) for key in chosen)))
+    results = await with_each(visit, chosen_tasks(map(str, form.getlist("task")), MOST), one)
     return visit.page(
         "bulk.html", results=results, act=visit.say("Assign"), back=str(form.get("back", "/board"))
     )
@@ -185,23 +174,20 @@ async def acknowledge(visit: Member, request: Request) -> Response:
     visit.must("board")
     form = await form_of(request)
     days = str(form.get("days", "1"))
-    chosen = [code for code in map(str, form.getlist("code")) if _CODE.fullmatch(code)][:MOST]
-    if not chosen:
-        raise NothingChosen
+    chosen = chosen_dossiers(map(str, form.getlist("code")), MOST)
     if (count := whole(days)) is None:
         raise NotANumber(field="limit", value=days[:20])
     if not 1 <= count <= REST:
         raise OutOfRange(field="limit", value=count, least=1, most=REST)
-    batch, results = own_request_id(str(form.get("batch", ""))), []
-    for code in chosen:
-        try:
-            # The dossier counts from when it is done: the same form again stays the same request.
-            data = {"limit": f"{count} days"}
-            await visit.house.desk.act(code, "acknowledge", visit.actor, data, f"{batch}/{code}")
-        except Problem as problem:
-            results.append(Done(code, False, visit.problem(problem)))
-        else:
-            results.append(Done(code, True, await _rest(visit, code)))
+    batch = own_request_id(str(form.get("batch", "")))
+
+    async def one(each: Chosen) -> str:
+        # The dossier counts from when it is done: the same form again stays the same request.
+        data = {"limit": f"{count} days"}
+        await visit.house.desk.act(each.code, "acknowledge", visit.actor, data, f"{batch}/{each.code}")
+        return await _rest(visit, each.code)
+
+    results = await with_each(visit, chosen, one)
     return visit.page("bulk.html", results=results, act=visit.say("Acknowledge the alarms"), back="/board")
 
 

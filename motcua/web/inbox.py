@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Request, Response
 
 from models.base import YEARS
 from models.commands import own_request_id
-from models.refusals import BadInput, Problem
+from models.refusals import BadInput
 from models.timeliness import Due, pressing
 from models.visible import shows
 from motcua.store.screens import CODE_BEGINS, State, Wanted, own_and_dossier
+from motcua.web.bulk import Chosen, chosen_tasks, with_each
 from motcua.web.codes import whole_code
-from motcua.web.doors import Member, form_of, whole
+from motcua.web.doors import Member, form_of
 from motcua.web.language import marked as _
 from motcua.web.names import COMMANDS, STATES
 from motcua.web.visit import Visit
@@ -36,30 +37,15 @@ VIEWS = {
 }
 BULK = {"claim": _("Claim"), "release": _("Release"), "complete": _("Complete")}
 """What can be done with many tasks at once: only what needs no further word."""
-AT_ONCE = 8
 _NEVER = "never"
 """When a task is urgent that has no clock; PostgreSQL's infinity comes and goes as datetime.max."""
 _CODE = re.compile(r"[A-Za-z0-9.-]{1,60}")
-
-
-class NothingChosen(BadInput):
-    """A bulk action on nothing."""
-
-    sentence = "Choose at least one dossier first."
 
 
 class BadAddress(BadInput):
     """An address with something in it that the page does not know."""
 
     sentence = "This address cannot be read: {what} is not known here."
-
-
-class Done(NamedTuple):
-    """What became of one of many."""
-
-    code: str
-    ok: bool
-    words: str
 
 
 @router.get("/inbox")
@@ -219,26 +205,15 @@ async def bulk(visit: Member, request: Request, act: str, task: str = "") -> Res
     act = str(form.get("act", "")) if act == "bulk" else act
     if act not in BULK:
         raise BadAddress(what=act[:60])
-    chosen = [task] if task else [str(each) for each in form.getlist("task")][: 4 * PAGE]
-    if not chosen:
-        raise NothingChosen
-    gate = asyncio.Semaphore(AT_ONCE)
+    keys = [task] if task else [str(each) for each in form.getlist("task")]
 
-    async def one(key: str) -> Done:
-        code, _, rest = key.partition(":")
-        task, _, seen = rest.partition(":")
-        if not (_CODE.fullmatch(code) and None not in (whole(task), whole(seen))):
-            raise BadAddress(what=key[:60])
-        data: dict[str, Any] = {"seen": int(seen)} if act == "complete" else {"task": int(task)}
-        async with gate:
-            try:
-                # The same form sent twice is the same request for each dossier.
-                await visit.house.desk.act(code, act, visit.actor, data, f"{batch}/{code}")
-            except Problem as problem:
-                return Done(code, False, visit.problem(problem))
-            return Done(code, True, visit.say("done"))
+    async def one(each: Chosen) -> str:
+        data: dict[str, Any] = {"seen": each.seen} if act == "complete" else {"task": each.task}
+        # The same form sent twice is the same request for each dossier.
+        await visit.house.desk.act(each.code, act, visit.actor, data, f"{batch}/{each.code}")
+        return visit.say("done")
 
-    results = list(await asyncio.gather(*(one(key) for key in chosen)))
+    results = await with_each(visit, chosen_tasks(keys, 4 * PAGE), one)
     if len(results) == 1 and results[0].ok:
         return visit.go(_with_done(str(form.get("back", "")), act))
     return visit.page(

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
+from motcua.descriptors import HEALTH_CONNECTIONS
+from motcua.web.connections import BoundedProtocol
+from motcua.web.live import STREAMS
 from tests.present import day, present
 from tests.running import Running, Telemetry, running, submission
-from tests.waiting import until
-from tests.web import Web, web
+from tests.waiting import PATIENCE, until
+from tests.web import Answered, Form, Visitor, Web, web
 
 
 @pytest.fixture(scope="module")
@@ -208,3 +213,133 @@ async def test_an_open_stream_finds_its_way_back(fragile: Running, desk: Web) ->
     finally:
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
+
+
+def keys(page: Answered, codes: list[str]) -> list[str]:
+    """What a list sends for the tasks of dossiers."""
+    return [
+        key for key in re.findall(r'name="task" value="([^"]+)"', page.text) if key.split(":")[0] in codes
+    ]
+
+
+@pytest.mark.slow  # the desk waits for Temporal until its time limit
+async def test_bulk_acts_while_temporal_is_away(fragile: Running, desk: Web) -> None:
+    """503 with the form, which then does the rest, and what was done before only once; it was 200."""
+    codes = [await processing(desk) for _ in range(6)]
+    handler, leader = await desk.visitor("handler1"), await desk.visitor("leader1")
+    inbox = await handler.get("/inbox?view=free")
+    claim, claimed = inbox.form("/inbox/bulk"), keys(inbox, codes[:2])
+    free = await leader.get("/inbox?view=unit")
+    assign, assigned = free.form("/inbox/bulk"), keys(free, codes[2:4])
+    assert (len(claimed), len(assigned)) == (2, 2)
+    assert (await handler.send(claim, task=claimed[:1], act="claim")).status == 200
+    async with without("temporal", fragile, desk):
+        waiting = [
+            (handler, await handler.send(claim, task=claimed, act="claim")),
+            (leader, await leader.send(assign, "/board/assign", task=assigned, to="handler2")),
+            (leader, await leader.send(assign, "/board/acknowledge", code=codes[4:], days="2")),
+        ]
+        for _, page in waiting:
+            assert page.status == 503
+            assert "Send it again" in page.words
+    forms = [
+        (visitor, page.form(address))
+        for (visitor, page), address in zip(
+            waiting, ("/inbox/bulk", "/board/assign", "/board/acknowledge"), strict=True
+        )
+    ]
+    for visitor, form in forms:
+
+        async def taken(visitor: Visitor = visitor, form: Form = form) -> bool:
+            return (await visitor.send(form)).status == 200
+
+        await until(taken)
+        assert (await visitor.send(form)).status == 200
+
+    async def count(code: str, kind: str) -> int:
+        return [fact.kind for fact in await desk.house.store.facts(code)].count(kind)
+
+    assert [await count(code, "claimed") for code in codes[:2]] == [1, 1]
+    assert [await count(code, "assigned") for code in codes[2:4]] == [1, 1]
+    assert [await count(code, "acknowledged") for code in codes[4:]] == [0, 0]  # there are no alarms
+
+
+async def test_health_is_answered_while_all_others_wait(
+    fragile: Running, desk: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database stands still, and each connection has a whole request: no place was left for a check."""
+    for server in BoundedProtocol.__subclasses__():
+        monkeypatch.setattr(server, "most", 20)
+    visitor = await desk.visitor("handler1")
+    cookie = "; ".join(f"{name}={value}" for name, value in visitor.client.cookies.items())
+    place = urlsplit(desk.url)
+    request = f"GET /inbox HTTP/1.1\r\nHost: {place.netloc}\r\nCookie: {cookie}\r\n\r\n".encode()
+    main = psutil.Process(fragile.local.run.children["postgres"])
+    processes, opened = [main, *main.children(recursive=True)], list[asyncio.StreamWriter]()
+    for process in processes:
+        process.suspend()
+    try:
+        for _ in range(15):
+            _, writer = await asyncio.open_connection(place.hostname, place.port)
+            opened.append(writer)
+            writer.write(request)
+            await writer.drain()
+        guest = await desk.visitor()
+        for path, status in (("/healthz", 200), ("/readyz", 503)):
+            answer = await guest.client.get(path, headers={"connection": "close"})
+            assert (path, answer.status_code) == (path, status)
+        page = await visitor.get("/inbox")
+        assert page.status == 503
+        assert "Too many people are using the desk" in page.words
+        sent = await visitor.client.post("/inbox/bulk", data={"csrf": "a", "task": ["một", "hai"]})
+        assert (sent.status_code, "một" in sent.text, "hai" in sent.text) == (503, True, True)
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+        for writer in opened:
+            writer.transport.abort()
+
+    async def back() -> bool:
+        return (await visitor.get("/inbox")).status == 200
+
+    await until(back)
+
+
+async def test_streams_of_one_session_keep_nobody_out(desk: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has so many, of which the oldest ends; and streams of several give way to pages."""
+    for server in BoundedProtocol.__subclasses__():
+        monkeypatch.setattr(server, "most", STREAMS + HEALTH_CONNECTIONS + 4)
+    place = urlsplit(desk.url)
+    streams: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def listen(name: str, count: int) -> Visitor:
+        visitor = await desk.visitor(name)
+        await visitor.client.aclose()
+        cookie = "; ".join(f"{key}={value}" for key, value in visitor.client.cookies.items())
+        for _ in range(count):
+            stream = await asyncio.open_connection(place.hostname, place.port)
+            streams.append(stream)
+            stream[1].write(f"GET /events HTTP/1.1\r\nHost: a\r\nCookie: {cookie}\r\n\r\n".encode())
+            assert (await stream[0].readline()).startswith(b"HTTP/1.1 200 ")
+        return visitor
+
+    async def ended(stream: asyncio.StreamReader) -> bool:
+        with suppress(ConnectionResetError):
+            while await stream.read(10_000):
+                pass
+        return True
+
+    try:
+        await listen("handler1", STREAMS + 3)
+        async with asyncio.timeout(PATIENCE):
+            assert all([await ended(reader) for reader, _ in streams[:3]])
+        await listen("leader1", 1)
+        guest = await desk.visitor()
+        for path in ("/healthz", "/readyz", "/track", "/sign-in"):
+            answer = await guest.client.get(path, headers={"connection": "close"})
+            assert (path, answer.status_code) == (path, 200)
+        assert not streams[-1][0].at_eof()
+    finally:
+        for _, writer in streams:
+            writer.transport.abort()
