@@ -40,7 +40,7 @@ class Done(NamedTuple):
 
 
 def chosen_tasks(keys: Iterable[str], most: int) -> list[Chosen]:
-    """The tasks that were ticked, each as code:task:seen; NothingChosen where one is not, or none is there."""
+    """The tasks that were ticked, each as code:task:seen; NothingChosen where one is not or there is none."""
     found = [_KEY.fullmatch(key) for key in list(keys)[:most]]
     tasks = [Chosen(each[1], int(each[2]), int(each[3])) for each in found if each]
     if not tasks or len(tasks) < len(found):
