@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
+import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -139,6 +143,7 @@ async def connect(
     try:
         return await Client.connect(
             **config,
+            identity=identity(os.getpid()),
             data_converter=CONVERTER,
             runtime=runtime,
             # Within one machine compressing costs more than it saves.
@@ -212,22 +217,39 @@ async def check_namespace(client: Client) -> bool:
     return True
 
 
+@cache
+def pid_namespace() -> str:
+    """Within which a process id means one process: the machine since its boot, and the PID namespace.
+
+    Containers can share a host name, and two machines a number of a namespace. Empty where it is not known.
+    """
+    if sys.platform != "linux":
+        return socket.gethostname()
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot}/{os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
+
+
+def identity(pid: int) -> str:
+    """What the server is told of a process that runs beside this one."""
+    return f"{pid}@{socket.gethostname()}#{pid_namespace()}"
+
+
 async def pollers(client: Client, task_queue: str) -> set[int]:
-    """The process ids of the workers on this machine that live and poll a task queue."""
-    return {pid async for pid, here in _pollers(client, task_queue) if here}
+    """The process ids of the workers beside this process that live and poll a task queue."""
+    found = await _pollers(client, task_queue)
+    return {pid for each in found if (pid := _pid_beside(each)) is not None}
 
 
 async def polled(client: Client, task_queue: str) -> bool:
-    """Whether a worker, on whatever machine, polls a task queue."""
-    return bool([pid async for pid, _ in _pollers(client, task_queue)])
+    """Whether a worker, on any machine, polls a task queue."""
+    return bool(await _pollers(client, task_queue))
 
 
-async def _pollers(client: Client, task_queue: str) -> AsyncIterator[tuple[int, bool]]:
-    """(process id, whether it is on this machine) of each worker that polls a task queue.
-
-    The server remembers a poller for minutes after its death. On this machine the process itself is
-    looked at; elsewhere a poller counts until it has missed a poll.
-    """
+async def _pollers(client: Client, task_queue: str) -> list[str]:
+    """The identities of the workers that poll a task queue."""
     try:
         described = await client.workflow_service.describe_task_queue(
             DescribeTaskQueueRequest(
@@ -241,14 +263,27 @@ async def _pollers(client: Client, task_queue: str) -> AsyncIterator[tuple[int, 
         if error.status in AWAY:
             raise TemporalUnreachable(address=client.namespace, reason=_reason(error)) from error
         raise
-    now, here = time.time(), socket.gethostname()
-    for poller in described.pollers:
-        pid, _, host = poller.identity.partition("@")
-        polled_at = poller.last_access_time.ToMicroseconds() / 1e6
-        if not pid.isdigit() or (
-            _lives(int(pid), polled_at) if host == here else now - polled_at < POLL_SECONDS
-        ):
-            yield int(pid) if pid.isdigit() else 0, host == here and pid.isdigit()
+    return [
+        each.identity
+        for each in described.pollers
+        if polls(each.identity, each.last_access_time.ToMicroseconds() / 1e6, time.time())
+    ]
+
+
+def polls(poller: str, polled_at: float, now: float) -> bool:
+    """Whether a worker, by its identity and its last poll (seconds since 1970), still polls.
+
+    The server remembers it for minutes after its death. It counts until it has certainly missed a poll, or
+    until then where its process can be seen to be dead.
+    """
+    pid = _pid_beside(poller)
+    return now - polled_at < POLL_SECONDS and (pid is None or not pid_namespace() or _lives(pid, polled_at))
+
+
+def _pid_beside(poller: str) -> int | None:
+    """The process id in an identity; None where it means nothing here."""
+    pid = poller.partition("@")[0]
+    return int(pid) if pid.isascii() and pid.isdigit() and poller == identity(int(pid)) else None
 
 
 def _lives(pid: int, polled_at: float) -> bool:
