@@ -120,8 +120,8 @@ class BoundedProtocol(H11Protocol):
 
     def _room(self, *, streams: bool) -> bool:
         """Whether there is a place for this connection, if need be that of another, which may be a stream."""
-        opened = self._open()
-        if len(opened) <= self.most - HEALTH_CONNECTIONS:
+        bound = self.most - HEALTH_CONNECTIONS
+        if len(self.connections) <= bound or len(opened := self._open()) <= bound:
             return True
         others = [each for each in opened if each is not self]
         giving_way = [each for each in others if each.conn.their_state in (h11.IDLE, h11.SEND_BODY)]
