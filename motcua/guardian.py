@@ -256,7 +256,7 @@ def launch(stdin: str, stop_signal: int, orphan_signal: int, parent: int, uid: i
             sys.exit(1)
 
 
-def become(argv: Sequence[str]) -> NoReturn:
+def become(argv: list[str]) -> NoReturn:
     """Run a program in place of this one; exits like a shell where it cannot."""
     try:
         os.execvp(argv[0], argv)  # noqa: S606 - the shell is what this stands in for

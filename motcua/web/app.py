@@ -112,7 +112,7 @@ async def _typed(visit: Visit, request: Request) -> list[tuple[str, str]]:
         form = await typed_form(request)
     except Unreadable:
         form = request.state.form
-    except (Problem, HTTPException, ClientDisconnect, RuntimeError):  # it cannot be read, or not any more
+    except (Problem, HTTPException, ClientDisconnect, RuntimeError, OSError):  # it cannot be read
         return []
     rows = kept_of(form) if request.url.path == "/sign-in" else texts_of(form)
     return visit.typed((name, UNKEEPABLE.sub("\N{REPLACEMENT CHARACTER}", words)) for name, words in rows)

@@ -19,7 +19,7 @@ from motcua.accounts import NotSignedIn, Session
 from motcua.web.connections import CROWDED
 from motcua.web.guard import BODY, TURN, check_body
 from motcua.web.house import House
-from motcua.web.oversize import KEPT, NO_ROOM, Body, TooManyForms
+from motcua.web.oversize import KEPT, NO_ROOM, Body
 from motcua.web.visit import COOKIE, Visit
 
 log = structlog.get_logger()
@@ -59,11 +59,18 @@ async def form_of(request: Request) -> FormData:
 async def typed_form(request: Request) -> FormData:
     """What a form holds; of one that is too large, or finds no room, its files come without their contents.
 
-    Read once, however often it is asked for: also by who answers for a bug.
+    Read once, however often it is asked for: also for the page that says that it cannot be read. A second
+    attempt would wait for a body that has come already, for as long as the client does.
     """
     form: FormData | None = getattr(request.state, "form", None)
     if form is None:
-        form = request.state.form = await _read(request)
+        if (failed := getattr(request.state, "unread", None)) is not None:
+            raise failed
+        try:
+            form = request.state.form = await _read(request)
+        except Exception as error:
+            request.state.unread = error
+            raise
     if any(isinstance(text, str) and UNKEEPABLE.search(text) for pair in form.multi_items() for text in pair):
         raise Unreadable
     return form
@@ -73,15 +80,9 @@ async def _read(request: Request) -> FormData:
     body: Body = request.scope[BODY]
     visit: Visit | None = getattr(request.state, "visit", None)
     if visit is None or not visit.signed_in:
-        if getattr(request.state, "no_turn", None) is not None:  # it has waited in vain once
-            raise TooManyForms
         body.restrict()
         if body.large:
-            try:
-                await request.scope[TURN]()
-            except TooManyForms as error:
-                request.state.no_turn = error
-                raise
+            await request.scope[TURN]()
     try:
         return await request.form(max_part_size=KEPT)
     except UnicodeError as error:  # it names a character set that is none for texts, such as idna
