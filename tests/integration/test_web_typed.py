@@ -50,6 +50,7 @@ async def forms(desk: Web) -> list[tuple[Visitor, Form]]:
     new = [await desk.house.desk.submit(submission("usual"), officer="receiver1") for _ in range(2)]
     codes = [await to_be_issued(desk), *(answer.code for answer in new)]
     await desk.house.desk.act(codes[1], "complete", "receiver1")
+    await desk.house.desk.act(codes[2], "withdraw", "receiver1")
     found: dict[str, tuple[Visitor, Form]] = {}
     for name in PEOPLE:
         visitor = await desk.visitor(name)
