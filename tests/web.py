@@ -41,6 +41,8 @@ class Form:
     fields: list[tuple[str, str]] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     hidden: set[str] = field(default_factory=set)
+    chosen: set[str] = field(default_factory=set)
+    """Fields whose values are among options."""
     buttons: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -72,6 +74,7 @@ class _Forms(HTMLParser):
             self._open.fields.append((name, ""))
         elif tag == "select":
             self._open.names.add(name)
+            self._open.chosen.add(name)
             self._select = (name, [])
         elif tag == "option" and self._select is not None:
             self._select[1].append((given.get("value", ""), "selected" in given))

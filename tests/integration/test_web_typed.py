@@ -39,7 +39,7 @@ async def desk(office: Running) -> AsyncIterator[Web]:
 def filled(form: Form) -> list[tuple[str, str]]:
     """The fields of a form with words in each that a person fills in, none twice the same."""
     return [
-        (name, value if name in form.hidden else f"{WORDS[at % 2]} {name} {at}")
+        (name, value if name in form.hidden | form.chosen else f"{WORDS[at % 2]} {name} {at}")
         for at, (name, value) in enumerate(form.fields)
     ]
 
