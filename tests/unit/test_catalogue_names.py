@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from models.commands import CLOCK, MESSENGER
-from models.people import APPLICANT, ASSIGNEE
-from models.reserved import RESERVED
+from models.reserved import APPLICANT, ASSIGNEE, RESERVED
 from motcua.archive import ACTOR
 from motcua.caseloads.player import OBSERVER
 from motcua.catalogue.catalogue import Catalogue
@@ -35,20 +34,6 @@ def test_nobody_has_an_id_that_the_product_uses_for_itself(tmp_path: Path, name:
 
 BAD_IDS = {"empty": "", "blank": " ", "unseen": UNSEEN, "in two lines": "a\\nb", "with a mark": "a\u202e"}
 BAD_NAMES = {**BAD_IDS, "with a bell": "a\\u0007"}
-
-
-IDS = {"empty": "", "blank": " ", "unseen": UNSEEN, "in two lines": "a\\nb", "with a mark": "a\u202e"}
-BAD_NAMES = {**BAD_IDS, "with a bell": "a\\u0007"}
-
-
-def step(root: str, key: str, value: str) -> tuple[str, str, str]:
-    """The change of one value in the first step `handle` of the birth procedure."""
-    return root, *{
-        "id": ('id = "handle", name', f'id = "{value}", name'),
-        "name": ('name = "Thẩm tra', f'name = "{value}", name_en = "x'),
-    }[key]
-
-
 IDS = {
     "office": (OFFICE, 'id = "demo"', "id"),
     "unit": (OFFICE, '[[unit]]\nid = "demo"', "unit["),
