@@ -7,9 +7,9 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from models.people import APPLICANT
 from models.procedure import Role
 from models.refusals import BadInput, Refusal
+from models.reserved import APPLICANT
 from motcua.bell import Bell
 from motcua.catalogue.office import channels
 from motcua.cli import printing
