@@ -76,8 +76,8 @@ async def verify_office(
     """Verify the whole office: the one place where that is put together from its settings.
 
     The command line, the demo, imported logs and the nightly check all come here, so that none of them can
-    leave out what the others look at. `workflows` is None only where Temporal does not answer. `tell`
-    receives the number of facts checked so far.
+    leave out what the others look at. `workflows` is None where Temporal does not answer, or where it is
+    enough to know that something else is broken. `tell` receives the number of facts checked so far.
     """
     return await verify(
         store,

@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from models.archive import Replays, Swept
-from models.refusals import UnknownDossier
+from models.refusals import CheckFailed, UnknownDossier
 from models.seals import Keys, Seal
 from motcua.archive import Archive
 from motcua.audit import Verified
+from motcua.audit.found import UNREADABLE, reason
 from motcua.config import Settings
 from motcua.erasure import Erasure
 from motcua.keeper import ring, sealer, verify_office, workflows
 from motcua.replays import Replaying, Where
-from motcua.store import Store
+from motcua.store import BAD_VALUE, Store
 from motcua.store.proof import ProofRecord
 from motcua.temporal import connect
+
+
+class RecordSpoiled(CheckFailed):
+    """A command ended in an error, and the record does not hold."""
+
+    sentence = (
+        "The record does not hold, and this command cannot read it ({error}). {of}: {what}. `audit verify`"
+        " names all such places; there are {number}."
+    )
+
+
+@asynccontextmanager
+async def trusted(store: Store, settings: Settings, where: Where) -> AsyncIterator[None]:
+    """Work with a record on trust; RecordSpoiled where an error of reading shows that it does not hold.
+
+    It is verified only after such an error. Where it holds, the error is a bug and goes on.
+    """
+    try:
+        yield
+    except (*UNREADABLE, BAD_VALUE) as error:
+        found = await verify_office(store, settings, where, None, lambda _: None)
+        if not found.broken:
+            raise
+        first = found.broken[0]
+        of = f"{first.code} fact {first.seq}" if first.seq else first.code
+        raise RecordSpoiled(of=of, what=first.what, number=len(found.broken), error=reason(error)) from error
 
 
 class Proving:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import psutil
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from models.refusals import Problem
 from motcua.caseloads.player import Player, Tally
@@ -18,6 +19,7 @@ from motcua.desk import Desk
 from motcua.local import LocalOffice
 from motcua.proving import Proving
 from motcua.store import Store
+from motcua.temporal import AWAY, TemporalUnreachable
 from motcua.virtual import VirtualClocks
 
 
@@ -51,11 +53,19 @@ class Office:
         await Player(self.desk, VirtualClocks(self._client)).release(await self.store.unclosed_codes())
 
     async def workflows(self) -> int:
-        """How many dossiers' workflows Temporal has, open and closed."""
-        counted = await self._client.count_workflows(
-            "WorkflowType = 'Dossier'", rpc_timeout=timedelta(seconds=10)
-        )
-        return counted.count
+        """How many dossiers Temporal has a workflow of, open or closed, however many runs each has had.
+
+        Raises TemporalUnreachable.
+        """
+        listed = self._client.list_workflows("WorkflowType = 'Dossier'", rpc_timeout=timedelta(seconds=10))
+        try:
+            return len({execution.id async for execution in listed})
+        except RPCError as error:
+            if error.status not in AWAY:
+                raise
+            raise TemporalUnreachable(
+                address=self.namespace, reason=error.message or error.status.name
+            ) from error
 
     def cpu(self) -> dict[str, float]:
         """Seconds of processor time of each process so far; of this one as "starter"."""

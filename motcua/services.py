@@ -24,7 +24,7 @@ from motcua.documents import Clamd, Documents
 from motcua.health import Health
 from motcua.local import Child, LocalOffice, NoOffice, busy, whereabouts
 from motcua.papers import Papers
-from motcua.proving import Proving
+from motcua.proving import Proving, trusted
 from motcua.replays import Where
 from motcua.restarts import Restarts
 from motcua.rulebook import rulebook
@@ -66,43 +66,46 @@ class Services:
         address, namespace, url = whereabouts(self.settings)
         catalogue = self._catalogue()
         client = await connect(address, namespace)
-        async with Store.connect(url) as store:
+        where = self._where(address, namespace, url)
+        async with Store.connect(url) as store, trusted(store, self.settings, where):
             yield client, Desk(client, store, rulebook(catalogue), **self.settings.desk), store
+
+    def _where(self, address: str | None, namespace: str | None, url: str) -> Where:
+        return Where(address, namespace, url, self._catalogue().office.id, self.settings.archive_url)
 
     @asynccontextmanager
     async def record(self) -> AsyncIterator[Store | None]:
         """The record of that office; None where no office runs."""
         try:
-            _, _, url = whereabouts(self.settings)
+            where = self._where(*whereabouts(self.settings))
         except NoOffice:
             yield None
             return
-        async with Store.connect(url) as store:
+        async with Store.connect(where.url) as store, trusted(store, self.settings, where):
             yield store
 
     @asynccontextmanager
     async def proving(self) -> AsyncIterator[Proving]:
         """What proves the record of that office."""
-        address, namespace, url = whereabouts(self.settings)
-        async with Store.connect(url) as store:
-            office, archive_url = self._catalogue().office.id, self.settings.archive_url
-            yield Proving(self.settings, store, Where(address, namespace, url, office, archive_url))
+        where = self._where(*whereabouts(self.settings))
+        async with Store.connect(where.url) as store, trusted(store, self.settings, where):
+            yield Proving(self.settings, store, where)
 
     @asynccontextmanager
     async def restarts(self) -> AsyncIterator[Restarts]:
         """What restarts the dossiers of that office."""
-        address, namespace, url = whereabouts(self.settings)
-        client = await connect(address, namespace)
-        async with Store.connect(url) as store:
-            yield Restarts(client, store, self._catalogue().office.id, lambda: datetime.now(UTC))
+        where = self._where(*whereabouts(self.settings))
+        client = await connect(where.address, where.namespace)
+        async with Store.connect(where.url) as store, trusted(store, self.settings, where):
+            yield Restarts(client, store, where.office, lambda: datetime.now(UTC))
 
     @asynccontextmanager
     async def papers(self) -> AsyncIterator[Papers]:
         """What prints from that record; the workflows are not asked."""
-        _, _, url = whereabouts(self.settings)
+        where = self._where(*whereabouts(self.settings))
         catalogue = self._catalogue()
         calendar = catalogue.calendar(catalogue.office.calendar)
-        async with Store.connect(url) as store:
+        async with Store.connect(where.url) as store, trusted(store, self.settings, where):
             root, public_url = self.settings.catalog_dir, self.settings.public_url
             yield Papers(store, catalogue.office, calendar, root, public_url)
 
@@ -152,7 +155,10 @@ class Services:
                         settings.archive_url,
                     )
                     proving = Proving(settings, store, where)
-                    yield Office(servers, client, desk, store, proving, address(listening), password, clock)
+                    async with trusted(store, settings, where):
+                        yield Office(
+                            servers, client, desk, store, proving, address(listening), password, clock
+                        )
 
     @asynccontextmanager
     async def web(self) -> AsyncIterator[str]:

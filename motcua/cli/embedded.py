@@ -7,15 +7,17 @@ import hashlib
 import re
 import time
 import unicodedata
+from collections.abc import Awaitable
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from models.procedure import Role
-from models.refusals import BadInput
+from models.refusals import BadInput, CheckFailed, Unreachable
 from motcua.audit import Verified
+from motcua.audit.found import UNREADABLE, reason
 from motcua.caseloads.event_log import EventLog
 from motcua.caseloads.fit import fitting_caseload
 from motcua.caseloads.open_work import OpenWorkPlan
@@ -27,6 +29,13 @@ from motcua.catalogue.catalogue import Catalogue
 from motcua.cli import audit, printing, reporting
 from motcua.cli.options import Json
 from motcua.cli.workshop import Office, Workshop, until_told, work
+from motcua.desk import Desk
+from motcua.reports import Report, Unbalanced
+from motcua.store import BAD_VALUE
+
+Counted = TypeVar("Counted")
+STEADY_SECONDS = 5.0
+"""Seconds after which Temporal's list is taken to be complete when it has not grown."""
 
 A_WHOLE_DESK = 100
 """Dossiers of the town from which on all of the open work lies on the desks; of a smaller town a part."""
@@ -44,6 +53,12 @@ class BadNumber(BadInput):
     """A count that makes no sense."""
 
     sentence = "{what} must be between {least} and {most:,}; it is {given}."
+
+
+class NoReport(CheckFailed):
+    """No report can be made, because the record does not hold."""
+
+    sentence = "There is no report, because the record does not hold: {reason}"
 
 
 class BadDay(BadInput):
@@ -107,16 +122,16 @@ async def _demo(
             printing.to_stderr(f"{town.name}: {dossiers:,} dossiers from {town.first} to {town.last}")
             printing.to_stderr(f"Temporal's own pages: {office.ui}/namespaces/{name}/workflows")
         played = await _play(office, cases)
-        found = await reporting.period(office.desk, office.store, town.first, town.last)
         checked, verified = await _check(office)
+        found = await _judged(verified, reporting.period(office.desk, office.store, town.first, town.last))
         if as_json:
             at = desk.moment.isoformat()
             missing = [shortfall.as_json() for shortfall in shortfalls]
             lies = {"name": open_work.name, "dossiers": len(lying), "at": at, "missing": missing}
-            printing.document({**found.as_json(), **played, **checked, "open_work": lies})
+            printing.document({**_as_json(found), **played, **checked, "open_work": lies})
         else:
             print()
-            reporting.show(office.desk, found)
+            _show(office.desk, found)
             print(
                 f"{len(lying):,} more dossiers, received after it, lie open on the desks of {open_work.day}"
             )
@@ -165,15 +180,17 @@ async def _import(
     name = import_name(log.mapping.name, fingerprint(log.cases, book))
     async with shop.embedded(name, book) as office:
         played = await _play(office, cases)
-        found = await reporting.period(office.desk, office.store)
         checked, verified = await _check(office)
-        late = await log.late(office.store)
+        found = await _judged(verified, reporting.period(office.desk, office.store))
+        late = await _judged(verified, log.late(office.store))
         if as_json:
-            printing.document({**found.as_json(), **late, **played, **checked})
+            told = {} if isinstance(late, NoReport) else late
+            printing.document({**_as_json(found), **told, **played, **checked})
         else:
             print()
-            reporting.show(office.desk, found)
-            _print_late(late)
+            _show(office.desk, found)
+            if not isinstance(late, NoReport):
+                _print_late(late)
             _print_run(played, checked, verified)
         if stay:
             await office.release()
@@ -229,6 +246,29 @@ async def _check(office: Office) -> tuple[dict[str, Any], Verified]:
     return {**counts, "workflows": workflows, "audit": told, "code": code, "heads": heads}, verified
 
 
+async def _judged(verified: Verified, counting: Awaitable[Counted]) -> Counted | NoReport:
+    """What is counted from the record; NoReport where it cannot be, because the record does not hold."""
+    try:
+        return await counting
+    except (Unbalanced, BAD_VALUE, *UNREADABLE) as error:
+        if not verified.broken:
+            raise
+        return NoReport(reason=reason(error))
+
+
+def _as_json(found: Report | NoReport) -> dict[str, Any]:
+    if isinstance(found, Report):
+        return found.as_json()
+    return {"error": {"type": found.type, "message": found.message}}
+
+
+def _show(desk: Desk, found: Report | NoReport) -> None:
+    if isinstance(found, Report):
+        reporting.show(desk, found)
+    else:
+        print(found.message)
+
+
 async def _heads(office: Office) -> str:
     """SHA-256 (hex) over the last hash of each dossier: equal wherever the facts are."""
     digest = hashlib.sha256()
@@ -237,21 +277,30 @@ async def _heads(office: Office) -> str:
     return digest.hexdigest()
 
 
-async def _workflows(office: Office, expected: int) -> int:
-    """What Temporal counts; its list follows its workflows by up to some seconds."""
-    until = time.monotonic() + 30
-    while True:
-        count = await office.workflows()
-        if count == expected or time.monotonic() > until:
-            return count
+async def _workflows(office: Office, expected: int) -> int | None:
+    """The number of dossiers that Temporal has a workflow of; None where it does not answer.
+
+    Its list follows its workflows by up to some seconds. A workflow that is gone does not come: the list is
+    waited for only as long as it grows.
+    """
+    count, grown = -1, time.monotonic()
+    while count < expected and time.monotonic() - grown < STEADY_SECONDS:
+        try:
+            found = await office.workflows()
+        except Unreachable:
+            return None
+        if found > count:
+            count, grown = found, time.monotonic()
         await asyncio.sleep(0.2)
+    return count
 
 
 def _print_run(played: dict[str, Any], checked: dict[str, Any], verified: Verified) -> None:
     run = played["run"]
     verdict = "every chain holds" if not verified.broken else f"{len(verified.broken):,} BROKEN"
+    workflows = "no answer" if checked["workflows"] is None else f"{checked['workflows']:,} workflows"
     print(
-        f"\n{checked['dossiers']:,} dossiers in PostgreSQL, {checked['workflows']:,} workflows in Temporal;"
+        f"\n{checked['dossiers']:,} dossiers in PostgreSQL, {workflows} in Temporal;"
         f" {checked['facts']:,} facts: {verdict}; {checked['rungs']:,} rungs reached,"
         f" {checked['alarms']:,} alarms told"
     )

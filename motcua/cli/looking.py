@@ -70,33 +70,33 @@ async def _show(shop: Workshop, code: str, seq: int | None, as_of: str | None, *
                 whole = asked.second == asked.microsecond == 0 and as_of.count(":") < 2
                 seq = past.seq_at(asked + timedelta(seconds=59, microseconds=999_999) if whole else asked)
             view, facts = row(past.at(seq)), past.facts[:seq]
-    if as_json:
-        plain = [_fact(fact.model_dump(mode="json")) for fact in facts]
-        printing.document({**view.model_dump(mode="json"), "facts": plain})
-        return
-    _print_dossier(desk, view)
-    rows = [
-        (f.seq, printing.office_time(calendar, f.at), f.kind, f.actor, _gist(calendar, f.event))
-        for f in facts
-    ]
-    printing.table("\nfacts", ("#", "at", "what", "who", ""), rows)
+        if as_json:
+            plain = [_fact(fact.model_dump(mode="json")) for fact in facts]
+            printing.document({**view.model_dump(mode="json"), "facts": plain})
+            return
+        _print_dossier(desk, view)
+        rows = [
+            (f.seq, printing.office_time(calendar, f.at), f.kind, f.actor, _gist(calendar, f.event))
+            for f in facts
+        ]
+        printing.table("\nfacts", ("#", "at", "what", "who", ""), rows)
 
 
 async def _receipt(shop: Workshop, code: str, wanted: int | None, *, as_json: bool) -> None:
     known_form(code)
     async with shop.office() as (desk, store):
         past = await recall(store, code)
-    terms = explained(past.unfiled, past.facts)
-    if wanted is not None:
-        known = ", ".join(str(term.id) for term in terms)
-        terms = [term for term in terms if term.id == wanted]
-        if not terms:
-            raise NoSuchTerm(code=code, known=known, term=wanted)
-    if as_json:
-        printing.document({"code": code, "terms": [term.model_dump(mode="json") for term in terms]})
-        return
-    for term in terms:
-        _print_term(desk.rulebook.calendar, term)
+        terms = explained(past.unfiled, past.facts)
+        if wanted is not None:
+            known = ", ".join(str(term.id) for term in terms)
+            terms = [term for term in terms if term.id == wanted]
+            if not terms:
+                raise NoSuchTerm(code=code, known=known, term=wanted)
+        if as_json:
+            printing.document({"code": code, "terms": [term.model_dump(mode="json") for term in terms]})
+            return
+        for term in terms:
+            _print_term(desk.rulebook.calendar, term)
 
 
 def _print_term(calendar: Calendar, term: Explained) -> None:

@@ -60,7 +60,7 @@ class Office(Protocol):
         ...
 
     async def workflows(self) -> int:
-        """How many dossiers' workflows Temporal has, open and closed."""
+        """How many dossiers Temporal has a workflow of, open or closed; raises Unreachable."""
         ...
 
     def cpu(self) -> dict[str, float]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from models.base import Instant, Value
+from models.refusals import CheckFailed
 from motcua.store import Store
 
 By = Literal["field", "unit", "procedure"]
@@ -82,8 +83,13 @@ class Report(Value):
         }
 
 
-class Unbalanced(AssertionError):
-    """The counts of a report contradict each other: a bug, never to be printed as if it were right."""
+class Unbalanced(CheckFailed):
+    """The counts of a report contradict each other: never to be printed as if they were right."""
+
+    sentence = (
+        "The counts of the report contradict each other ({counts}): what is on record was altered, or this is"
+        " a bug. `audit verify` names what was altered."
+    )
 
 
 async def report(store: Store, start: datetime, end: datetime, *, at: datetime, by: By | None) -> Report:
@@ -115,7 +121,12 @@ def _line(row: dict[str, Any]) -> Line:
         and left.total == left.in_time + left.overdue
         and came.total == done.total + left.total
     ):
-        raise Unbalanced(line)
+        parts = (("received", came), ("solved", done), ("open", left))
+        counts = "; ".join(
+            f"{name} " + ", ".join(f"{what} {count}" for what, count in part.model_dump().items())
+            for name, part in parts
+        )
+        raise Unbalanced(counts=counts)
     return line
 
 

@@ -42,6 +42,8 @@ class DatabaseUnreachable(Unreachable):
 
 NO_CONNECTION = (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 """What connecting raises where there is no such database, or none that lets us in."""
+BAD_VALUE = asyncpg.DataError
+"""What PostgreSQL says of a value that a statement cannot work with."""
 LOST = (
     OSError,
     TimeoutError,

@@ -16,7 +16,8 @@ from tests.story.cli import CommandLine
 REASON = ("--reason", "Máy chủ Temporal được thay đĩa")
 
 
-async def _terminate(run: RunInfo, code: str) -> None:
+async def terminate(run: RunInfo, code: str) -> None:
+    """End a dossier's workflow as somebody with Temporal's own tools may."""
     client = await Client.connect(run.temporal.address, namespace=run.temporal.namespace)
     await client.get_workflow_handle(code).terminate("the test")
     running = f"ExecutionStatus = 'Running' AND WorkflowId = '{code}'"
@@ -39,7 +40,7 @@ def test_a_dossier_without_a_workflow_is_named_and_restarted(sample: SampleOffic
         running = command(*restart)
         assert (running.code, running.error.partition(":")[0]) == (3, "WorkflowRuns")
 
-        asyncio.run(_terminate(run, code))
+        asyncio.run(terminate(run, code))
         verified = command("audit", "verify", "--json")
         assert verified.code == 1
         (broken,) = verified.json["broken"]

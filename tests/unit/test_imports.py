@@ -175,7 +175,7 @@ TABLE = (
         ("motcua.running",),
         (
             *("models", "motcua.caseloads", "motcua.desk", "motcua.local", "motcua.proving", STORE),
-            "motcua.virtual",
+            *("motcua.virtual", TEMPORAL),
         ),
         ("temporalio", "psutil"),
     ),
