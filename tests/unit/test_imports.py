@@ -86,7 +86,11 @@ TABLE = (
     Row(("motcua.bell",), ("models", STORE), ()),
     Row(("motcua.links",), ("models", "motcua.desk"), ("structlog",)),
     Row(("motcua.many",), ("models",), ()),
-    Row(("motcua.outages", "motcua.succession"), ("models", "motcua.desk", STORE, "motcua.many"), ()),
+    Row(
+        ("motcua.outages", "motcua.succession"),
+        ("models", "motcua.desk", "motcua.forms", "motcua.many", STORE),
+        (),
+    ),
     Row(("motcua.vacancies",), ("models", "motcua.desk", STORE, "motcua.many"), ("structlog",)),
     Row(("motcua.rulebook",), ("models", "motcua.desk", CATALOGUE), ()),
     Row(("motcua.documents",), ("models", STORE), ()),

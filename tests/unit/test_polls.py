@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
 
 from motcua.temporal import POLL_SECONDS, identity, pid_namespace, polls
+
+BEGAN = psutil.Process().create_time()
+"""When this process began, in seconds since 1970: before every poll of it."""
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def dead() -> int:
 
 def test_an_old_poll_does_not_count_although_its_process_lives() -> None:
     """A worker that had lost the server counted as polling for as long as it lived."""
-    now = time.time() + 10 * POLL_SECONDS
+    now = BEGAN + 10 * POLL_SECONDS
     for poller in (identity(os.getpid()), f"{os.getpid()}@elsewhere", "a name"):
         assert polls(poller, now - POLL_SECONDS + 1, now)
         assert not polls(poller, now - POLL_SECONDS, now)
@@ -31,15 +33,14 @@ def test_an_old_poll_does_not_count_although_its_process_lives() -> None:
 
 def test_a_dead_process_beside_us_does_not_count(dead: int) -> None:
     """Nobody has to wait until it has missed a poll; nor one that has its number since."""
-    now = time.time()
+    now = BEGAN + 1
     assert not polls(identity(dead), now, now)
-    began = psutil.Process().create_time()
-    assert not polls(identity(os.getpid()), began - 5, began)
+    assert not polls(identity(os.getpid()), BEGAN - 5, BEGAN)
 
 
 def test_a_process_of_another_namespace_is_not_looked_for(dead: int) -> None:
     """Of a container that shares our host name, say; it was never ready."""
-    now = time.time()
+    now = BEGAN + 1
     host = identity(dead).partition("#")[0]
     for poller in (host, f"{host}#", f"{host}#{pid_namespace()[:-2]}0]"):
         assert polls(poller, now, now)
