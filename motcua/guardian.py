@@ -242,9 +242,8 @@ def launch(stdin: str, stop_signal: int, orphan_signal: int, parent: int, uid: i
     if orphan_signal and sys.platform == "linux":
         import ctypes  # noqa: PLC0415 - others start sooner without it
 
-        kernel = ctypes.CDLL(
-            None, use_errno=True
-        )  # now: another account may not be let into Python's directory
+        # Now: another account may not be let into Python's directory.
+        kernel = ctypes.CDLL(None, use_errno=True)
     if uid >= 0:
         os.setgroups([])
         os.setgid(gid)
