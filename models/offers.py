@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from models import commands as c
@@ -50,12 +50,12 @@ def _probes(d: Dossier, actor: Actor, at: datetime) -> Iterator[tuple[c.Asked, s
     who: dict[str, Any] = {"id": "offer", "actor": actor}
     issues = d.task is not None and any(step.id == d.task.step and step.issues for step in d.procedure.steps)
     result: dict[str, Any] = {"number": "1", "date": at} if issues else {}
-    fixed = Limit.fixed(at + timedelta(days=365)) if d.procedure.limit is None else None
     try:
         later = d.calendar.add_days(max(at, d.term.due_at if d.term else at), 1)
         rest = due(d.calendar, d.procedure.rest_limit, starts(d.calendar, at))
     except Problem:  # the calendar ends: no later date can be given
         later = rest = at
+    fixed = Limit.fixed(later) if d.procedure.limit is None else None
     plain: tuple[c.Asked, ...] = (
         c.Claim(**who),
         c.Accept(**who, due=fixed),

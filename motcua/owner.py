@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import threading
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
 
 OWNER = "MOTCUA_OWNER"
 """The variable by which `make` gives a program its own process id."""
@@ -15,12 +18,14 @@ LOOK_SECONDS = 0.5
 
 def end_with_parent() -> None:
     """End this process, which multiprocessing has started, as soon as its parent is gone, however it died."""
+    import multiprocessing  # noqa: PLC0415 - each command would take it along
+
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_wait, args=(parent,), daemon=True).start()
 
 
-def _wait(parent: multiprocessing.process.BaseProcess) -> None:
+def _wait(parent: BaseProcess) -> None:
     parent.join()
     os._exit(1)
 

@@ -11,7 +11,7 @@ import shlex
 import sys
 import urllib.request
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -241,6 +241,12 @@ async def impatient(office: Running) -> AsyncIterator[Running]:
         yield hasty
 
 
+def fields_of(words: Iterable[str]) -> dict[str, Any]:
+    """The data of a command from `key=value`; amounts and scores are numbers."""
+    data: dict[str, Any] = dict(word.split("=", 1) for word in words)
+    return data | {key: int(data[key]) for key in ("amount", "score") if key in data}
+
+
 class Life:
     """One simulated dossier, driven like the unit tests' `Case`, but through the desk and in virtual time."""
 
@@ -269,8 +275,7 @@ class Life:
                 await self.forward(line[2:])
                 continue
             what, *words = _command(line)
-            data: dict[str, Any] = dict(word.split("=", 1) for word in words)
-            await self.do(what, **data | {key: int(data[key]) for key in ("amount", "score") if key in data})
+            await self.do(what, **fields_of(words))
         return self
 
     async def do(self, what: str, /, request_id: str | None = None, **data: Any) -> Answer:

@@ -15,7 +15,7 @@ from models.refusals import BadInput
 from motcua.web.names import COMMANDS
 from tests import pdf
 from tests.present import day, present
-from tests.running import Life, Running, submission
+from tests.running import Life, Running, fields_of, submission
 from tests.unit.office import CALENDAR
 from tests.web import Answered, Visitor, Web, web
 
@@ -42,8 +42,7 @@ async def real(now: Web, *lines: str, procedure: str = "usual", **more: Any) -> 
     answer = await now.house.desk.submit(submission(procedure, **more), officer="receiver1")
     for text in lines:
         who, kind, *_ = text.split()
-        data = dict(word.split("=", 1) for word in text.split()[2:])
-        await now.house.desk.act(answer.code, kind, who, data)
+        await now.house.desk.act(answer.code, kind, who, fields_of(text.split()[2:]))
     return answer.code
 
 
@@ -446,7 +445,7 @@ async def test_a_dossier_is_received_at_the_counter(now: Web) -> None:
         ({"copies": ["", "99999", ""]}, "entry 2"),
         ({"paper": ["x" * 1001, "", ""]}, "entry 1"),
         ({"channel": "pigeon"}, "How: Input should be"),
-        ({"result_by": "pigeon"}, "result_by"),
+        ({"result_by": "pigeon"}, "Result wanted: Input should be"),
         ({"unit": "nowhere"}, "nowhere"),
         ({"procedure": "9.999999"}, "no procedure 9.999999"),
         ({"procedure": ""}, "no procedure"),

@@ -306,6 +306,7 @@ async def test_health_is_answered_while_all_others_wait(
     await until(back)
 
 
+@pytest.mark.slow  # a stream ends at its next sign of life
 async def test_streams_of_one_session_keep_nobody_out(desk: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has so many, of which the oldest ends; and streams of several give way to pages."""
     for server in BoundedProtocol.__subclasses__():

@@ -33,6 +33,7 @@ OURS = {
     "motcua",
     "motcua.cli",
     "motcua.descriptors",
+    "motcua.owner",
     "motcua.machine",
 }
 """Of the product, whatever the command."""

@@ -100,6 +100,7 @@ SEEN = {
     "motcua/local.py": 1,  # awaited by the function that makes them
     "motcua/caseloads/player.py": 1,  # the same
     "motcua/many.py": 1,  # in a group of its own
+    "motcua/web/bulk.py": 1,  # the same
     "motcua/notices/mail.py": 1,  # leave() raises nothing
     "activities/upkeep.py": 1,  # without heartbeats Temporal fails the activity
 }
