@@ -56,7 +56,7 @@ async def compare(data_dir: Path, *, lifecycles: int, rounds: int, concurrencies
                     {**pids, "worker": worker.pid},
                     lifecycles=lifecycles,
                     concurrency=concurrency,
-                    key=f"{variant.name}/{concurrency}/{turn}",
+                    key=f"{variant.name}-{concurrency}-{turn}",
                 )
             finally:
                 await worker.stop()

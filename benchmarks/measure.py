@@ -72,7 +72,7 @@ async def measure(
     key: str,
 ) -> Figures:
     """Warm up, then measure; `pids` are the processes of server, worker, client and postgres."""
-    await _run(life, Watch(), max(concurrency, 10), concurrency, f"{key}/warm-up")
+    await _run(life, Watch(), max(concurrency, 10), concurrency, f"{key}-warm-up")
     watch, cpu, began = Watch(), _cpu_of(pids), time.perf_counter()
     await _run(life, watch, lifecycles, concurrency, key)
     seconds = time.perf_counter() - began
@@ -94,7 +94,7 @@ async def measure(
 
 
 async def _run(life: Life, watch: Watch, lifecycles: int, concurrency: int, key: str) -> None:
-    keys = (f"{key}/{number}" for number in range(lifecycles))
+    keys = (f"{key}-{number}" for number in range(lifecycles))
     await asyncio.gather(*(_lane(life, watch, keys) for _ in range(concurrency)))
 
 
