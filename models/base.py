@@ -69,7 +69,7 @@ Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
 
 
 def _of_this_age(day: date) -> date:
-    if day.year not in TYPED_YEARS:
+    if not keeps(day):
         raise ValueError(Phrase("the year {year} is a mistake", year=str(day.year)))
     return day
 

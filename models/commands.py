@@ -13,7 +13,7 @@ from models.calendar import Calendar
 from models.limits import Limit
 from models.procedure import Role, Stage
 from models.refusals import BadRequestId, Phrase
-from models.visible import Visible, visible
+from models.visible import Line, visible
 
 Channel = Literal["counter", "online", "post"]
 News = Literal["opened", "acknowledged", "late", "promised", "ready", "refused", "withdrawn", "stopped"]
@@ -34,10 +34,6 @@ def _in_bytes(text: str) -> str:
 ID_BYTES = 600
 """Temporal takes names of at most 1000 bytes, and puts what asks and who asks into one."""
 Identifier = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_in_bytes)]
-
-
-Line = Annotated[Visible, AfterValidator(one_line)]
-"""Words that stand in a line of a list, a letter or a paper."""
 
 
 def own_request_id(text: str) -> str:

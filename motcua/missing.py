@@ -8,8 +8,7 @@ its workflow until a linked dossier that waits for it has heard of its end.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 
 import structlog
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -20,7 +19,7 @@ from models.refusals import Unreachable
 from motcua.replay import WORKFLOWS, Head, replay
 from motcua.store import Store
 from motcua.store.record import Record
-from motcua.temporal import AWAY, RPC_TIMEOUT, TemporalUnreachable
+from motcua.temporal import AWAY, RPC_TIMEOUT, reached
 
 BATCH_SIZE = 500
 """Dossiers that Temporal is asked about at once: an office of 100,000 open ones takes 200 questions."""
@@ -81,7 +80,7 @@ class Missing:
         """(open dossiers, what is wrong with those that no workflow moves), of the office or of one code."""
         looked, missing = await self.all() if code is None else (1, await self.among([code]))
         found = {each: NOT_MOVED.format(code=each) for each in missing}
-        with self._reached():
+        with reached(self._client.namespace):
             for each in missing[:MAX_REPLAYED]:
                 last = await last_fact(self._client, each)
                 row = await self._store.row(each)
@@ -92,7 +91,7 @@ class Missing:
 
     async def unheard(self, code: str | None) -> list[str]:
         """Closed dossiers of whose end a linked dossier has not heard, and that no workflow tells it."""
-        with self._reached():
+        with reached(self._client.namespace):
             return [
                 each for each in await self._record.unheard(code) if await self._status(each) not in MOVED
             ]
@@ -102,21 +101,10 @@ class Missing:
 
         Temporal's list lags behind what happens: `confirmed` asks for each that it lacks by itself.
         """
-        with self._reached():
+        with reached(self._client.namespace):
             running = await self._running(codes)
             suspects = [code for code in codes if code not in running]
             return [code for code in suspects if not confirmed or await self._is_missing(code)]
-
-    @contextmanager
-    def _reached(self) -> Iterator[None]:
-        """Temporal is asked within; TemporalUnreachable where it does not answer."""
-        try:
-            yield
-        except RPCError as error:
-            if error.status not in AWAY:
-                raise
-            reason = error.message or error.status.name
-            raise TemporalUnreachable(address=self._client.namespace, reason=reason) from error
 
     async def _running(self, codes: list[str]) -> set[str]:
         named = ", ".join("'" + code.replace("\\", "\\\\").replace("'", "\\'") + "'" for code in codes)

@@ -37,7 +37,7 @@ from motcua.store import Store
 from motcua.store.proof import ProofRecord
 from motcua.store.record import Record
 from motcua.telemetry import configure_logging
-from motcua.temporal import AWAY, RPC_TIMEOUT, TemporalUnreachable, connect
+from motcua.temporal import RPC_TIMEOUT, connect, reached
 from workflows.notice import workflow_of
 
 TOGETHER = 50
@@ -431,11 +431,7 @@ async def _replayer(where: Where) -> AsyncIterator[Callable[[Sequence[Told]], Aw
         replaying = Replaying(client, store, where)
 
         async def look(told: Sequence[Told]) -> Replays:
-            try:
+            with reached(where.address or ""):
                 return await replaying.look(told)
-            except RPCError as error:
-                if error.status not in AWAY:
-                    raise
-                raise TemporalUnreachable(address=where.address or "", reason=error.message) from error
 
         yield look

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 
 import psutil
 from temporalio.client import Client
-from temporalio.service import RPCError
 
 from models.refusals import Problem
 from motcua.caseloads.player import Player, Tally
@@ -19,7 +18,7 @@ from motcua.desk import Desk
 from motcua.local import LocalOffice
 from motcua.proving import Proving
 from motcua.store import Store
-from motcua.temporal import AWAY, TemporalUnreachable
+from motcua.temporal import reached
 from motcua.virtual import VirtualClocks
 
 
@@ -58,14 +57,8 @@ class Office:
         Raises TemporalUnreachable.
         """
         listed = self._client.list_workflows("WorkflowType = 'Dossier'", rpc_timeout=timedelta(seconds=10))
-        try:
+        with reached(self.namespace):
             return len({execution.id async for execution in listed})
-        except RPCError as error:
-            if error.status not in AWAY:
-                raise
-            raise TemporalUnreachable(
-                address=self.namespace, reason=error.message or error.status.name
-            ) from error
 
     def cpu(self) -> dict[str, float]:
         """Seconds of processor time of each process so far; of this one as "starter"."""

@@ -7,7 +7,8 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -112,6 +113,17 @@ class TemporalUnreachable(Unreachable):
     """The Temporal server does not answer."""
 
     sentence = "The Temporal server at {address} cannot be reached: {reason}"
+
+
+@contextmanager
+def reached(address: str) -> Iterator[None]:
+    """Temporal is asked within; TemporalUnreachable where it does not answer."""
+    try:
+        yield
+    except RPCError as error:
+        if error.status not in AWAY:
+            raise
+        raise TemporalUnreachable(address=address, reason=_reason(error)) from error
 
 
 class SearchAttributesMissing(Unreachable):
@@ -250,7 +262,7 @@ async def polled(client: Client, task_queue: str) -> bool:
 
 async def _pollers(client: Client, task_queue: str) -> list[str]:
     """The identities of the workers that poll a task queue."""
-    try:
+    with reached(client.namespace):
         described = await client.workflow_service.describe_task_queue(
             DescribeTaskQueueRequest(
                 namespace=client.namespace,
@@ -259,10 +271,6 @@ async def _pollers(client: Client, task_queue: str) -> list[str]:
             ),
             timeout=RPC_TIMEOUT,
         )
-    except RPCError as error:
-        if error.status in AWAY:
-            raise TemporalUnreachable(address=client.namespace, reason=_reason(error)) from error
-        raise
     return [
         each.identity
         for each in described.pollers

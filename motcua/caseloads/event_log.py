@@ -22,13 +22,12 @@ from models.commands import Actor
 from models.faults import fault
 from models.procedure import Role
 from models.refusals import BadInput, Refusal
-from models.reserved import is_reserved
+from models.reserved import OBSERVER_ID, is_reserved
 from models.rights import STAFF
 from models.timeliness import measured
 from models.units import Span
 from models.visible import shows
 from motcua.caseloads.mapping import Mapping, Sources, check_recipients, read_mapping
-from motcua.caseloads.player import OBSERVER
 from motcua.caseloads.rehearsal import Rehearsal
 from motcua.caseloads.script import Act, Case
 from motcua.catalogue.calendars import UnknownCalendar
@@ -37,7 +36,7 @@ from motcua.desk import Rulebook
 from motcua.store import Store
 
 _OFFICER = (Role.RECEIVER, Role.HANDLER, Role.APPROVER, Role.CLERK, Role.RETURNER)
-_OBSERVER = Actor(id=OBSERVER, roles=STAFF, unit="")
+_OBSERVER = Actor(id=OBSERVER_ID, roles=STAFF, unit="")
 """May stand in anywhere."""
 
 
@@ -89,7 +88,7 @@ class EventLog:
             agency=lambda _: self.mapping.agency,
             units={str(case.submission["unit"]): Span() for case in self.cases},
             procedure=lambda code, day: self.mapping.procedure,
-            actor={OBSERVER: _OBSERVER, **self._officers}.__getitem__,
+            actor={OBSERVER_ID: _OBSERVER, **self._officers}.__getitem__,
             calendar=self.calendar,
             ends=self.calendar.local(max(moments)).date(),
         )
@@ -235,19 +234,19 @@ class _Reading:
             said["deviation"] = "EventBeforeAcceptance"
         elif ready is not None and row.at > ready:
             said["deviation"] = "EventAfterReady"
-        return Act(max(row.at, start), "observe", OBSERVER, said)
+        return Act(max(row.at, start), "observe", OBSERVER_ID, said)
 
     def _results(self, name: str, start: datetime, ready: datetime) -> list[Act]:
         """The result at its moment, then its return."""
         acts, at = [], max(ready, start)
         if ready < start:
             said = {"label": "ready", "said_at": ready.isoformat(), "deviation": "ReadyBeforeAcceptance"}
-            acts.append(Act(at, "observe", OBSERVER, said))
+            acts.append(Act(at, "observe", OBSERVER_ID, said))
         decider = self._officer(self.mapping.ready.who)
         result = {"number": name, "date": at.isoformat()}  # none is dated before its dossier was accepted
-        acts.append(Act(at, "complete", self._officer(self.mapping.handled.who), stand_in=OBSERVER))
-        acts.append(Act(at, "approve", decider, result, stand_in=OBSERVER))
-        acts.append(Act(max(at, self.rows[-1].at), "return", decider, stand_in=OBSERVER))
+        acts.append(Act(at, "complete", self._officer(self.mapping.handled.who), stand_in=OBSERVER_ID))
+        acts.append(Act(at, "approve", decider, result, stand_in=OBSERVER_ID))
+        acts.append(Act(max(at, self.rows[-1].at), "return", decider, stand_in=OBSERVER_ID))
         return acts
 
     def _moment(self, sources: Sources) -> datetime | None:

@@ -23,8 +23,6 @@ T = TypeVar("T")
 LATE = timedelta(minutes=1)
 """An act sent this much after its planned moment is counted: the servers were away, or the run was. It is
 on record at its planned moment all the same."""
-OBSERVER = OBSERVER_ID
-"""Who takes down what another system says, and who stands in where a rule refuses."""
 
 log = structlog.get_logger()
 
@@ -194,7 +192,7 @@ class Player:
             log.info("act refused", dossier=code, command=act.command, user=act.user, why=refusal.message)
             if act.stand_in is not None:
                 here = SimulatedTime(at=act.at, stops_at=act.at)
-                await ask("observe", OBSERVER, deviation(act, refusal), f"{act_id}/deviation", here)
+                await ask("observe", OBSERVER_ID, deviation(act, refusal), f"{act_id}/deviation", here)
                 await ask(act.command, act.stand_in, act.data, f"{act_id}/stand-in", planned)
 
     async def _patiently(self, tally: Tally, ask: Callable[[], Awaitable[T]]) -> T:

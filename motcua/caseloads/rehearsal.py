@@ -10,8 +10,9 @@ from models.commands import SimulatedTime
 from models.dossier import Dossier
 from models.fold import fold
 from models.refusals import Refusal
+from models.reserved import OBSERVER_ID
 from models.rules import decide
-from motcua.caseloads.player import OBSERVER, deviation
+from motcua.caseloads.player import deviation
 from motcua.caseloads.script import Act, Case
 from motcua.desk import Rulebook
 from motcua.forms import read_command, read_submission
@@ -44,7 +45,7 @@ class Rehearsal:
         except Refusal as refusal:
             if act.stand_in is None:
                 return
-            self._ask("observe", OBSERVER, deviation(act, refusal), f"{act_id}/deviation", act.at)
+            self._ask("observe", OBSERVER_ID, deviation(act, refusal), f"{act_id}/deviation", act.at)
             self._ask(act.command, act.stand_in, act.data, f"{act_id}/stand-in", act.at)
 
     def _ask(self, kind: str, user: str, data: Mapping[str, Any], request_id: str, at: datetime) -> None:

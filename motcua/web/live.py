@@ -81,7 +81,7 @@ class Live:
         """
         mine: asyncio.Queue[Change | None] = asyncio.Queue(_MOST)
         others = [page for page, whose in self._pages.items() if whose == session]
-        for page in others[: len(others) + 1 - STREAMS] if len(others) >= STREAMS else []:
+        for page in others[: max(0, len(others) + 1 - STREAMS)]:
             _put(page, None)
         self._pages[mine] = session
         if since != self.mark:

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from models.commands import CLOCK, MESSENGER
-from models.reserved import APPLICANT, ASSIGNEE, RESERVED
+from models.reserved import APPLICANT, ASSIGNEE, OBSERVER_ID, RESERVED
 from motcua.archive import ACTOR
-from motcua.caseloads.player import OBSERVER
 from motcua.catalogue.catalogue import Catalogue
 from motcua.catalogue.files import BadCatalogue
 from motcua.desk import CITIZEN
@@ -20,7 +19,7 @@ UNSEEN = "\u3164"
 
 def test_every_id_that_the_product_uses_for_itself_is_reserved() -> None:
     """Facts and entries of the journal by one of these are no person's."""
-    ours = {CITIZEN.id, CLOCK.id, MESSENGER.id, OBSERVER, ACTOR, ASSIGNEE, APPLICANT}
+    ours = {CITIZEN.id, CLOCK.id, MESSENGER.id, OBSERVER_ID, ACTOR, ASSIGNEE, APPLICANT}
     assert ours == RESERVED
 
 
