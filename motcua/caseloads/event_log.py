@@ -31,7 +31,7 @@ from motcua.caseloads.mapping import Mapping, Sources, check_recipients, read_ma
 from motcua.caseloads.rehearsal import Rehearsal
 from motcua.caseloads.script import Act, Case
 from motcua.catalogue.calendars import UnknownCalendar
-from motcua.catalogue.files import BadCatalogue, one_line
+from motcua.catalogue.files import BadCatalogue, in_one_line
 from motcua.desk import Rulebook
 from motcua.store import Store
 
@@ -46,7 +46,7 @@ class BadLog(BadInput):
     sentence = "{file}, line {line}: {reason}"
 
     def __init__(self, *, file: str, line: int, reason: str) -> None:
-        super().__init__(file=file, line=line, reason=one_line(reason))
+        super().__init__(file=file, line=line, reason=in_one_line(reason))
 
 
 class EventLog:

@@ -34,7 +34,7 @@ class BadCatalogue(BadInput):
     sentence = "{file}: {field}: {reason}"
 
     def __init__(self, *, file: str, field: str, reason: str) -> None:
-        super().__init__(file=file, field=one_line(field), reason=_plain(reason))
+        super().__init__(file=file, field=in_one_line(field), reason=_plain(reason))
 
 
 def files(root: Path, folder: str) -> list[tuple[str, dict[str, Any]]]:
@@ -134,7 +134,7 @@ def _identity(entry: Any, index: int) -> Any:
     return next((entry[key] for key in keys if key in entry), index)
 
 
-def one_line(text: str) -> str:
+def in_one_line(text: str) -> str:
     """Any text in one line; what nobody sees, or reorders other letters, is shown as an escape."""
     words = " ".join(text.split())
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
@@ -144,4 +144,4 @@ def _plain(value: Any) -> Any:
     """A reason in one line; a phrase stays one, so that pages can translate it."""
     if isinstance(value, Phrase):
         return Phrase(value.text, **{name: _plain(fact) for name, fact in value.facts.items()})
-    return one_line(value) if isinstance(value, str) else value
+    return in_one_line(value) if isinstance(value, str) else value
